@@ -1,0 +1,113 @@
+"""Checkpoints: one safetensors file that is enough by itself.
+
+The header's metadata holds the model's config, the class names, the stage and the tasks taught, as
+JSON strings; nothing in a checkpoint is ever executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from mtl_core.config import ModelConfig, model_from_dict
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.tasks import TASKS, build_tasks
+from mtl_core.types import InputError
+
+FORMAT = "onehead-1"
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        model: the network's shape.
+        class_names: names per task id, in index order and in the order of the output slices.
+        stage: the stage after which it was written, from 1.
+        taught: ids of the tasks taught so far; others are still as they were initialised.
+    """
+
+    model: ModelConfig
+    class_names: dict[str, list[str]]
+    stage: int
+    taught: list[str]
+
+
+def save_checkpoint(path: Path, network: UnifiedVisionSystem, stage: int, taught: list[str]) -> None:
+    """Write float16 weights and the header, under a temporary name first."""
+    metadata = {
+        "format": FORMAT,
+        "model": json.dumps(asdict(network.config)),
+        "class_names": json.dumps({t: k.class_names for t, k in network.tasks.items()}),
+        "stage": str(stage),
+        "taught": json.dumps(taught),
+    }
+    state = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, value in network.state_dict().items()
+    }
+    temporary = path.with_name(path.name + ".part")
+    save_file(state, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """Read only the header.
+
+    Raises:
+        InputError: the file is missing, damaged or not one of ours.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: expected a stage checkpoint (.safetensors).")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except Exception as error:  # safetensors raises its own type for every kind of damage
+        raise InputError(f"{path} is not a readable safetensors file.") from error
+    if metadata.get("format") != FORMAT:
+        raise InputError(
+            f"{path} is not a stage checkpoint: expected format {FORMAT!r} in its header, "
+            f"found {metadata.get('format')!r}."
+        )
+    try:
+        class_names = json.loads(metadata["class_names"])
+        info = CheckpointInfo(
+            model=model_from_dict(json.loads(metadata["model"])),
+            class_names={task: list(names) for task, names in class_names.items()},
+            stage=int(metadata["stage"]),
+            taught=list(json.loads(metadata["taught"])),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} has a damaged header ({error}).") from error
+    unknown = [task for task in info.class_names if task not in TASKS]
+    if unknown:
+        raise InputError(f"{path} holds the task {unknown[0]!r}, expected some of {list(TASKS)}.")
+    return info
+
+
+def load_network(path: Path) -> tuple[UnifiedVisionSystem, CheckpointInfo]:
+    """Build the network of a checkpoint in float32, in eval mode.
+
+    Raises:
+        InputError: as read_info, or the weights do not fit the header.
+    """
+    info = read_info(path)
+    network = UnifiedVisionSystem(info.model, build_tasks(info.class_names))
+    try:
+        state = load_file(path)
+        network.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+        )
+    except Exception as error:  # missing keys, other shapes, cut files
+        raise InputError(f"{path} holds weights that do not fit its own header.") from error
+    if not all(torch.isfinite(p).all() for p in network.parameters()):
+        raise InputError(f"{path} holds weights that are not finite.")
+    network.freeze_norms()
+    return network.eval(), info

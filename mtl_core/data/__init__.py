@@ -1,0 +1,1 @@
+"""Data: found, checked, read, augmented; and rendered where there is none."""

@@ -1,0 +1,152 @@
+"""Training pictures as random views, the same ones for the same seed wherever a run resumes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torchvision import tv_tensors
+
+from mtl_core.config import ModelConfig, StageConfig
+from mtl_core.data.layout import Split, read_mask, read_picture
+from mtl_core.data.views import COLOUR, mosaic, random_view, uniform
+from mtl_core.tasks.base import Task
+from mtl_core.tasks.detection import DetectionTarget
+from mtl_core.types import InputError
+
+CACHE_BYTES = 2 * 2**30  # decoded pictures kept in memory; beyond it they are decoded again
+
+
+def sample_seed(*parts: object) -> int:
+    """A 32-bit seed from anything printable; equal parts give equal seeds on every machine."""
+    return zlib.crc32("/".join(str(p) for p in parts).encode())
+
+
+class ViewDataset(Dataset):
+    """Random views of one split.
+
+    Indices are (epoch, picture): a view depends on the seed, the epoch and the picture alone, not
+    on the order or the process in which it is made, so a resumed run sees what it would have seen.
+
+    Args:
+        split: the pictures and their labels.
+        to_model: the network's class index for every class of the split.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        to_model: np.ndarray,
+        stage: StageConfig,
+        config: ModelConfig,
+        seed: int,
+    ) -> None:
+        self.split, self.stage, self.config, self.seed = split, stage, config, seed
+        self.to_model = torch.from_numpy(to_model)
+        self.cache: dict[int, dict[str, Any]] = {}
+        self.cached_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.split.items)
+
+    def sample(self, index: int) -> dict[str, Any]:
+        """One decoded picture with its labels as tv_tensors, in the network's class indices."""
+        if index in self.cache:
+            return self.cache[index]
+        item = self.split.items[index]
+        sample: dict[str, Any] = {}
+        if self.split.task == "seg":
+            pixels = read_picture(item.picture)
+            mask = read_mask(item.mask, len(self.split.class_names))
+            if mask.shape != pixels.shape[:2]:
+                raise InputError(
+                    f"{item.mask} is {mask.shape[1]} x {mask.shape[0]} pixels, expected the size "
+                    f"of its picture, {pixels.shape[1]} x {pixels.shape[0]}."
+                )
+            table = torch.full((256,), 255, dtype=torch.uint8)
+            table[: len(self.to_model)] = self.to_model.to(torch.uint8)
+            sample["mask"] = tv_tensors.Mask(table[torch.from_numpy(mask).long()].unsqueeze(0))
+        elif self.split.task == "det":
+            pixels = read_picture(item.picture, (item.width, item.height))
+            sample["boxes"] = tv_tensors.BoundingBoxes(
+                torch.from_numpy(item.boxes_xyxy_px).reshape(-1, 4),
+                format="XYXY",
+                canvas_size=pixels.shape[:2],
+            )
+            sample["labels"] = self.to_model[torch.from_numpy(item.labels)]
+            sample["crowd"] = torch.from_numpy(item.crowd)
+        else:
+            pixels = read_picture(item.picture)
+            sample["label"] = int(self.to_model[item.label])
+        sample["pixels"] = tv_tensors.Image(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
+        if self.cached_bytes < CACHE_BYTES:
+            self.cache[index] = sample
+            self.cached_bytes += pixels.nbytes
+        return sample
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Any]:
+        """(epoch, picture) -> 3 x S x S uint8 and the task's target."""
+        epoch, index = key
+        side = self.stage.crop_px
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(sample_seed(self.seed, self.stage.task, epoch, index))
+            if self.split.task == "det" and uniform(0, 1) < self.stage.mosaic:
+                others = torch.randint(len(self), (3,)).tolist()
+                samples = [self.sample(i) for i in [index, *others]]
+                view = mosaic(samples, self.stage, self.config, side)
+            else:
+                view = random_view(self.sample(index), self.stage, self.config, (side, side))
+            pixels = COLOUR(view["pixels"]).as_subclass(Tensor)
+        if self.split.task == "seg":
+            return pixels, view["mask"].as_subclass(Tensor)[0]
+        if self.split.task == "det":
+            return pixels, DetectionTarget(view["boxes"], view["labels"], view["ignore"])
+        return pixels, view["label"]
+
+
+class EpochOrder(Sampler):
+    """A shuffled epoch, as (epoch, picture) keys; the last short batch is dropped if it may be."""
+
+    def __init__(self, size: int, batch: int, seed: int) -> None:
+        self.size, self.seed, self.epoch = size, seed, 0
+        self.length = max(size // batch * batch, min(size, batch))
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        generator = torch.Generator().manual_seed(sample_seed(self.seed, "order", self.epoch))
+        order = torch.randperm(self.size, generator=generator)[: self.length]
+        return iter([(self.epoch, i) for i in order.tolist()])
+
+
+def one_thread(worker: int) -> None:
+    """A worker decodes and resizes; more threads would only take cores from the training."""
+    torch.set_num_threads(1)
+
+
+def training_loader(
+    dataset: ViewDataset, task: Task, workers: int
+) -> tuple[DataLoader, EpochOrder]:
+    """Batches (N x 3 x S x S uint8, targets) and the order whose ``epoch`` is to be set."""
+    order = EpochOrder(len(dataset), dataset.stage.batch, dataset.seed)
+
+    def collate(samples: list[tuple[Tensor, Any]]) -> tuple[Tensor, Any]:
+        pixels, targets = zip(*samples, strict=True)
+        return torch.stack(pixels), task.collate(list(targets))
+
+    loader = DataLoader(
+        dataset,
+        batch_size=dataset.stage.batch,
+        sampler=order,
+        num_workers=workers,
+        collate_fn=collate,
+        persistent_workers=workers > 0,  # a worker keeps its decoded pictures
+        worker_init_fn=one_thread,
+    )
+    return loader, order

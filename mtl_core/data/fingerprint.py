@@ -1,0 +1,101 @@
+"""What exactly a split consists of, and whether two splits share a picture."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mtl_core.data.items import DetItem, SegItem, Split
+from mtl_core.data.pictures import read_picture
+from mtl_core.types import InputError
+
+# Two pictures count as the same when their 64 x 64 grey thumbnails agree this well. On resized
+# and re-encoded copies of photographs the largest 99th percentile of the difference was 22 grey
+# levels; between different photographs of COCO, VOC and Imagenette the smallest was 51.
+_THUMBNAIL_PX = 64
+_MIN_CORRELATION = 0.97
+_MAX_DIFFERENCE_P99 = 32
+_MAX_DIFFERENCE_MEAN = 4
+_FLAT_STD = 1.0
+
+
+def fingerprint(split: Split) -> dict:
+    """A short proof of which files a split consists of.
+
+    Hashes the bytes of every picture, mask and annotation file together with their names inside
+    the split's folder, and the class names. Where the set lies, and the order that a file system
+    lists it in, do not matter; one changed byte does.
+
+    Returns:
+        ``{"split": name, "n": number of pictures, "sha256": hexadecimal}``.
+
+    Raises:
+        InputError: a file went missing.
+    """
+    rows = [f"class {name}" for name in split.class_names]
+    files = [(_inner_name(item.picture, split), item.picture) for item in split.items]
+    files += [(i.mask.name, i.mask) for i in split.items if isinstance(i, SegItem)]
+    if split.annotations is not None:
+        files.append(("annotations", split.annotations))
+    rows += [f"{_sha256(path)} {name}" for name, path in sorted(files)]
+    digest = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    return {"split": split.name, "n": len(split), "sha256": digest}
+
+
+def check_disjoint(a: Split, b: Split) -> None:
+    """Makes sure that no picture stands in both splits, whatever it is called there.
+
+    Every picture is decoded (about 1 ms each for pictures of 500 px) to a grey thumbnail of
+    64 x 64, and the thumbnails are compared. This finds copies, renamed files, and the same
+    picture saved again: in another format, at another JPEG quality, at another size, squashed, or
+    in grey. It does not find crops, mirrored or turned copies, nor another photograph of the same
+    scene; and it takes pictures that differ only in details below a hundredth of their area for
+    the same.
+
+    Raises:
+        InputError: a picture stands in both (the sentence names both files), or cannot be read.
+    """
+    thumbs_a, thumbs_b = _thumbnails(a), _thumbnails(b)
+    unit_a, unit_b = _unit_contrast(thumbs_a), _unit_contrast(thumbs_b)
+    flat = np.outer(thumbs_a.std(1) < _FLAT_STD, thumbs_b.std(1) < _FLAT_STD)
+    # The correlation only proposes; it is blind to brightness, and undefined for flat pictures.
+    for i, j in np.argwhere((unit_a @ unit_b.T >= _MIN_CORRELATION) | flat):
+        difference = np.abs(thumbs_a[i] - thumbs_b[j])
+        if (
+            difference.mean() <= _MAX_DIFFERENCE_MEAN
+            and np.percentile(difference, 99) <= _MAX_DIFFERENCE_P99
+        ):
+            raise InputError(
+                f'{a.items[i].picture} (split "{a.name}") and {b.items[j].picture} '
+                f'(split "{b.name}") are the same picture, expected splits that share none.'
+            )
+
+
+def _thumbnails(split: Split) -> np.ndarray:
+    """N x 4096 float32 grey levels, 0 to 255."""
+    size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
+    rows = []
+    for item in split.items:
+        size_wh = (item.width, item.height) if isinstance(item, DetItem) else None
+        grey = Image.fromarray(read_picture(item.picture, size_wh)).convert("L")
+        rows.append(np.asarray(grey.resize(size, Image.Resampling.BOX), np.float32).ravel())
+    return np.stack(rows)
+
+
+def _unit_contrast(thumbs: np.ndarray) -> np.ndarray:
+    centred = thumbs - thumbs.mean(1, keepdims=True)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+
+
+def _inner_name(picture: Path, split: Split) -> str:
+    return f"{picture.parent.name}/{picture.name}" if split.task == "cls" else picture.name
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}), expected a file.") from error

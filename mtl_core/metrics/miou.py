@@ -1,0 +1,68 @@
+"""Mean intersection over union, as PASCAL VOC counts it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mtl_core.metrics.matching import data_to_model
+from mtl_core.tasks.base import Meter, Score
+from mtl_core.types import Prediction
+
+VOID = 255
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts [true class, predicted class] over the pixels whose truth is not void.
+
+    Args:
+        truth: class indices of any shape, 255 for void.
+        predicted: class indices of the same shape.
+        classes: C, giving C x C int64.
+    """
+    valid = truth != VOID
+    index = truth[valid].astype(np.int64) * classes + predicted[valid]
+    return np.bincount(index, minlength=classes * classes).reshape(classes, classes)
+
+
+def class_ious(matrix: np.ndarray) -> np.ndarray:
+    """C x C confusion -> C intersections over union; NaN where neither truth nor guess has any."""
+    hit = np.diag(matrix).astype(np.float64)
+    union = matrix.sum(0) + matrix.sum(1) - hit
+    return np.divide(hit, union, out=np.full_like(hit, np.nan), where=union > 0)
+
+
+def mean_iou(matrix: np.ndarray) -> float:
+    """The mean over the classes that stand in the truth or in the guesses; 0 without any."""
+    ious = class_ious(matrix)
+    return float(np.nanmean(ious)) if np.isfinite(ious).any() else 0.0
+
+
+class SegmentationMeter(Meter):
+    """One confusion matrix over the whole split, 255 ignored, absent classes left out.
+
+    Args:
+        model_names: the network's classes.
+        data_names: the split's classes; matched by name.
+    """
+
+    def __init__(self, model_names: list[str], data_names: list[str]) -> None:
+        self.names = model_names
+        self.to_model = np.full(256, VOID, dtype=np.uint8)
+        indices = data_to_model(model_names, data_names, "segmentation")
+        self.to_model[: len(data_names)] = indices
+        self.matrix = np.zeros((len(model_names), len(model_names)), np.int64)
+        self.n = 0
+
+    def add(self, prediction: Prediction, item: np.ndarray) -> None:
+        """A prediction beside its annotated mask, H x W uint8 in the data's indices."""
+        assert prediction.mask is not None
+        self.matrix += confusion(self.to_model[item], prediction.mask, len(self.names))
+        self.n += 1
+
+    def score(self) -> Score:
+        """mIoU, and the IoU of every class that occurs."""
+        ious = class_ious(self.matrix)
+        per_class = {
+            name: float(iou) for name, iou in zip(self.names, ious, strict=True) if iou == iou
+        }
+        return Score({"mIoU": mean_iou(self.matrix)}, per_class, self.n)

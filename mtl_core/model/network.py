@@ -1,0 +1,100 @@
+"""UnifiedVisionSystem: trunk, neck and head, all tasks in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from mtl_core.config import ModelConfig
+from mtl_core.model.backbone import Backbone
+from mtl_core.model.head import TaskAdaptiveProcessor
+from mtl_core.model.neck import DynamicFeatureFusion
+
+if TYPE_CHECKING:
+    from mtl_core.tasks.base import Task
+
+
+@dataclass
+class Outputs:
+    """One pass.
+
+    Attributes:
+        fused: the neck's map, N x C x H/8 x W/8; what feature distillation compares.
+        raw: per task, what its readout made of its slice (see the task's file for the shape).
+    """
+
+    fused: Tensor
+    raw: dict[str, Tensor]
+
+
+class UnifiedVisionSystem(nn.Module):
+    """The whole network.
+
+    Input N x 3 x H x W, H and W multiples of 32, normalised with ``config.mean`` and ``std``.
+
+    Args:
+        config: its shape.
+        tasks: the tasks whose outputs it has, in the order of the output slices.
+    """
+
+    def __init__(self, config: ModelConfig, tasks: Sequence[Task]) -> None:
+        super().__init__()
+        self.config = config
+        self.tasks = {task.id: task for task in tasks}
+        self.backbone = Backbone(config)
+        self.fused_levels = [level - 3 for level in config.levels]
+        channels = [self.backbone.channels[i] for i in self.fused_levels]
+        self.neck = DynamicFeatureFusion(channels, config.neck_channels)
+        self.head = TaskAdaptiveProcessor(config, {t.id: t.channels for t in tasks})
+        self.readouts = nn.ModuleDict(
+            {task.id: task.build_readout(self.backbone.channels[-1]) for task in tasks}
+        )
+        for task in tasks:
+            task.initialise(self.head.output.weights[task.id], self.head.output.biases[task.id])
+        self.norms_frozen = False
+
+    def forward(self, x: Tensor) -> Outputs:
+        """N x 3 x H x W -> all outputs."""
+        return self.rest(self.backbone.frozen(x))
+
+    def rest(self, cut: list[Tensor]) -> Outputs:
+        """Everything after the frozen half of the trunk, from what ``backbone.frozen`` gave."""
+        features = self.backbone.rest(cut)
+        fused = self.neck([features[i] for i in self.fused_levels])
+        slices = self.head(fused)
+        raw = {
+            task: readout(slices[task], features[-1]) for task, readout in self.readouts.items()
+        }
+        return Outputs(fused, raw)
+
+    def freeze_norms(self) -> None:
+        """From now on the statistics of neck and head stay, too: later stages must not move them."""
+        self.norms_frozen = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> UnifiedVisionSystem:
+        """As nn.Module.train; frozen batch norm keeps its statistics in every mode."""
+        super().train(mode)
+        self.backbone.train(mode)
+        if self.norms_frozen:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters per part: frozen trunk, trainable trunk, neck, head (readouts included)."""
+
+        def count(parameters: list[nn.Parameter]) -> int:
+            return sum(p.numel() for p in parameters)
+
+        frozen = count(self.backbone.frozen_parameters())
+        return {
+            "trunk_frozen": frozen,
+            "trunk_trainable": count(list(self.backbone.parameters())) - frozen,
+            "neck": count(list(self.neck.parameters())),
+            "head": count([*self.head.parameters(), *self.readouts.parameters()]),
+        }

@@ -1,0 +1,120 @@
+"""The run directory: what training hands to the page.
+
+Anything that the page draws comes from such a directory, wherever it was made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_core.types import InputError
+
+RECORD_COLUMNS = ["stage", "step", "epoch", "task", "metric", "value", "n", "scope"]
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON under a temporary name, then move it into place, so no reader sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+@dataclass(frozen=True)
+class StageFile:
+    """One stage of a run: its number from 1, the task it taught and its checkpoint."""
+
+    number: int
+    task: str
+    weights: Path
+
+
+class Run:
+    """A run directory, opened for reading.
+
+    Args:
+        path: the directory that holds ``run.json``.
+
+    Raises:
+        InputError: the directory is not a run, or a file that it names is missing.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        manifest = self.path / "run.json"
+        if not manifest.is_file():
+            raise InputError(
+                f"{self.path} is not a run directory: expected a run.json in it, "
+                "as training.train writes."
+            )
+        try:
+            self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+            self.class_names: dict[str, list[str]] = self.manifest["class_names"]
+            tasks = [stage["task"] for stage in self.manifest["config"]["stages"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{manifest} is damaged ({error!r}): expected JSON with config.stages "
+                "and class_names, as training.train writes."
+            ) from error
+        self.stages: list[StageFile] = []
+        for number, task in enumerate(tasks, start=1):
+            weights = self.path / f"stage{number}.safetensors"
+            if weights.is_file():
+                self.stages.append(StageFile(number, task, weights))
+        if not self.stages:
+            raise InputError(
+                f"{self.path} has no finished stage: expected stage1.safetensors beside run.json."
+            )
+
+    @property
+    def name(self) -> str:
+        """The directory's name, by which the page lists the run."""
+        return self.path.resolve().name
+
+    def records(self) -> pd.DataFrame:
+        """All evaluations, one row each.
+
+        Columns: stage, step, epoch, task (``seg``, ``det``, ``cls``), metric (``mIoU``,
+        ``mAP``, ``mAP50``, ``top1``), value (a fraction), n (pictures), scope: ``stage`` for the
+        whole validation split after a stage, ``probe`` for a fixed part of it inside a stage.
+
+        Raises:
+            InputError: a line is not JSON.
+        """
+        return read_records(self.path / "records.jsonl")
+
+    def latency(self) -> dict[str, Any] | None:
+        """The shipped reference measurement, or None where it was not taken."""
+        path = self.path / "latency.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def read_records(path: Path) -> pd.DataFrame:
+    """Read records.jsonl; an absent file is an empty frame with the same columns."""
+    rows = []
+    if path.is_file():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                raise InputError(
+                    f"{path}, line {number}: expected one JSON object a line."
+                ) from error
+    frame = pd.DataFrame(rows)
+    for column in RECORD_COLUMNS:
+        if column not in frame:
+            frame[column] = pd.Series(dtype="object")
+    return frame
+
+
+def append_records(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Append one line per evaluation."""
+    with path.open("a", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,85 @@
+"""The seam that keeps the network, the loop and the page from knowing about boxes or masks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from mtl_core.data.letterbox import Letterbox
+from mtl_core.types import Prediction
+
+
+@dataclass
+class Score:
+    """What a meter found.
+
+    Attributes:
+        values: metric name -> fraction.
+        per_class: metric of the first name in ``values`` per class name; absent classes left out.
+        n: pictures measured.
+    """
+
+    values: dict[str, float]
+    per_class: dict[str, float] = field(default_factory=dict)
+    n: int = 0
+
+
+class Meter(ABC):
+    """Collects predictions of one split and scores them."""
+
+    @abstractmethod
+    def add(self, prediction: Prediction, item: Any) -> None:
+        """Take one picture's prediction beside its annotated item."""
+
+    @abstractmethod
+    def score(self) -> Score:
+        """The score of all that was added."""
+
+
+class Task(ABC):
+    """One of the questions that the network answers.
+
+    Args:
+        class_names: in index order; they come from the data.
+    """
+
+    id: str  # short name: config, records and checkpoints use it
+    metrics: tuple[str, ...]  # the first one is what drops are measured in
+
+    def __init__(self, class_names: list[str]) -> None:
+        self.class_names = list(class_names)
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Channels of the task's slice of the output layer."""
+
+    @abstractmethod
+    def build_readout(self, context_channels: int) -> nn.Module:
+        """A module (slice N x channels x H x W, P5 N x context x H' x W') -> raw output."""
+
+    def initialise(self, weight: nn.Parameter, bias: nn.Parameter) -> None:
+        """Set the slice's first weights (channels x C) and bias in place; as they are by default."""
+
+    @abstractmethod
+    def collate(self, targets: list[Any]) -> Any:
+        """The targets of a batch, as ``loss`` takes them."""
+
+    @abstractmethod
+    def loss(self, raw: Tensor, targets: Any) -> dict[str, Tensor]:
+        """Named terms of order one each, to be summed."""
+
+    @abstractmethod
+    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
+        """How far the raw output is from a teacher's on the same pictures; zero when equal."""
+
+    @abstractmethod
+    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
+        """One picture's raw output (no batch axis) -> its fields of Prediction."""
+
+    @abstractmethod
+    def meter(self, split: Any) -> Meter:
+        """A fresh meter for a split whose class names were matched to this task's."""

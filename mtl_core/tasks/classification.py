@@ -1,0 +1,74 @@
+"""What is the picture of: classification.
+
+Raw output: logits N x C_cls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mtl_core.data.letterbox import Letterbox
+from mtl_core.metrics.top1 import ClassificationMeter
+from mtl_core.tasks.base import Task
+
+LABEL_SMOOTHING = 0.1
+
+
+class PooledEvidence(nn.Module):
+    """Mean class evidence of the shared map plus a linear map of the pooled P5.
+
+    P5 is read because a map trained for pixels alone classifies poorly.
+    """
+
+    def __init__(self, context_channels: int, classes: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(context_channels, elementwise_affine=False)
+        self.linear = nn.Linear(context_channels, classes)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, part: Tensor, context: Tensor) -> Tensor:
+        """N x C x H x W and N x context x H' x W' -> N x C."""
+        return part.mean((2, 3)) + self.linear(self.norm(context.mean((2, 3))))
+
+
+class Classification(Task):
+    """Cross-entropy with label smoothing; Top-1."""
+
+    id = "cls"
+    metrics = ("top1",)
+
+    @property
+    def channels(self) -> int:
+        """One channel of evidence per class."""
+        return len(self.class_names)
+
+    def build_readout(self, context_channels: int) -> nn.Module:
+        """Pooling and the linear map."""
+        return PooledEvidence(context_channels, len(self.class_names))
+
+    def collate(self, targets: list[int]) -> Tensor:
+        """Labels -> N int64."""
+        return torch.tensor(targets, dtype=torch.int64)
+
+    def loss(self, raw: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Cross-entropy, smoothed by 0.1 (C. Szegedy et al., CVPR 2016, section 7)."""
+        return {"cls": F.cross_entropy(raw.float(), targets, label_smoothing=LABEL_SMOOTHING)}
+
+    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
+        """T^2 KL(teacher || student), a mean over pictures (Hinton et al. 2015)."""
+        student = F.log_softmax(raw.float() / temperature, dim=1)
+        teacher = F.log_softmax(teacher_raw.float() / temperature, dim=1)
+        return F.kl_div(student, teacher, log_target=True, reduction="batchmean") * temperature**2
+
+    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
+        """C logits -> probabilities."""
+        return {"probabilities": raw.float().softmax(0).numpy()}
+
+    def meter(self, split: Any) -> ClassificationMeter:
+        """Counts of right first choices."""
+        return ClassificationMeter(self.class_names, split.class_names)

@@ -1,0 +1,95 @@
+"""What is each pixel: semantic segmentation.
+
+Raw output: class logits N x C_seg x H/4 x W/4, background first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mtl_core.data.letterbox import Letterbox
+from mtl_core.metrics.miou import SegmentationMeter
+from mtl_core.tasks.base import Task
+
+VOID = 255  # pixels that no class claims: neither trained nor measured
+FOCAL_GAMMA = 1.0  # exponent of the focal weight
+
+
+class BilinearUpsample(nn.Module):
+    """Doubles the resolution by a learned transposed convolution per class.
+
+    Initialised as bilinear interpolation (J. Long et al., "Fully Convolutional Networks", CVPR
+    2015, section 3.3).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(channels, channels, 4, 2, 1, groups=channels, bias=False)
+        ramp = torch.tensor([0.25, 0.75, 0.75, 0.25])
+        with torch.no_grad():
+            self.up.weight.copy_((ramp[:, None] * ramp[None, :]).expand_as(self.up.weight))
+
+    def forward(self, part: Tensor, context: Tensor) -> Tensor:
+        """N x C x H x W -> N x C x 2H x 2W; the context is not used."""
+        return self.up(part)
+
+
+class Segmentation(Task):
+    """Focal cross-entropy per pixel; mIoU."""
+
+    id = "seg"
+    metrics = ("mIoU",)
+
+    @property
+    def channels(self) -> int:
+        """One logit per class."""
+        return len(self.class_names)
+
+    def build_readout(self, context_channels: int) -> nn.Module:
+        """Twice the resolution of the slice."""
+        return BilinearUpsample(self.channels)
+
+    def collate(self, targets: list[Tensor]) -> Tensor:
+        """Masks H x W -> N x H x W int64."""
+        return torch.stack(targets).long()
+
+    def loss(self, raw: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Cross-entropy weighted by (1 - p)^gamma, a mean over the pixels that are not void.
+
+        T.-Y. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, eq. 4, normalised by
+        the sum of its weights so that it stays of the order of a cross-entropy.
+
+        Args:
+            raw: N x C x h x w logits.
+            targets: N x H x W class indices, 255 for void; H a multiple of h.
+        """
+        stride = targets.shape[-1] // raw.shape[-1]
+        labels = targets[:, stride // 2 :: stride, stride // 2 :: stride]
+        entropy = F.cross_entropy(raw.float(), labels, ignore_index=VOID, reduction="none")
+        weight = (1 - torch.exp(-entropy.detach())) ** FOCAL_GAMMA * (labels != VOID)
+        # Half plain, half focal: the focal mean alone forgets to push easy pixels to certainty.
+        plain = entropy.sum() / (labels != VOID).sum().clamp(min=1)
+        focal = (entropy * weight).sum() / weight.sum().clamp(min=1)
+        return {"seg": 0.5 * (plain + focal)}
+
+    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
+        """Mean over pixels of T^2 KL(teacher || student).
+
+        G. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2.
+        """
+        student = F.log_softmax(raw.float() / temperature, dim=1)
+        teacher = F.log_softmax(teacher_raw.float() / temperature, dim=1)
+        divergence = F.kl_div(student, teacher, log_target=True, reduction="none").sum(1)
+        return divergence.mean() * temperature**2
+
+    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
+        """C x h x w logits -> the mask of the original picture."""
+        return {"mask": box.logits_to_mask(raw)}
+
+    def meter(self, split: Any) -> SegmentationMeter:
+        """A confusion matrix over the whole split."""
+        return SegmentationMeter(self.class_names, split.class_names)

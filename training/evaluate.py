@@ -1,0 +1,95 @@
+"""Score a checkpoint on any split.
+
+    python -m training.evaluate --weights FILE.safetensors --data DIR --split val --tasks all
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from mtl_core.checkpoint import load_network
+from mtl_core.data.layout import DataRoots, fingerprint, read_split
+from mtl_core.engine.frozen_trunk import FrozenTrunk
+from mtl_core.measure import measure
+from mtl_core.run import write_json
+from mtl_core.types import InputError
+
+
+@dataclass
+class Options:
+    """Print mIoU, mAP, mAP50 and top1 of a checkpoint, each a fraction."""
+
+    weights: Path  # a stage checkpoint; its header holds config and class names
+    data: Path  # root of the three sets
+    split: str = "val"  # a folder name of the sets, or train:fit, train:tune
+    tasks: tuple[str, ...] = ("all",)  # all, or some of seg, det, cls
+    json: Path | None = None  # also write the scores there
+    seg: Path | None = None  # the segmentation set, where it lies elsewhere
+    det: Path | None = None  # the detection set
+    cls: Path | None = None  # the classification set
+
+
+def evaluate(options: Options) -> dict[str, Any]:
+    """The scores, as the JSON file holds them: metric names, ``per_class``, ``n`` and provenance.
+
+    Raises:
+        InputError: the weights or the data are unusable, or hold unknown tasks or classes.
+    """
+    network, info = load_network(options.weights)
+    roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
+    tasks = list(info.class_names) if options.tasks == ("all",) else list(options.tasks)
+    unknown = [task for task in tasks if task not in info.class_names]
+    if unknown:
+        raise InputError(
+            f"--tasks {unknown[0]}: {options.weights} holds {', '.join(info.class_names)}."
+        )
+    splits = {task: read_split(roots, task, options.split) for task in tasks}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = network.to(device, memory_format=torch.channels_last)
+    frozen = FrozenTrunk(network.backbone, device)
+    result: dict[str, Any] = {}
+    per_class, counts = {}, {}
+    for task, split in splits.items():
+        score = measure(
+            network, frozen, split, lambda items, t=task: tqdm(items, desc=t, unit="picture")
+        )
+        result |= score.values
+        per_class[network.tasks[task].metrics[0]] = score.per_class
+        counts[task] = score.n
+    return {
+        **result,
+        "per_class": per_class,
+        "n": counts,
+        "split": options.split,
+        "stage": info.stage,
+        "taught": info.taught,
+        "data_fingerprint": {task: fingerprint(split) for task, split in splits.items()},
+    }
+
+
+def main(options: Options) -> None:
+    """Evaluate, print a table, write the JSON file."""
+    result = evaluate(options)
+    table = Table("metric", "value", title=f"{options.weights}, {options.split}")
+    for key, value in result.items():
+        if isinstance(value, float):
+            table.add_row(key, f"{value:.4f}")
+    Console().print(table)
+    if options.json:
+        write_json(options.json, result)
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,184 @@
+"""One stage: a task's lesson, about forty lines of loop read from top to bottom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from mtl_core.config import RunConfig, StageConfig
+from mtl_core.data.datasets import EpochOrder
+from mtl_core.data.letterbox import normalise
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.retention import Retention
+
+
+class NotFinite(RuntimeError):
+    """The loss exploded; the message holds the table of its terms."""
+
+
+def parameter_groups(
+    network: UnifiedVisionSystem, run: RunConfig, stage: StageConfig, earlier: list[str]
+) -> list[dict[str, Any]]:
+    """AdamW's groups: each part's rate is the stage's times the part's factor.
+
+    Parts: trunk (its trainable blocks), shared (neck and shared head layers), own (the new task's
+    slice, embedding and readout), old (those of the tasks taught earlier). Those of tasks still to
+    come are left alone. Vectors (norms, biases, gains) are not decayed.
+    """
+    factor = {"trunk": stage.lr_trunk, "shared": stage.lr_shared, "own": 1.0, "old": stage.lr_old}
+    groups: dict[tuple[str, bool], list[Tensor]] = {}
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if name.startswith("backbone."):
+            part = "trunk"
+        else:
+            owners = [task for task in network.tasks if task in name.split(".")]
+            if not owners:
+                part = "shared"
+            elif owners[0] == stage.task:
+                part = "own"
+            elif owners[0] in earlier:
+                part = "old"
+            else:
+                continue
+        if factor[part] > 0:
+            groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": stage.lr * factor[part],
+            "weight_decay": run.weight_decay if matrix else 0.0,
+            "name": part,
+        }
+        for (part, matrix), parameters in groups.items()
+    ]
+
+
+def one_cycle(total_steps: int, warmup: float) -> Callable[[int], float]:
+    """Rate factor per step: a linear rise over ``warmup`` of the steps, then half a cosine to 0."""
+    rise = max(1, round(total_steps * warmup))
+
+    def factor(step: int) -> float:
+        if step < rise:
+            return (step + 1) / rise
+        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total_steps - rise)))
+
+    return factor
+
+
+@dataclass
+class StageState:
+    """All that a resume needs beside the run's config."""
+
+    network: UnifiedVisionSystem
+    average: AveragedModel
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LambdaLR
+    epoch: int = 0  # epochs finished in this stage
+    step: int = 0  # optimizer steps finished in this stage
+    losses: dict[str, float] = field(default_factory=dict)  # running means, for the bar
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and numbers only."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "losses": dict(self.losses),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of state_dict."""
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.epoch, self.step = state["epoch"], state["step"]
+        self.losses = dict(state["losses"])
+
+
+def begin_stage(
+    network: UnifiedVisionSystem,
+    run: RunConfig,
+    stage: StageConfig,
+    earlier: list[str],
+    steps_per_epoch: int,
+) -> StageState:
+    """Optimizer, schedule and averaged weights for a stage that starts from ``network``."""
+    groups = parameter_groups(network, run, stage, earlier)
+    moving = {id(p) for group in groups for p in group["params"]}
+    for parameter in network.parameters():
+        # No gradient is computed for what this stage does not move.
+        parameter.requires_grad_(id(parameter) in moving)
+    optimizer = torch.optim.AdamW(groups)
+    factor = one_cycle(stage.epochs * steps_per_epoch, run.warmup)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    # A short stage must not end on an average that still remembers its first steps.
+    horizon = max(1.0, stage.epochs * steps_per_epoch / 10)
+    decay = min(run.ema_decay, 1 - 1 / (1 + horizon))
+    average = AveragedModel(
+        network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
+    )
+    return StageState(network, average, optimizer, schedule)
+
+
+def train_epoch(
+    state: StageState,
+    run: RunConfig,
+    stage: StageConfig,
+    retention: Retention,
+    frozen: Callable[[Tensor], list[Tensor]],
+    loader: DataLoader,
+    order: EpochOrder,
+    device: torch.device,
+) -> None:
+    """One pass over the task's pictures.
+
+    Raises:
+        NotFinite: a loss term is not finite; nothing was updated with it.
+    """
+    network, task = state.network, state.network.tasks[stage.task]
+    network.train()
+    order.epoch = state.epoch
+    moving = [p for group in state.optimizer.param_groups for p in group["params"]]
+    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+    bar = tqdm(loader, desc=f"{stage.task} {state.epoch + 1}/{stage.epochs}", unit="batch")
+    for pixels, targets in bar:
+        with autocast:
+            inputs = normalise(pixels.to(device), network.config)
+            cut = frozen(inputs.contiguous(memory_format=torch.channels_last))
+            outputs = network.rest(cut)
+        terms = task.loss(outputs.raw[stage.task], targets)
+        terms.update(retention.loss(cut, outputs))
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss):
+            table = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
+            raise NotFinite(
+                f"The loss of stage {stage.task} is not finite at step {state.step} ({table}): "
+                "lower the stage's lr."
+            )
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(moving, run.clip_norm)
+        state.optimizer.step()
+        state.schedule.step()
+        state.average.update_parameters(network)
+        state.step += 1
+        for name, value in terms.items():
+            old = state.losses.get(name, value.item())
+            state.losses[name] = 0.95 * old + 0.05 * value.item()
+        rate = state.schedule.get_last_lr()
+        bar.set_postfix({k: f"{v:.3f}" for k, v in state.losses.items()} | {"lr": f"{max(rate):.1e}"})
+    state.epoch += 1
