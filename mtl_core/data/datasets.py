@@ -89,13 +89,20 @@ class ViewDataset(Dataset):
             self.cached_bytes += pixels.nbytes
         return sample
 
+    def mosaic_share(self, epoch: int) -> float:
+        """None in the last fifth, so that training ends on pictures as evaluation shows them.
+
+        As Z. Ge et al., "YOLOX", 2021, section 2.1, close it for the last epochs.
+        """
+        return self.stage.mosaic if epoch < 0.8 * self.stage.epochs else 0.0
+
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Any]:
         """(epoch, picture) -> 3 x S x S uint8 and the task's target."""
         epoch, index = key
         side = self.stage.crop_px
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(sample_seed(self.seed, self.stage.task, epoch, index))
-            if self.split.task == "det" and uniform(0, 1) < self.stage.mosaic:
+            if self.split.task == "det" and uniform(0, 1) < self.mosaic_share(epoch):
                 others = torch.randint(len(self), (3,)).tolist()
                 samples = [self.sample(i) for i in [index, *others]]
                 view = mosaic(samples, self.stage, self.config, side)

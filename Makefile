@@ -1,0 +1,37 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Where PyTorch's plain wheels bring several GB of GPU libraries, its CPU index serves smaller ones:
+#   make app PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_FLAGS ?=
+
+.PHONY: app test lint clean
+
+app: $(VENV)/app.done
+	$(BIN)/python app.py
+
+test: $(VENV)/test.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/test.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/app.done: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements.txt
+	touch $@
+
+$(VENV)/test.done: requirements.txt requirements-test.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements-test.txt
+	sh tests/install_chromium.sh "$(BIN)"
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""The page: tabs connect, services compute, figures and overlays are pure functions."""

@@ -1,0 +1,79 @@
+"""What the page says of itself: prose, a drawing, and where a run comes from."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from app.language import Words
+from app.look import EXAMPLES
+
+_HERE = Path(__file__).parent
+
+
+def prose(words: Words) -> str:
+    """The text in the visitor's language, as Markdown."""
+    name = "en" if words.language == "en" else "zh_tw"
+    return (_HERE / f"{name}.md").read_text(encoding="utf-8")
+
+
+def drawing() -> str:
+    """The network as an SVG that takes the page's own ink."""
+    return (_HERE / "drawing.svg").read_text(encoding="utf-8")
+
+
+def licences() -> str:
+    """The example pictures' authors and licences, as Markdown without the file's own title."""
+    path = EXAMPLES / "LICENSES.md"
+    if not path.is_file():
+        return ""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("# "))
+
+
+def provenance(name: str, manifest: dict[str, Any], words: Words) -> str:
+    """How a run was made, as an HTML table of what its manifest holds."""
+    config = manifest.get("config", {})
+    stages = config.get("stages", [])
+    hardware = manifest.get("hardware", {})
+    initial = manifest.get("initial_weights", {})
+    seconds = manifest.get("wall_time_s")
+    lessons = " → ".join(
+        f"{words.task(stage.get('task', '?'))} ({stage.get('epochs', '?')})" for stage in stages
+    )
+    rows = {
+        "run": name,
+        "method": config.get("method"),
+        "preset": config.get("preset"),
+        "lessons": lessons,
+        "seed": manifest.get("seed", config.get("seed")),
+        "pictures": _pictures(manifest.get("data_fingerprint", {}), words),
+        "weights": _join(initial, ("file", "license")),
+        "hardware": _join(hardware, ("device", "machine", "cores")),
+        "time": f"{seconds / 60:.1f} min" if isinstance(seconds, (int, float)) else None,
+        "versions": ", ".join(f"{k} {v}" for k, v in manifest.get("versions", {}).items()),
+    }
+    body = "".join(
+        f"<tr><th scope='row'>{escape(words('about.' + key))}</th><td>{escape(str(value))}</td></tr>"
+        for key, value in rows.items()
+        if value not in (None, "")
+    )
+    return f"<table class='oh-table'>{body}</table>"
+
+
+def _pictures(fingerprint: Any, words: Words) -> str:
+    if not isinstance(fingerprint, dict):
+        return ""
+    parts = []
+    for task, splits in fingerprint.items():
+        if isinstance(splits, dict):
+            counts = [str(s["n"]) for s in splits.values() if isinstance(s, dict) and "n" in s]
+            parts.append(f"{words.task(task)} {' + '.join(counts)}")
+    return ", ".join(parts)
+
+
+def _join(content: Any, keys: tuple[str, ...]) -> str:
+    if not isinstance(content, dict):
+        return str(content or "")
+    return ", ".join(str(content[key]) for key in keys if content.get(key) not in (None, ""))

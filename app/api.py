@@ -1,0 +1,160 @@
+"""Named endpoints for programs: typed, documented, usable by gradio_client and as MCP tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio import FileData
+
+from app.changes import compare, mask_shares
+from app.engines import StageAnswer
+from app.exports import coco_results
+from app.look import Look, example_pictures
+from app.measuring import measure_passes
+from app.picture import read_upload
+from app.records import drops, lesson_order, stage_matrix
+from app.site import MEASURES, PICTURES, QUICK, Site, machine_name, told
+
+
+def add_endpoints(site: Site) -> None:
+    """Add the endpoints to the page that is being built."""
+
+    @told
+    def predict(picture: FileData, run: str = "", stage: int = 0) -> dict[str, Any]:
+        """Boxes, mask shares and class probabilities of a picture, from one stage of a run.
+
+        Args:
+            picture: a JPEG, PNG or WebP file of at most 12 MB.
+            run: name of a run; empty means the default.
+            stage: number of the stage from 1; 0 means the last.
+
+        Returns:
+            run, stage, taught (task ids), size ([height, width] in pixels), boxes (COCO style,
+            xywh in pixels) or null, mask_shares (class to share of pixels) or null, probabilities
+            (class to probability) or null, milliseconds of the pass.
+        """
+        chosen = site.runs.get(run or None)
+        name = site.runs.name_of(chosen)
+        number = stage or chosen.stages[-1].number
+        look = Look(read_upload(picture["path"]))
+        answer = site.engines.answer(chosen, site.runs.stage(name, number), look.picture)
+        return {"run": name, **answer_json(answer)}
+
+    @told
+    def compare_stages(
+        picture: FileData, run: str = "", before: int = 1, after: int = 0, score: float = 0.3
+    ) -> dict[str, Any]:
+        """What changed in the answer to one picture between two stages of a run.
+
+        Args:
+            picture: a JPEG, PNG or WebP file of at most 12 MB.
+            run: name of a run; empty means the default.
+            before: number of the earlier stage, from 1.
+            after: number of the later stage; 0 means the last.
+            score: boxes below this score count as not there, 0 to 1.
+
+        Returns:
+            boxes (list of kind, before, after, scores and IoU) or null where one stage came before
+            detection; pixels (list of before, after, share) or null; top_before and top_after.
+        """
+        chosen = site.runs.get(run or None)
+        name = site.runs.name_of(chosen)
+        look = Look(read_upload(picture["path"]))
+        numbers = before, after or chosen.stages[-1].number
+        answers = [
+            site.engines.answer(chosen, site.runs.stage(name, n), look.picture) for n in numbers
+        ]
+        changed = compare(answers[0].prediction, answers[1].prediction, score)
+        return {
+            "run": name,
+            "before": numbers[0],
+            "after": numbers[1],
+            "boxes": changed.boxes and [vars(box) for box in changed.boxes],
+            "pixels": changed.mask and [vars(group) for group in changed.mask],
+            "mask_agreement": changed.mask_agreement,
+            "top_before": changed.top_before,
+            "top_after": changed.top_after,
+        }
+
+    @told
+    def matrix(run: str = "") -> dict[str, Any]:
+        """Scores of every task after every stage of a run, and how much of each was kept.
+
+        Args:
+            run: name of a run; empty means the default.
+
+        Returns:
+            run, runs (all names), scores (stage to task to fraction) and drops (task, metric,
+            base, final, drop_rel, retention).
+        """
+        chosen = site.runs.get(run or None)
+        records, order = chosen.records(), lesson_order(chosen.manifest)
+        table = stage_matrix(records)
+        scores = {
+            str(stage): {task: value for task, value in row.items() if value == value}
+            for stage, row in table.to_dict("index").items()
+        }
+        kept = [
+            {**vars(drop), "drop_rel": drop.drop_rel, "retention": drop.retention}
+            for drop in drops(records, order)
+        ]
+        return {
+            "run": site.runs.name_of(chosen),
+            "runs": site.runs.names,
+            "scores": scores,
+            "drops": kept,
+        }
+
+    @told
+    def latency(run: str = "", passes: int = 20) -> dict[str, Any]:
+        """Time of a pass, measured now on the machine that serves the page.
+
+        Args:
+            run: name of a run; empty means the default.
+            passes: how many to measure after a warm-up, 1 to 200.
+
+        Returns:
+            run, machine, passes, milliseconds (part to p50, p95 and p99) and disturbed_by, the
+            number of other passes that ran meanwhile.
+        """
+        chosen = site.runs.get(run or None)
+        engine = site.engines.engine(chosen.stages[-1])
+        picture = read_upload(next(iter(example_pictures().values())))
+        done = None
+        for _, done in measure_passes(engine, site.engines, picture, passes):
+            pass
+        assert done is not None
+        return {
+            "run": site.runs.name_of(chosen),
+            "machine": machine_name(),
+            "passes": len(done.times),
+            "milliseconds": done.percentiles().round(2).to_dict("index"),
+            "disturbed_by": done.disturbed_by,
+        }
+
+    gr.api(predict, api_name="predict", **PICTURES)
+    gr.api(compare_stages, api_name="compare_stages", **PICTURES)
+    gr.api(matrix, api_name="matrix", **QUICK)
+    gr.api(latency, api_name="latency", **MEASURES)
+
+
+def answer_json(answer: StageAnswer) -> dict[str, Any]:
+    """One stage's answer as plain JSON types."""
+    said = answer.prediction
+    shares = probabilities = None
+    if said.mask is not None:
+        shares = {k: float(v) for k, v in mask_shares(said.mask, said.class_names["seg"]).items()}
+    if said.probabilities is not None:
+        named = zip(said.class_names["cls"], said.probabilities, strict=True)
+        probabilities = {name: float(p) for name, p in named}
+    return {
+        "stage": answer.number,
+        "taught": list(answer.taught),
+        "size": list(said.size_hw),
+        "boxes": coco_results(said)["annotations"] if said.boxes is not None else None,
+        "box_classes": said.class_names.get("det") if said.boxes is not None else None,
+        "mask_shares": shares,
+        "probabilities": probabilities,
+        "milliseconds": round(answer.total_ms, 2),
+    }

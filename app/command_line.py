@@ -1,0 +1,63 @@
+"""The page from a shell: which runs, which address."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import gradio as gr
+
+from app.engines import EngineShelf
+from app.page import build_page, launch_options
+from app.runs import RunShelf, open_run, shipped_runs
+from app.site import Site
+from mtl_core.types import InputError
+
+
+def site_of(places: Sequence[str] = ()) -> Site:
+    """The named runs in their order, then the shipped ones.
+
+    Raises:
+        InputError: a named place is not a run.
+    """
+    return Site(RunShelf([*map(open_run, places), *shipped_runs()]), EngineShelf())
+
+
+def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) -> None:
+    """Serve the page until interrupted.
+
+    ``--run`` adds runs before the page is built anew; without it the given page is served.
+    """
+    options = _parser().parse_args(arguments)
+    if options.run:
+        try:
+            site = site_of(options.run)
+        except InputError as error:
+            sys.exit(str(error))
+        demo = build_page(site)
+    if len(site.runs):
+        site.engines.warm_up(site.runs.get(None))
+    demo.launch(
+        # A host sets these in the environment; a word on the command line goes before them.
+        server_name=options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1",
+        server_port=options.port or int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        **launch_options(),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="app.py", description="The OneHead page: watch a network learn and forget."
+    )
+    parser.add_argument(
+        "--run",
+        action="append",
+        default=[],
+        metavar="PATH_OR_HUB_ID",
+        help="a run directory or a Hub repository; may be given several times",
+    )
+    parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (default 7860)")
+    return parser

@@ -1,0 +1,113 @@
+"""A prediction as files that other programs read. Pure functions."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from app.overlay import overlay
+from app.palette import is_background, rgb_of
+from mtl_core.types import InputError, Prediction
+
+
+def coco_results(prediction: Prediction, name: str = "picture") -> dict[str, Any]:
+    """Boxes as a COCO data set of one picture: xywh in pixels of the original, with scores.
+
+    Raises:
+        InputError: the network has not been taught detection.
+    """
+    if prediction.boxes is None:
+        raise InputError("This stage comes before detection, so there are no boxes to save.")
+    height, width = prediction.size_hw
+    boxes = prediction.boxes
+    annotations = []
+    for index, (box, score, label) in enumerate(
+        zip(boxes.xyxy.tolist(), boxes.scores.tolist(), boxes.labels.tolist(), strict=True), 1
+    ):
+        left, top, right, bottom = box
+        size = right - left, bottom - top
+        annotations.append(
+            {
+                "id": index,
+                "image_id": 1,
+                "category_id": int(label) + 1,
+                "bbox": [round(v, 2) for v in (left, top, *size)],
+                "area": round(size[0] * size[1], 2),
+                "score": round(score, 5),
+                "iscrowd": 0,
+            }
+        )
+    names = prediction.class_names["det"]
+    return {
+        "images": [{"id": 1, "file_name": name, "width": width, "height": height}],
+        "categories": [{"id": i, "name": n} for i, n in enumerate(names, start=1)],
+        "annotations": annotations,
+    }
+
+
+def mask_png(prediction: Prediction) -> bytes:
+    """The mask as a palette PNG: pixel values are class indices, colours those of the page.
+
+    Raises:
+        InputError: the network has not been taught segmentation.
+    """
+    if prediction.mask is None:
+        raise InputError("This stage comes before segmentation, so there is no mask to save.")
+    palette = np.zeros((256, 3), np.uint8)
+    for index, name in enumerate(prediction.class_names["seg"]):
+        palette[index] = (0, 0, 0) if is_background(name) else rgb_of(name)
+    indexed = Image.fromarray(prediction.mask)
+    indexed.putpalette(palette.ravel().tolist())
+    return _png(indexed)
+
+
+def overlay_png(
+    picture: np.ndarray, prediction: Prediction, opacity: float, score_threshold: float
+) -> bytes:
+    """The overlay at the picture's full size, lossless."""
+    drawn = overlay(picture, prediction, opacity=opacity, score_threshold=score_threshold)
+    return _png(Image.fromarray(drawn))
+
+
+def saved_file(
+    kind: str,
+    picture: np.ndarray,
+    prediction: Prediction,
+    stem: str,
+    *,
+    opacity: float,
+    score_threshold: float,
+) -> dict[str, str]:
+    """A file for the browser to save: its name and its content as a data address.
+
+    Args:
+        kind: ``overlay``, ``boxes`` or ``mask``.
+        stem: the name without its ending.
+
+    Raises:
+        InputError: the kind is unknown, or the network was not taught what it holds.
+    """
+    if kind == "overlay":
+        content = overlay_png(picture, prediction, opacity, score_threshold)
+        return _file(f"{stem}.png", "image/png", content)
+    if kind == "mask":
+        return _file(f"{stem}-mask.png", "image/png", mask_png(prediction))
+    if kind == "boxes":
+        text = json.dumps(coco_results(prediction), indent=1, ensure_ascii=False)
+        return _file(f"{stem}-boxes.json", "application/json", text.encode())
+    raise InputError(f"{kind!r} cannot be saved, expected overlay, boxes or mask.")
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def _file(name: str, kind: str, content: bytes) -> dict[str, str]:
+    return {"name": name, "href": f"data:{kind};base64," + base64.b64encode(content).decode()}

@@ -1,0 +1,168 @@
+"""The page: a header, the choice of run, the tabs, and what a visitor's first look fills in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.api import add_endpoints
+from app.language import LANGUAGES, Words, translations
+from app.look import Look, example_pictures
+from app.picture import MAX_BYTES, read_upload
+from app.site import PICTURES, QUICK, Site, told, words_for
+from app.tabs.about import about_texts, build_about
+from app.tabs.compare import against, build_compare, first_sides, show, side_choices, side_of
+from app.tabs.forgetting import build_forgetting, forgetting_figures
+from app.tabs.latency import build_latency, latency_figures
+
+_HERE = Path(__file__).parent
+_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"]
+# An hour after a picture was uploaded nothing of it is left on the server.
+_CLEAN_S = (1200, 3600)
+
+
+def build_page(site: Site) -> gr.Blocks:
+    """The whole page for the given runs; nothing heavy is loaded here."""
+    t = translations()
+    names = site.runs.names
+    with gr.Blocks(title="OneHead", delete_cache=_CLEAN_S, analytics_enabled=False) as demo:
+        header = gr.HTML(header_html(Words("en")), elem_id="header")
+        run_choice = gr.Radio(
+            names,
+            value=names[0] if names else None,
+            label=t("method"),
+            info=t("method.info"),
+            visible=len(names) > 1,
+            elem_id="run",
+        )
+        if not names:
+            gr.Markdown(t("no_run"), elem_classes="oh-empty")
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(t("tab.compare"), id="compare"):
+                compare_tab = build_compare(site, run_choice, t)
+            with gr.Tab(t("tab.forgetting"), id="forgetting"):
+                forgetting_tab = build_forgetting(site, run_choice, t)
+            with gr.Tab(t("tab.latency"), id="latency"):
+                latency_tab = build_latency(site, run_choice, t)
+            with gr.Tab(t("tab.about"), id="about"):
+                about_tab = build_about(site, run_choice, t)
+
+        @told
+        def first_words(request: gr.Request) -> tuple:
+            words, name = words_for(request), _asked_run(site, request)
+            return (
+                header_html(words),
+                gr.update(value=name),
+                *forgetting_figures(site, name, "kept", "seg", words),
+                *latency_figures(site, name, words),
+                *about_texts(site, name, words),
+            )
+
+        @told
+        def first_look(request: gr.Request) -> tuple:
+            return _first_look(site, request)
+
+        @told
+        def first_pair(
+            look: Look | None, left: str | None, right: str | None, request: gr.Request
+        ) -> tuple:
+            return against(site, look, left, right, words_for(request))
+
+        private: dict[str, Any] = {"api_visibility": "private"}
+        c = compare_tab
+        demo.load(
+            first_look,
+            None,
+            [c.picture, c.look, c.viewer, c.timing, c.left, c.right],
+            show_progress="minimal",
+            show_progress_on=c.viewer,
+            **private,
+            **PICTURES,
+        ).success(
+            first_pair,
+            [c.look, c.left, c.right],
+            [c.slider, c.changes],
+            show_progress="minimal",
+            **private,
+            **PICTURES,
+        )
+        demo.load(
+            first_words,
+            None,
+            [
+                header,
+                run_choice,
+                *forgetting_tab.outputs,
+                *latency_tab.outputs,
+                *about_tab.outputs,
+            ],
+            show_progress="hidden",
+            **private,
+            **QUICK,
+        )
+        add_endpoints(site)
+    demo.queue(max_size=32, default_concurrency_limit=2)
+    return demo
+
+
+def launch_options() -> dict[str, Any]:
+    """What ``launch`` needs to show the page as it is meant."""
+    return {
+        "theme": gr.themes.Base(
+            primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=["ui-monospace"]
+        ),
+        "css_paths": [_HERE / "style.css"],
+        "head": f"<script>{(_HERE / 'head.js').read_text(encoding='utf-8')}</script>",
+        "i18n": translations(),
+        "max_file_size": MAX_BYTES,
+        "state_session_capacity": 200,
+        "allowed_paths": [str(path) for path in example_pictures().values()],
+        "footer_links": ["api", "settings"],
+    }
+
+
+def header_html(words: Words) -> str:
+    """Name, one sentence, and the way to the other language."""
+    other = "zh-TW" if words.language == "en" else "en"
+    return (
+        "<header class='oh-header'><div><h1>OneHead</h1>"
+        f"<p>{words('tagline')}</p></div>"
+        f"<a href='?lang={other}' hreflang='{other}' lang='{other}' data-language='{other}'>"
+        f"{LANGUAGES[other]}</a></header>"
+    )
+
+
+def _asked_run(site: Site, request: gr.Request) -> str | None:
+    asked = dict(request.query_params or {}).get("run")
+    if asked in site.runs.names:
+        return asked
+    return site.runs.names[0] if len(site.runs) else None
+
+
+def _first_look(site: Site, request: gr.Request) -> tuple:
+    """The example and the stage that the address names, else the first ones."""
+    words, query = words_for(request), dict(request.query_params or {})
+    examples = example_pictures()
+    run_name = _asked_run(site, request)
+    if run_name is None or not examples:
+        return None, None, {"message": words("viewer.empty")}, "", gr.update(), gr.update()
+    name = query.get("example") if query.get("example") in examples else next(iter(examples))
+    numbers = {str(stage.number): stage.number for stage in site.runs.get(run_name).stages}
+    stage = numbers.get(query.get("stage", ""))
+    look = Look(read_upload(examples[name]), example=name)
+    shown = show(site, look, run_name, words, stage)
+    choices = side_choices(site, words)
+    sides = list(first_sides(site, site.runs.get(run_name)))
+    known = {value for _, value in choices}
+    for index, key in enumerate(("left", "right")):
+        asked_name, _, number = query.get(key, "").rpartition(":")
+        if side_of(asked_name, number) in known:
+            sides[index] = side_of(asked_name, number)
+    return (
+        str(examples[name]),
+        *shown,
+        gr.update(choices=choices, value=sides[0]),
+        gr.update(choices=choices, value=sides[1]),
+    )

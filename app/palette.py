@@ -1,0 +1,97 @@
+"""One fixed colour per class, the same in every stage, tab and figure.
+
+The first seven are Okabe and Ito's (https://jfly.uni-koeln.de/color/); the others were chosen
+one by one so that the smallest OKLab distance to those before them stays as large as it can under
+normal sight and under Machado's full protan, deutan and tritan simulations (Machado et al. 2009).
+More than about a dozen colours cannot all be told apart by everyone, so the most frequent classes
+come first, and whatever is coloured is also named: on the boxes, in the legend, under the pointer.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+BACKGROUND = "background"
+
+_IN_ORDER_OF_USE = {
+    "person": "#E69F00",
+    "car": "#56B4E9",
+    "dog": "#CC79A7",
+    "cat": "#009E73",
+    "bus": "#F0E442",
+    "chair": "#D55E00",
+    "bird": "#0072B2",
+    "diningtable": "#00FFEE",
+    "bottle": "#9955FF",
+    "cup": "#99CC88",
+    "train": "#994466",
+    "sofa": "#CC0099",
+    "bicycle": "#7700EE",
+    "motorbike": "#8888DD",
+    "aeroplane": "#BB1100",
+    "boat": "#BBEEAA",
+    "horse": "#DDBBFF",
+    "cow": "#00DDCC",
+    "sheep": "#88AA66",
+    "pottedplant": "#778844",
+    "tvmonitor": "#BB33CC",
+    "tench": "#FFBB55",
+    "englishspringer": "#BB77FF",
+    "cassetteplayer": "#FF88FF",
+    "chainsaw": "#CC99CC",
+    "church": "#885599",
+    "frenchhorn": "#EE4455",
+    "garbagetruck": "#EE55CC",
+    "gaspump": "#AA9900",
+    "golfball": "#9900CC",
+    "parachute": "#7766DD",
+}
+_SAME_CLASS = {"motorcycle": "motorbike", "airplane": "aeroplane", "couch": "sofa", "tv": "tvmonitor"}
+_SPACED = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
+
+COLORS = tuple(_IN_ORDER_OF_USE.values())
+
+# Tasks are drawn in three colours that differ in lightness as well as in hue.
+TASK_COLORS = {"seg": "#009E73", "det": "#0072B2", "cls": "#D55E00"}
+
+
+def _key(name: str) -> str:
+    key = re.sub(r"[^a-z0-9]", "", name.lower())
+    return _SAME_CLASS.get(key, key)
+
+
+def is_background(name: str) -> bool:
+    """Whether this class means "nothing that is known"."""
+    return _key(name) == BACKGROUND
+
+
+def color_of(name: str) -> str:
+    """The class's colour as ``#RRGGBB``; a name never seen gets one that stays its own."""
+    key = _key(name)
+    return _IN_ORDER_OF_USE.get(key) or COLORS[zlib.crc32(key.encode()) % len(COLORS)]
+
+
+def rgb_of(name: str) -> tuple[int, int, int]:
+    """The class's colour as three integers, 0 to 255."""
+    return rgb(color_of(name))
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """``#RRGGBB`` as three integers, 0 to 255."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def ink_on(color: str) -> str:
+    """Black or white, whichever reads better on ``color`` (WCAG relative luminance)."""
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (value / 255 for value in rgb(color))
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if luminance > 0.179 else "#FFFFFF"
+
+
+def readable(name: str) -> str:
+    """A class name with the spaces that VOC leaves out."""
+    return _SPACED.get(_key(name), name)

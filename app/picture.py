@@ -1,0 +1,101 @@
+"""A visitor's picture, read with bounds: whatever comes in ends as pixels or in one sentence."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mtl_core.types import InputError
+
+MAX_BYTES = 12 * 1024 * 1024
+MAX_PIXELS = 40_000_000
+# Larger pictures are reduced to this: the network sees 512 px, and drawing stays quick.
+LONG_SIDE_PX = 1600
+MIN_SIDE_PX = 8
+
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    MemoryError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+# Formats whose decoders are Pillow's own; EPS for one would start another program.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
+
+
+def read_upload(path: str | Path) -> np.ndarray:
+    """A picture file as H x W x 3 uint8 RGB, upright, its long side at most 1600 px.
+
+    The size is read from the header and refused before any pixel is decoded, so a small file
+    that would unpack to gigabytes costs nothing. Transparency is laid on white.
+
+    Raises:
+        InputError: too many bytes or pixels, too small, or not a picture.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise InputError("The picture did not arrive, please choose it again.") from None
+    if size > MAX_BYTES:
+        raise InputError(
+            f"The picture has {size / 2**20:.1f} MB, expected at most {MAX_BYTES // 2**20} MB."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as image:
+                _check_size(image)
+                # JPEG can decode at a half, quarter or eighth: much quicker for camera pictures.
+                image.draft("RGB", (LONG_SIDE_PX, LONG_SIDE_PX))
+                return _pixels(image)
+    except InputError:
+        raise
+    except _DECODE_ERRORS:
+        raise InputError(
+            "This file could not be read as a picture, expected a whole JPEG, PNG, WebP, GIF, "
+            "BMP or TIFF."
+        ) from None
+
+
+def bounded(pixels: np.ndarray, long_side_px: int = LONG_SIDE_PX) -> np.ndarray:
+    """The picture with its long side at most ``long_side_px``; H x W x 3 uint8 in and out."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= long_side_px:
+        return pixels
+    factor = long_side_px / max(height, width)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"The picture has {width} x {height} pixels, expected at most "
+            f"{MAX_PIXELS // 1_000_000} million in all."
+        )
+    if min(width, height) < MIN_SIDE_PX:
+        raise InputError(
+            f"The picture has {width} x {height} pixels, expected at least {MIN_SIDE_PX} a side."
+        )
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in ("I", "I;16", "F"):
+        values = np.asarray(upright, np.float32)
+        span = float(values.max() - values.min()) or 1.0
+        upright = Image.fromarray(((values - values.min()) * (255 / span)).astype(np.uint8))
+    if "A" in upright.getbands() or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return bounded(np.asarray(upright.convert("RGB")))

@@ -1,0 +1,189 @@
+"""A run's records turned into the tables that the figures draw. Pure functions of data frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+TASKS = ("seg", "det", "cls")
+# The metric by which forgetting is judged; mAP50 stands beside mAP in tables only.
+PRIMARY = {"seg": "mIoU", "det": "mAP", "cls": "top1"}
+GATE = 0.05
+
+
+@dataclass(frozen=True)
+class Drop:
+    """What became of one task: fractions, ``drop_rel`` = (base - final) / base."""
+
+    task: str
+    metric: str
+    base_stage: int
+    base: float
+    final_stage: int
+    final: float
+    n: int | None
+
+    @property
+    def drop_abs(self) -> float:
+        return self.base - self.final
+
+    @property
+    def drop_rel(self) -> float:
+        return self.drop_abs / self.base if self.base else 0.0
+
+    @property
+    def retention(self) -> float:
+        return 1.0 - self.drop_rel
+
+    @property
+    def within_gate(self) -> bool:
+        return self.drop_rel <= GATE
+
+
+def lesson_order(manifest: dict[str, Any]) -> list[str]:
+    """The tasks in the order in which they were taught, one per stage."""
+    return [stage["task"] for stage in manifest["config"]["stages"]]
+
+
+def stage_scores(frame: pd.DataFrame, metrics: dict[str, str] | None = None) -> pd.DataFrame:
+    """The last whole-split score of each task after each stage.
+
+    Returns:
+        Columns stage (int), task, metric, value (fraction), n, per_class (dict or NaN).
+    """
+    columns = ["stage", "task", "metric", "value", "n", "per_class"]
+    rows = _of_scope(frame, "stage", metrics)
+    if rows.empty:
+        return pd.DataFrame(columns=columns)
+    return rows.groupby(["stage", "task"], as_index=False, sort=True).last()[columns]
+
+
+def stage_matrix(frame: pd.DataFrame) -> pd.DataFrame:
+    """R: one row per stage, one column per task, NaN where a task was not yet taught."""
+    scores = stage_scores(frame)
+    if scores.empty:
+        return pd.DataFrame()
+    matrix = scores.pivot(index="stage", columns="task", values="value")
+    return matrix[[task for task in TASKS if task in matrix]].astype(float)
+
+
+def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:
+    """Base, final and drop of each task that has a score after its own lesson."""
+    scores = stage_scores(frame)
+    found = []
+    for number, task in enumerate(order, start=1):
+        own = scores[(scores.task == task) & (scores.stage >= number)].sort_values("stage")
+        if own.empty or own.iloc[0].stage != number:
+            continue
+        first, last = own.iloc[0], own.iloc[-1]
+        n = int(last.n) if pd.notna(last.n) else None
+        found.append(
+            Drop(task, last.metric, number, float(first.value), int(last.stage), float(last.value), n)
+        )
+    return found
+
+
+def curves(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    """Points of the forgetting curves, from the first step of stage 1 to the end of the last.
+
+    Returns:
+        Columns task, x (0 at the start of stage 1, k at the end of stage k), value (fraction),
+        kept (value over the score at the end of the task's own lesson, within the same scope,
+        NaN where there is none), scope (``stage`` or ``probe``), stage, epoch.
+    """
+    parts = [_points(frame, scope, order) for scope in ("stage", "probe")]
+    parts = [part for part in parts if not part.empty]
+    columns = ["task", "x", "value", "kept", "scope", "stage", "epoch"]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def class_drops(frame: pd.DataFrame, order: list[str], task: str) -> pd.DataFrame:
+    """Each class of a task right after its lesson and at the end, largest loss first.
+
+    Returns:
+        Columns name, base, final, drop_abs (fractions); empty where records name no classes.
+    """
+    columns = ["name", "base", "final", "drop_abs"]
+    scores = stage_scores(frame)
+    own = scores[scores.task == task].sort_values("stage") if not scores.empty else scores
+    if task in order:
+        own = own[own.stage >= order.index(task) + 1]
+    tables = [row for row in own.per_class if isinstance(row, dict)] if len(own) else []
+    if len(tables) < 2:
+        return pd.DataFrame(columns=columns)
+    first, last = (_numbers(tables[0]), _numbers(tables[-1]))
+    rows = [
+        (name, first[name], last[name], first[name] - last[name]) for name in first if name in last
+    ]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values("drop_abs", ascending=False, ignore_index=True)
+
+
+def _of_scope(
+    frame: pd.DataFrame, scope: str, metrics: dict[str, str] | None = None
+) -> pd.DataFrame:
+    wanted = metrics or PRIMARY
+    rows = frame.copy()
+    for column in ("per_class", "n", "epoch", "step", "scope"):
+        if column not in rows:
+            rows[column] = np.nan
+    # Records without a scope are whole-split evaluations: the word came later than the file.
+    rows["scope"] = rows.scope.fillna("stage")
+    rows = rows[(rows.scope == scope) & (rows.metric == rows.task.map(wanted))]
+    rows = rows.dropna(subset=["stage", "value"])
+    return rows.astype({"stage": int, "value": float}) if len(rows) else rows
+
+
+def _points(frame: pd.DataFrame, scope: str, order: list[str]) -> pd.DataFrame:
+    rows = _of_scope(frame, scope).copy()
+    if rows.empty:
+        return rows
+    if scope == "stage":
+        rows = rows.groupby(["stage", "task"], as_index=False).last()
+        rows["x"] = rows.stage.astype(float)
+    else:
+        clock = "epoch" if rows.epoch.notna().all() else "step"
+        rows[clock] = rows[clock].astype(float)
+        longest = rows.groupby("stage")[clock].transform("max").clip(lower=1)
+        rows["x"] = rows.stage - 1 + rows[clock] / longest
+    rows = rows.sort_values(["task", "x"], ignore_index=True)
+    bases = {}
+    for number, task in enumerate(order, start=1):
+        own = rows[(rows.task == task) & (rows.stage == number)]
+        if len(own):
+            bases[task] = own.iloc[-1].value
+    base = rows.task.map(bases).astype(float)
+    rows["kept"] = (rows.value / base.where(base > 0)).astype(float)
+    rows["scope"] = scope
+    return rows
+
+
+def _numbers(table: dict[str, Any]) -> dict[str, float]:
+    return {k: float(v) for k, v in table.items() if isinstance(v, (int, float)) and v == v}
+
+
+def methods_table(
+    runs: list[tuple[str, str, pd.DataFrame, list[str]]],
+) -> pd.DataFrame:
+    """Runs side by side: what each kept of its old tasks and reached on its new ones.
+
+    Args:
+        runs: name, method, records and lesson order of each.
+
+    Returns:
+        Columns run, method, reached (mean final score of the tasks after the first lesson), kept
+        (smallest share kept of the tasks before the last lesson); runs without both are left out.
+    """
+    rows = []
+    for name, method, frame, order in runs:
+        found = drops(frame, order)
+        old = [drop.retention for drop in found if drop.final_stage > drop.base_stage]
+        new = [drop.final for drop in found if drop.base_stage > 1]
+        if old and new:
+            rows.append((name, method, sum(new) / len(new), min(old)))
+    return pd.DataFrame(rows, columns=["run", "method", "reached", "kept"])

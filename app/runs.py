@@ -1,0 +1,115 @@
+"""The runs that the page can show: those shipped, those named on the command line, those opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from mtl_core.run import Run, StageFile
+from mtl_core.types import InputError
+
+SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "runs"
+PREFERRED = "onehead"
+# A Hub repository is named owner/name; training state never leaves its machine.
+_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+_HUB_FILES = ["run.json", "records.jsonl", "latency.json", "stage*.safetensors"]
+
+
+class RunShelf:
+    """Runs by name, in order; the first is the default.
+
+    Args:
+        runs: opened runs; a name met twice gets a number.
+    """
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._runs: dict[str, Run] = {}
+        for run in runs:
+            self.add(run)
+
+    def add(self, run: Run) -> str:
+        """Put a run on the shelf and return the name by which it stands there."""
+        for name, known in self._runs.items():
+            if known.path.resolve() == run.path.resolve():
+                self._runs[name] = run
+                return name
+        name, number = run.name, 2
+        while name in self._runs:
+            name, number = f"{run.name} ({number})", number + 1
+        self._runs[name] = run
+        return name
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._runs)
+
+    def get(self, name: str | None) -> Run:
+        """The run of that name; None means the default.
+
+        Raises:
+            InputError: there is no run at all, or none of that name.
+        """
+        if not self._runs:
+            raise InputError(
+                "There is no trained run here: train one with training.train, or name one with --run."
+            )
+        if name is None:
+            return next(iter(self._runs.values()))
+        if name not in self._runs:
+            raise InputError(f"Run {name!r} is unknown, expected one of {', '.join(self._runs)}.")
+        return self._runs[name]
+
+    def name_of(self, run: Run) -> str:
+        """The name by which a run stands here; two directories of one name differ."""
+        return next(name for name, known in self._runs.items() if known is run)
+
+    def stage(self, name: str | None, number: int) -> StageFile:
+        """One stage of a run.
+
+        Raises:
+            InputError: the run or the stage is not here.
+        """
+        run = self.get(name)
+        for stage in run.stages:
+            if stage.number == number:
+                return stage
+        known = ", ".join(str(stage.number) for stage in run.stages)
+        raise InputError(f"Run {run.name!r} has no stage {number}, expected one of {known}.")
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+
+def shipped_runs(folder: Path = SHIPPED) -> list[Run]:
+    """Every finished run of a folder, the preferred one first; others are passed over."""
+    found = []
+    for manifest in sorted(folder.glob("*/run.json")):
+        try:
+            found.append(Run(manifest.parent))
+        except InputError as error:
+            print(f"Not shown: {error}")
+    return sorted(found, key=lambda run: run.name != PREFERRED)
+
+
+def open_run(place: str) -> Run:
+    """A run by its directory, or by its Hub id when no such directory exists.
+
+    Raises:
+        InputError: neither is a run.
+    """
+    if not Path(place).exists() and _HUB_ID.match(place):
+        return Run(_from_hub(place))
+    return Run(place)
+
+
+def _from_hub(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repository, allow_patterns=_HUB_FILES))
+    except Exception as error:  # the Hub's client raises many kinds; all mean the same here
+        raise InputError(
+            f"{repository!r} is neither a run directory nor a repository that could be fetched "
+            f"from the Hub ({type(error).__name__})."
+        ) from error

@@ -1,0 +1,61 @@
+"""What all tabs share: the runs, the networks, and the words for each visitor."""
+
+from __future__ import annotations
+
+import functools
+import html
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.engines import EngineShelf
+from app.language import Words, language_of
+from app.runs import RunShelf
+from mtl_core.types import InputError
+
+# One pass at a time answers pictures; measuring has its own place, so that it never makes
+# a visitor's picture wait in line.
+PICTURES = {"concurrency_id": "pictures", "concurrency_limit": 1}
+MEASURES = {"concurrency_id": "measures", "concurrency_limit": 1}
+QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The shelf of runs and the shelf of networks behind the page."""
+
+    runs: RunShelf
+    engines: EngineShelf
+
+
+def words_for(request: gr.Request | None) -> Words:
+    """The words in the language that this visitor's browser asks for."""
+    if request is None:
+        return Words("en")
+    headers = request.headers or {}
+    query = dict(request.query_params or {})
+    return Words(language_of(query, headers.get("accept-language", "")))
+
+
+def told(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Let bad input reach the visitor as its one sentence instead of as a failure."""
+
+    @functools.wraps(callback)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return callback(*args, **kwargs)
+        except InputError as error:
+            # The toast renders HTML, and a sentence may quote what came with the address.
+            message = html.escape(str(error), quote=False)
+            raise gr.Error(message, title="OneHead", duration=8, print_exception=False) from error
+
+    return wrapped
+
+
+def machine_name() -> str:
+    """The machine that serves the page, in a few words."""
+    return f"{platform.machine()}, {os.cpu_count()} CPU"

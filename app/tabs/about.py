@@ -1,0 +1,46 @@
+"""About: what the network is, how the chosen run was made, and the licences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.about import drawing, licences, prose, provenance
+from app.language import Words
+from app.site import QUICK, Site, told, words_for
+
+
+@dataclass(frozen=True)
+class AboutTab:
+    """The components that follow the run and the language."""
+
+    outputs: list[gr.Component]
+
+
+def build_about(site: Site, run_choice: gr.Radio, t: gr.I18n) -> AboutTab:
+    """Lay the tab out and connect it."""
+    gr.HTML(drawing(), elem_classes="oh-drawing")
+    text = gr.Markdown(prose(Words("en")), elem_id="about-text")
+    gr.Markdown(t("about.title"), elem_classes="oh-title")
+    made = gr.HTML(elem_id="provenance")
+    gr.Markdown(t("about.licence"), elem_classes="oh-title")
+    gr.Markdown(licences(), elem_id="licences")
+    outputs = [text, made]
+
+    @told
+    def follow(run_name: str | None, request: gr.Request) -> tuple[str, str]:
+        return about_texts(site, run_name, words_for(request))
+
+    run_choice.change(
+        follow, run_choice, outputs, api_visibility="private", show_progress="hidden", **QUICK
+    )
+    return AboutTab(outputs)
+
+
+def about_texts(site: Site, run_name: str | None, words: Words) -> tuple[str, str]:
+    """The prose and the run's provenance in the visitor's language."""
+    if not len(site.runs):
+        return prose(words), ""
+    run = site.runs.get(run_name)
+    return prose(words), provenance(site.runs.name_of(run), run.manifest, words)

@@ -1,0 +1,233 @@
+"""Compare: a picture, every stage's answer, and any two of them against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.change_words import table
+from app.changes import compare
+from app.exports import saved_file
+from app.language import Words
+from app.look import Look, example_pictures
+from app.overlay import overlay
+from app.picture import read_upload
+from app.site import PICTURES, QUICK, Site, told, words_for
+from app.upload import PictureUpload
+from app.viewer import stage_viewer
+from app.viewer.payload import viewer_payload
+from mtl_core.run import Run
+from mtl_core.types import InputError
+
+SCORE_THRESHOLD = 0.3
+# A visitor who leaves a tab open must not keep a picture in memory for ever.
+LOOK_SECONDS = 1800
+_SEPARATOR = "\t"
+_SAVE_JS = """(file) => {
+  if (!file || !file.href) return;
+  const a = document.createElement("a");
+  a.href = file.href; a.download = file.name;
+  document.body.append(a); a.click(); a.remove();
+}"""
+
+
+@dataclass(frozen=True)
+class CompareTab:
+    """The components that other tabs and the page's first load write to."""
+
+    picture: gr.Image
+    viewer: gr.HTML
+    look: gr.State
+    left: gr.Dropdown
+    right: gr.Dropdown
+    slider: gr.ImageSlider
+    changes: gr.HTML
+    timing: gr.Markdown
+
+
+def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
+    """Lay the tab out and connect it."""
+    look = gr.State(None, time_to_live=LOOK_SECONDS)
+    with gr.Row(elem_classes="oh-compare"):
+        with gr.Column(scale=1, min_width=260, elem_classes="oh-input"):
+            picture = PictureUpload(
+                label=t("picture"),
+                type="filepath",
+                image_mode=None,
+                sources=["upload", "clipboard", "webcam"],
+                height=240,
+                placeholder=t("picture.placeholder"),
+                elem_id="picture",
+                buttons=[],
+            )
+            names = list(example_pictures())
+            examples = gr.Dataset(
+                label=t("examples"),
+                components=[gr.Image(render=False)],
+                samples=[[str(path)] for path in example_pictures().values()],
+                type="index",
+                layout="gallery",
+                elem_id="examples",
+            )
+            timing = gr.Markdown(elem_classes="oh-quiet oh-small", elem_id="timing")
+        with gr.Column(scale=4, min_width=320):
+            viewer = stage_viewer()
+    with gr.Group(elem_classes="oh-against"):
+        gr.Markdown(t("against.title"), elem_classes="oh-title")
+        gr.Markdown(t("against.intro"), elem_classes="oh-quiet")
+        with gr.Row(equal_height=True):
+            left = gr.Dropdown(label=t("against.left"), elem_id="left", scale=4)
+            swap = gr.Button("⇄", elem_id="swap", scale=0, min_width=56)
+            right = gr.Dropdown(label=t("against.right"), elem_id="right", scale=4)
+        with gr.Row():
+            with gr.Column(scale=3, min_width=320):
+                slider = gr.ImageSlider(
+                    format="png",
+                    type="numpy",
+                    interactive=False,
+                    show_label=False,
+                    max_height=620,
+                    elem_id="against",
+                    buttons=["fullscreen"],
+                )
+            with gr.Column(scale=2, min_width=280):
+                gr.Markdown(t("changes.title"), elem_classes="oh-title")
+                changes = gr.HTML(elem_id="changes")
+    to_save = gr.JSON(visible="hidden", elem_id="to-save")
+    tab = CompareTab(picture, viewer, look, left, right, slider, changes, timing)
+
+    @told
+    def take_upload(path: str | None, run_name: str | None, request: gr.Request) -> tuple:
+        if path is None:
+            return None, {"message": words_for(request)("viewer.empty")}, ""
+        return show(site, Look(read_upload(path)), run_name, words_for(request))
+
+    @told
+    def take_example(index: int, run_name: str | None, request: gr.Request) -> tuple:
+        name = names[index]
+        look = Look(read_upload(example_pictures()[name]), example=name)
+        path = str(example_pictures()[name])
+        return path, *show(site, look, run_name, words_for(request), stage=None)
+
+    @told
+    def switch_run(look: Look | None, run_name: str | None, request: gr.Request) -> tuple:
+        words = words_for(request)
+        if look is None:
+            return None, {"message": words("viewer.empty")}, ""
+        return show(site, look, run_name, words)
+
+    @told
+    def set_against(
+        look: Look | None, left: str | None, right: str | None, request: gr.Request
+    ) -> tuple:
+        return against(site, look, left, right, words_for(request))
+
+    @told
+    def save(look: Look | None, run_name: str | None, event: gr.EventData) -> dict[str, str]:
+        if look is None:
+            raise InputError("Choose a picture first.")
+        asked = event._data
+        run = site.runs.get(run_name)
+        answer = look.stage(run.name, int(asked["stage"]), site.runs, site.engines)
+        return saved_file(
+            str(asked["kind"]),
+            look.picture,
+            answer.prediction,
+            f"{look.example or 'picture'}-{run.name}-lesson{answer.number}",
+            opacity=float(asked["opacity"]),
+            score_threshold=float(asked["threshold"]),
+        )
+
+    shown = [look, viewer, timing]
+    compared = {
+        "fn": set_against,
+        "inputs": [look, left, right],
+        "outputs": [slider, changes],
+        "api_visibility": "private",
+        "show_progress": "minimal",
+        **PICTURES,
+    }
+    private = {"api_visibility": "private", "show_progress_on": viewer, **PICTURES}
+    gr.on(
+        [picture.input, picture.clear], take_upload, [picture, run_choice], shown, **private
+    ).success(**compared)
+    examples.click(take_example, [examples, run_choice], [picture, *shown], **private).success(
+        **compared
+    )
+    run_choice.input(switch_run, [look, run_choice], shown, **private)
+    gr.on([left.input, right.input], **compared)
+    swap.click(
+        lambda a, b: (b, a), [left, right], [left, right], api_visibility="private", **QUICK
+    ).success(**compared)
+    viewer.download(save, [look, run_choice], to_save, **private).success(
+        None, to_save, None, js=_SAVE_JS, api_visibility="private"
+    )
+    return tab
+
+
+def show(
+    site: Site, look: Look, run_name: str | None, words: Words, stage: int | None = None
+) -> tuple[Look, dict[str, Any], str]:
+    """The look, what the viewer draws of it, and how long it took."""
+    run = site.runs.get(run_name)
+    name = site.runs.name_of(run)
+    answers = look.of(name, site.runs, site.engines)
+    link = {"run": name, "example": look.example or ""}
+    alt = words("examples.alt", name=words(f"example.{look.example}")) if look.example else words("picture")
+    payload = viewer_payload(
+        look.picture,
+        answers,
+        words,
+        key=f"{look.key}-{name}-{words.language}",
+        alt=alt,
+        link=link,
+        stage=stage,
+    )
+    total = sum(answer.total_ms for answer in answers)
+    timing = words(
+        "timing",
+        run=name,
+        count=len(answers),
+        total=f"{total:.0f}",
+        each=f"{total / len(answers):.0f}",
+    )
+    return look, payload, timing
+
+
+def side_choices(site: Site, words: Words) -> list[tuple[str, str]]:
+    """Every stage of every run, as shown and as sent."""
+    return [
+        (
+            words("against.choice", run=name, number=stage.number, task=words.task(stage.task)),
+            f"{name}{_SEPARATOR}{stage.number}",
+        )
+        for name in site.runs.names
+        for stage in site.runs.get(name).stages
+    ]
+
+
+def side_of(run_name: str, number: int) -> str:
+    """A side's value as sent."""
+    return f"{run_name}{_SEPARATOR}{number}"
+
+
+def first_sides(site: Site, run: Run) -> tuple[str, str]:
+    """What stands against what at first: a run's first lesson and its last."""
+    name = site.runs.name_of(run)
+    return side_of(name, run.stages[0].number), side_of(name, run.stages[-1].number)
+
+
+def against(
+    site: Site, look: Look | None, left: str | None, right: str | None, words: Words
+) -> tuple[Any, str]:
+    """The two sides' overlays and what changed between them."""
+    if look is None or not left or not right:
+        return None, ""
+    sides = []
+    for side in (left, right):
+        name, _, number = side.rpartition(_SEPARATOR)
+        sides.append(look.stage(name, int(number), site.runs, site.engines).prediction)
+    drawn = tuple(overlay(look.picture, side, score_threshold=SCORE_THRESHOLD) for side in sides)
+    return drawn, table(compare(*sides, SCORE_THRESHOLD), words, SCORE_THRESHOLD)

@@ -1,0 +1,121 @@
+"""Forgetting: curves, matrix, verdicts, classes and methods, all from the runs' records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from app.figures.class_losses import class_losses
+from app.figures.forgetting_curves import forgetting_curves
+from app.figures.methods_compared import methods_compared
+from app.figures.score_matrix import score_matrix
+from app.language import Words
+from app.records import class_drops, curves, drops, lesson_order, methods_table, stage_matrix
+from app.site import QUICK, Site, told, words_for
+from app.verdict_cards import verdict_cards
+from mtl_core.run import Run
+
+
+@dataclass(frozen=True)
+class ForgettingTab:
+    """The components that follow the run."""
+
+    outputs: list[gr.Component]
+    view: gr.Radio
+    task: gr.Radio
+
+
+def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> ForgettingTab:
+    """Lay the tab out and connect it."""
+    gr.Markdown(t("forgetting.intro"), elem_classes="oh-quiet")
+    verdicts = gr.HTML(elem_id="verdicts")
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            with gr.Row(elem_classes="oh-head"):
+                gr.Markdown(t("forgetting.curve"), elem_classes="oh-title")
+                view = gr.Radio(
+                    [(t("forgetting.kept"), "kept"), (t("forgetting.score"), "value")],
+                    value="kept",
+                    show_label=False,
+                    container=False,
+                    elem_id="curve-view",
+                )
+            curve = gr.Plot(show_label=False, elem_id="curve", container=False)
+        with gr.Column(scale=2, min_width=320):
+            gr.Markdown(t("forgetting.matrix"), elem_classes="oh-title")
+            matrix = gr.Plot(show_label=False, elem_id="matrix", container=False)
+    with gr.Row():
+        with gr.Column(scale=1, min_width=320):
+            with gr.Row(elem_classes="oh-head"):
+                gr.Markdown(t("forgetting.classes"), elem_classes="oh-title")
+                task = gr.Radio(
+                    [(t("task.seg"), "seg"), (t("task.det"), "det"), (t("task.cls"), "cls")],
+                    value="seg",
+                    show_label=False,
+                    container=False,
+                    elem_id="class-task",
+                )
+            classes = gr.Plot(show_label=False, elem_id="classes", container=False)
+            no_classes = gr.Markdown(t("forgetting.no_classes"), elem_classes="oh-quiet")
+        with gr.Column(scale=1, min_width=320):
+            gr.Markdown(t("forgetting.methods"), elem_classes="oh-title")
+            methods = gr.Plot(show_label=False, elem_id="methods", container=False)
+            one = gr.Markdown(t("methods.one"), elem_classes="oh-quiet")
+
+    outputs = [verdicts, curve, matrix, classes, no_classes, methods, one]
+    asked = [run_choice, view, task]
+
+    @told
+    def redraw(run_name: str | None, view: str, task: str, request: gr.Request) -> tuple:
+        return forgetting_figures(site, run_name, view, task, words_for(request))
+
+    gr.on(
+        [run_choice.change, view.input, task.input],
+        redraw,
+        asked,
+        outputs,
+        api_visibility="private",
+        show_progress="hidden",
+        **QUICK,
+    )
+    return ForgettingTab(outputs, view, task)
+
+
+def forgetting_figures(
+    site: Site, run_name: str | None, view: str, task: str, words: Words
+) -> tuple[Any, ...]:
+    """Verdicts, curve, matrix, classes, the note without classes, methods, the note for one run."""
+    hidden = gr.update(value=None, visible=False)
+    if not len(site.runs):
+        return verdict_cards([], words), *[hidden] * 6
+    run = site.runs.get(run_name)
+    records, order = run.records(), lesson_order(run.manifest)
+    table = stage_matrix(records)
+    if table.empty:
+        return verdict_cards([], words), *[hidden] * 6
+    lost = class_drops(records, order, task)
+    side = methods_table(_all_records(site))
+    return (
+        verdict_cards(drops(records, order), words),
+        gr.update(value=forgetting_curves(curves(records, order), order, words, view), visible=True),
+        gr.update(value=score_matrix(table, order, words), visible=True),
+        gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
+        gr.update(visible=not len(lost)),
+        gr.update(value=methods_compared(side, words), visible=True) if len(side) > 1 else hidden,
+        gr.update(visible=len(side) < 2),
+    )
+
+
+def method_of(run: Run) -> str:
+    """The retention method that a run was trained with."""
+    return str(run.manifest.get("config", {}).get("method", ""))
+
+
+def _all_records(site: Site) -> list[tuple[str, str, pd.DataFrame, list[str]]]:
+    runs = [(name, site.runs.get(name)) for name in site.runs.names]
+    return [
+        (name, method_of(run), run.records(), lesson_order(run.manifest)) for name, run in runs
+    ]

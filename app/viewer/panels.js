@@ -1,0 +1,84 @@
+// The panels beside the picture, built from the current view. Text goes in through textContent.
+
+function tag(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "style") node.style.cssText = value;
+    else if (value !== undefined && value !== null) node.setAttribute(key, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+function percent(share) {
+  const value = share * 100;
+  return `${value >= 10 || value === 0 ? Math.round(value) : value.toFixed(1)} %`;
+}
+
+function showBars(parent, stage, classes, words, limit = 5) {
+  if (!stage.probabilities) {
+    parent.replaceChildren(tag("p", { class: "ov-none" }, notYet(words, "cls")));
+    return;
+  }
+  const best = stage.probabilities.map((p, i) => [p, classes[i]]).sort((a, b) => b[0] - a[0]).slice(0, limit);
+  // Bars are kept and resized, so that a flip between stages is seen as a movement.
+  while (parent.children.length > best.length || parent.querySelector(".ov-none")) parent.lastChild.remove();
+  best.forEach(([p, c], i) => {
+    let bar = parent.children[i];
+    if (!bar) parent.append((bar = tag("div", { class: "ov-bar" }, tag("span"), tag("span"), tag("i"))));
+    bar.children[0].textContent = c.shown;
+    bar.children[1].textContent = percent(p);
+    bar.style.setProperty("--p", p.toFixed(4));
+    bar.style.setProperty("--c", c.color);
+  });
+}
+
+function notYet(words, task) {
+  const name = words["task." + task];
+  return words["viewer.not_yet_full"].replace("{task}", name.charAt(0).toUpperCase() + name.slice(1));
+}
+
+function boxCount(words, count) {
+  return count === 1 ? words["viewer.box_count_one"] : words["viewer.box_count"].replace("{count}", count);
+}
+
+function maskWords(stage, classes, words, limit = 3) {
+  const parts = stage.shares.slice(0, limit).map(([index, share]) => `${classes[index].shown} ${percent(share)}`);
+  return parts.length ? parts.join(", ") : words["viewer.background"];
+}
+
+function boxWords(boxes, classes, words) {
+  if (!boxes.length) return boxCount(words, 0);
+  const best = boxes.slice(0, 2).map((b) => `${classes[b.label].shown} ${b.score.toFixed(2)}`).join(", ");
+  return `${boxCount(words, boxes.length)}: ${best}${boxes.length > 2 ? " …" : ""}`;
+}
+
+function facts(stage, view, classes, words) {
+  const list = tag("dl", { class: "ov-facts" });
+  for (const task of ["seg", "det", "cls"]) {
+    if (!view.tasks.includes(task)) continue;
+    const taught = stage.taught.includes(task);
+    let text = words["viewer.not_yet"];
+    if (taught && task === "seg") text = maskWords(stage, classes.seg, words);
+    if (taught && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words);
+    if (taught && task === "cls") {
+      const best = stage.probabilities.indexOf(Math.max(...stage.probabilities));
+      text = `${classes.cls[best].shown} ${percent(stage.probabilities[best])}`;
+    }
+    list.append(tag("dt", {}, words["task." + task]), tag("dd", taught ? {} : { class: "ov-not" }, text));
+  }
+  return list;
+}
+
+// Classes that any stage shows, so that the legend does not jump while scrubbing.
+function presentClasses(payload, threshold) {
+  const found = new Map();
+  for (const stage of payload.stages) {
+    for (const [index] of stage.shares || []) note(payload.classes.seg[index]);
+    for (const box of stage.boxes || []) if (box.score >= threshold) note(payload.classes.det[box.label]);
+  }
+  return [...found.values()];
+  function note(c) {
+    if (!found.has(c.name)) found.set(c.name, c);
+  }
+}

@@ -1,0 +1,87 @@
+"""The accuracy matrix R[stage, task] of a run, and what is read off it.
+
+Task metrics differ (mIoU, mAP, top1), so differences are taken within a task and, where tasks are
+averaged, relative to the task's own base.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+PRIMARY = {"seg": "mIoU", "det": "mAP", "cls": "top1"}
+ALLOWED_DROP = 0.05  # relative, of the public assignment
+
+
+def accuracy_matrix(records: pd.DataFrame) -> pd.DataFrame:
+    """Whole-split scores: one row per stage, one column per task; NaN before a task was taught.
+
+    Args:
+        records: as ``Run.records`` gives them.
+    """
+    whole = records[records["scope"] == "stage"]
+    primary = whole[whole["metric"] == whole["task"].map(PRIMARY)]
+    # A resumed or repeated evaluation counts once, the last time.
+    latest = primary.drop_duplicates(["stage", "task"], keep="last")
+    matrix = latest.pivot(index="stage", columns="task", values="value").astype(float)
+    return matrix[[task for task in PRIMARY if task in matrix]]
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What a task had right after its lesson, and what is left at the end.
+
+    Attributes:
+        task: its id.
+        base: the score right after its own stage.
+        final: the score after the last stage.
+        drop: (base - final) / base, NaN where the base is zero; negative is a gain.
+        retention: final / base, NaN where the base is zero.
+    """
+
+    task: str
+    base: float
+    final: float
+    drop: float
+    retention: float
+
+    @property
+    def within_gate(self) -> bool | None:
+        """Whether at most 5 % were lost; None where the base is zero and a drop means nothing."""
+        return None if math.isnan(self.drop) else self.drop <= ALLOWED_DROP
+
+
+def retained(matrix: pd.DataFrame) -> list[Retained]:
+    """One row per task of an accuracy matrix, in the order in which they were taught."""
+    rows = []
+    for task in matrix.columns:
+        scores = matrix[task].dropna()
+        base, final = float(scores.iloc[0]), float(scores.iloc[-1])
+        ratio = final / base if base > 0 else math.nan
+        rows.append(Retained(task, base, final, 1 - ratio, ratio))
+    return rows
+
+
+def average_forgetting(matrix: pd.DataFrame) -> float:
+    """Mean over the earlier tasks of the best score so far minus the final one, in points.
+
+    A. Chaudhry et al., "Riemannian Walk for Incremental Learning", ECCV 2018, eq. 3. NaN with a
+    single task, where nothing could be forgotten.
+    """
+    earlier = [t for t in matrix.columns if matrix[t].notna().sum() > 1]
+    if not earlier:
+        return math.nan
+    gaps = [matrix[t].dropna().iloc[:-1].max() - matrix[t].dropna().iloc[-1] for t in earlier]
+    return float(sum(gaps) / len(gaps))
+
+
+def backward_transfer(matrix: pd.DataFrame) -> float:
+    """Mean over the earlier tasks of final minus base, in points; negative is forgetting.
+
+    D. Lopez-Paz, M. Ranzato, "Gradient Episodic Memory", NeurIPS 2017, eq. 3. NaN with a single
+    task.
+    """
+    rows = [r for r in retained(matrix) if matrix[r.task].notna().sum() > 1]
+    return float(sum(r.final - r.base for r in rows) / len(rows)) if rows else math.nan

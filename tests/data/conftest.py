@@ -1,0 +1,24 @@
+"""A small rendered set, and a copy of it for tests that break something."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mtl_core.data.layout import DataRoots
+from mtl_core.data.synthetic import render_dataset
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> DataRoots:
+    """Twelve training and six validation pictures a task, 64 px; not to be changed."""
+    return render_dataset(tmp_path_factory.mktemp("scenes"), {"train": 12, "val": 6}, 64, seed=3)
+
+
+@pytest.fixture
+def own_scenes(scenes: DataRoots, tmp_path: Path) -> DataRoots:
+    """The same set for one test alone, which may change it."""
+    shutil.copytree(scenes.seg.parent, tmp_path / "own")
+    return DataRoots.under(tmp_path / "own")
