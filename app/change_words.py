@@ -52,9 +52,7 @@ def table(changes: Changes, words: Words, score_threshold: float) -> str:
         body = told or f"<p class='oh-quiet'>{escape(words('changes.new_task', task=title))}</p>"
         blocks.append(f"<section><h4>{escape(title)}</h4>{body}</section>")
     note = escape(words("changes.at", threshold=f"{score_threshold:.2f}"))
-    return (
-        f"<div class='oh-changes'>{''.join(blocks)}</div><p class='oh-quiet oh-small'>{note}</p>"
-    )
+    return f"<div class='oh-changes'>{''.join(blocks)}</div><p class='oh-quiet oh-small'>{note}</p>"
 
 
 def _top(changes: Changes, words: Words) -> str:

@@ -1,4 +1,4 @@
-"""Networks opened when first needed, and their answers. One picture in, one answer per stage out."""
+"""Networks opened when first needed, and their answers. One picture in, one answer a stage out."""
 
 from __future__ import annotations
 
@@ -18,21 +18,17 @@ from mtl_core.types import InputError, Prediction
 LOWEST_SCORE = 0.05
 
 
-class EngineInfo(Protocol):
-    """What a checkpoint says of itself."""
-
-    class_names: dict[str, list[str]]
-    taught: list[str]
-    stage: int
-
-
 class Engine(Protocol):
     """One network of one stage, ready to answer."""
 
     @property
-    def info(self) -> Any: ...
+    def info(self) -> Any:
+        """What the checkpoint says of itself: ``class_names``, ``taught`` and ``stage``."""
+        ...
 
-    def predict(self, picture: np.ndarray, score_threshold: float = ...) -> Prediction: ...
+    def predict(self, picture: np.ndarray, score_threshold: float = ...) -> Prediction:
+        """All tasks of one picture (H x W x 3 uint8 RGB) in one pass."""
+        ...
 
 
 @dataclass(frozen=True)

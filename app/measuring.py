@@ -55,17 +55,13 @@ def measure_passes(
         start = time.perf_counter()
         overlay(picture, prediction)
         draw_ms = (time.perf_counter() - start) * 1000
-        rows.append(
-            {**prediction.timings_ms, "draw": draw_ms, TOTAL: total_ms + draw_ms}
-        )
+        rows.append({**prediction.timings_ms, "draw": draw_ms, TOTAL: total_ms + draw_ms})
         if number < passes:
             yield number, None
     yield passes, Measurement(pd.DataFrame(rows), shelf.passes - before - passes)
 
 
-def summary_html(
-    measurement: Measurement, engine: str, machine: str, words: Words
-) -> str:
+def summary_html(measurement: Measurement, engine: str, machine: str, words: Words) -> str:
     """The measurement in a sentence and a table."""
     table = measurement.percentiles()
     total = {key: f"{value:.0f}" for key, value in table.loc[TOTAL].items()}
@@ -100,7 +96,7 @@ def parameter_counts(manifest: dict[str, Any]) -> pd.Series:
 
 
 def shipped_html(latency: dict[str, Any] | None, words: Words) -> str:
-    """The reference measurement as a table of whatever it holds, or a sentence that there is none."""
+    """The reference measurement as a table of whatever it holds, or that there is none."""
     if not latency:
         return f"<p class='oh-quiet'>{escape(words('latency.shipped_none'))}</p>"
     rows = "".join(

@@ -47,7 +47,12 @@ _IN_ORDER_OF_USE = {
     "golfball": "#9900CC",
     "parachute": "#7766DD",
 }
-_SAME_CLASS = {"motorcycle": "motorbike", "airplane": "aeroplane", "couch": "sofa", "tv": "tvmonitor"}
+_SAME_CLASS = {
+    "motorcycle": "motorbike",
+    "airplane": "aeroplane",
+    "couch": "sofa",
+    "tv": "tvmonitor",
+}
 _SPACED = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
 
 COLORS = tuple(_IN_ORDER_OF_USE.values())

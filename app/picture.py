@@ -73,7 +73,8 @@ def bounded(pixels: np.ndarray, long_side_px: int = LONG_SIDE_PX) -> np.ndarray:
         return pixels
     factor = long_side_px / max(height, width)
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+    reduced = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(reduced)
 
 
 def _check_size(image: Image.Image) -> None:

@@ -28,18 +28,22 @@ class Drop:
 
     @property
     def drop_abs(self) -> float:
+        """Points lost, as a fraction of one."""
         return self.base - self.final
 
     @property
     def drop_rel(self) -> float:
+        """Share of the base lost; negative where the task gained."""
         return self.drop_abs / self.base if self.base else 0.0
 
     @property
     def retention(self) -> float:
+        """final / base."""
         return 1.0 - self.drop_rel
 
     @property
     def within_gate(self) -> bool:
+        """Whether at most 5 % of the base was lost."""
         return self.drop_rel <= GATE
 
 
@@ -80,9 +84,8 @@ def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:
             continue
         first, last = own.iloc[0], own.iloc[-1]
         n = int(last.n) if pd.notna(last.n) else None
-        found.append(
-            Drop(task, last.metric, number, float(first.value), int(last.stage), float(last.value), n)
-        )
+        base, final = float(first.value), float(last.value)
+        found.append(Drop(task, last.metric, number, base, int(last.stage), final, n))
     return found
 
 

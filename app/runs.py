@@ -42,6 +42,7 @@ class RunShelf:
 
     @property
     def names(self) -> list[str]:
+        """The runs' names in order."""
         return list(self._runs)
 
     def get(self, name: str | None) -> Run:
@@ -52,7 +53,8 @@ class RunShelf:
         """
         if not self._runs:
             raise InputError(
-                "There is no trained run here: train one with training.train, or name one with --run."
+                "There is no trained run here: train one with training.train, "
+                "or name one with --run."
             )
         if name is None:
             return next(iter(self._runs.values()))

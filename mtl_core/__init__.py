@@ -1,0 +1,1 @@
+"""The network, its tasks, data, retention methods, metrics and engines."""

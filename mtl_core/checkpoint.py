@@ -40,7 +40,9 @@ class CheckpointInfo:
     taught: list[str]
 
 
-def save_checkpoint(path: Path, network: UnifiedVisionSystem, stage: int, taught: list[str]) -> None:
+def save_checkpoint(
+    path: Path, network: UnifiedVisionSystem, stage: int, taught: list[str]
+) -> None:
     """Write float16 weights and the header, under a temporary name first."""
     metadata = {
         "format": FORMAT,

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtl_core.data.layout import Split, read_mask, read_picture
+from mtl_core.data.layout import Split, read_det, read_picture, read_seg
 from mtl_core.data.letterbox import to_input
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks.base import Score
-from mtl_core.types import InputError, Prediction
+from mtl_core.types import Prediction
 
 Frozen = Callable[[Tensor], list[Tensor]]
 
@@ -25,17 +25,10 @@ def picture_and_truth(split: Split, item: Any) -> tuple[np.ndarray, Any]:
         InputError: a file is missing or damaged, or the mask has another size than the picture.
     """
     if split.task == "det":
-        return read_picture(item.picture, (item.width, item.height)), item
-    pixels = read_picture(item.picture)
-    if split.task == "cls":
-        return pixels, item.label
-    mask = read_mask(item.mask, len(split.class_names))
-    if mask.shape != pixels.shape[:2]:
-        raise InputError(
-            f"{item.mask} is {mask.shape[1]} x {mask.shape[0]} pixels, expected the size of its "
-            f"picture, {pixels.shape[1]} x {pixels.shape[0]}."
-        )
-    return pixels, mask
+        return read_det(item), item
+    if split.task == "seg":
+        return read_seg(item, len(split.class_names))
+    return read_picture(item.picture), item.label
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Named recipes: ``report`` the source report's own, ``tuned`` the best found, ``tiny`` for tests."""
+"""Named recipes: ``report`` the source report's own, ``tuned`` the best, ``tiny`` for tests."""
 
 from __future__ import annotations
 

@@ -83,12 +83,13 @@ class Prediction:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.mask is not None:
-            if self.mask.shape != tuple(self.size_hw) or self.mask.dtype != np.uint8:
-                raise InputError(
-                    f"Prediction.mask is {self.mask.dtype} {self.mask.shape}, "
-                    f"expected uint8 {tuple(self.size_hw)}."
-                )
+        if self.mask is not None and (
+            self.mask.shape != tuple(self.size_hw) or self.mask.dtype != np.uint8
+        ):
+            raise InputError(
+                f"Prediction.mask is {self.mask.dtype} {self.mask.shape}, "
+                f"expected uint8 {tuple(self.size_hw)}."
+            )
         if self.probabilities is not None:
             expected = (len(self.class_names.get("cls", ())),)
             if self.probabilities.shape != expected:

@@ -1,0 +1,1 @@
+"""Commands run from a shell: prepare data, train, evaluate, summarise."""

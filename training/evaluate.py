@@ -1,6 +1,6 @@
 """Score a checkpoint on any split.
 
-    python -m training.evaluate --weights FILE.safetensors --data DIR --split val --tasks all
+python -m training.evaluate --weights FILE.safetensors --data DIR --split val --tasks all
 """
 
 from __future__ import annotations

@@ -35,8 +35,9 @@ def parameter_groups(
     """
     factor = {"trunk": stage.lr_trunk, "shared": stage.lr_shared, "own": 1.0, "old": stage.lr_old}
     groups: dict[tuple[str, bool], list[Tensor]] = {}
+    frozen = {id(p) for p in network.backbone.frozen_parameters()}
     for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
+        if id(parameter) in frozen:
             continue
         if name.startswith("backbone."):
             part = "trunk"
@@ -128,9 +129,7 @@ def begin_stage(
     # A short stage must not end on an average that still remembers its first steps.
     horizon = max(1.0, stage.epochs * steps_per_epoch / 10)
     decay = min(run.ema_decay, 1 - 1 / (1 + horizon))
-    average = AveragedModel(
-        network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
-    )
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     return StageState(network, average, optimizer, schedule)
 
 
@@ -179,6 +178,7 @@ def train_epoch(
         for name, value in terms.items():
             old = state.losses.get(name, value.item())
             state.losses[name] = 0.95 * old + 0.05 * value.item()
-        rate = state.schedule.get_last_lr()
-        bar.set_postfix({k: f"{v:.3f}" for k, v in state.losses.items()} | {"lr": f"{max(rate):.1e}"})
+        shown = {name: f"{value:.3f}" for name, value in state.losses.items()}
+        shown["lr"] = f"{max(state.schedule.get_last_lr()):.1e}"
+        bar.set_postfix(shown)
     state.epoch += 1

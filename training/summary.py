@@ -1,6 +1,6 @@
 """A run's results as a table: what each task had, what is left, and what it reaches alone.
 
-    python -m training.summary --run RUN [--single RUN ...]
+python -m training.summary --run RUN [--single RUN ...]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Teach the tasks one after another and write a run directory.
 
-    python -m training.train --data DIR --out RUN [--preset tuned] [--resume]
+python -m training.train --data DIR --out RUN [--preset tuned] [--resume]
 """
 
 from __future__ import annotations
@@ -121,7 +121,6 @@ class Trainer:
         if "input_mean" in self.provenance:
             self._check_normalisation()
         self.network = network.to(self.device, memory_format=torch.channels_last)
-        self.frozen = FrozenTrunk(self.network.backbone, self.device, options.threads)
         self.started, self.spent_s = time.time(), 0.0
 
     def _check_normalisation(self) -> None:
@@ -203,6 +202,10 @@ class Trainer:
         to_model = data_to_model(task.class_names, split.class_names, stage.task)
         dataset = ViewDataset(split, to_model, stage, self.config.model, self.config.seed)
         loader, order = training_loader(dataset, task, self.options.workers)
+        self.network.backbone.freeze_until(
+            self.config.model.frozen_blocks if stage.lr_trunk else None
+        )
+        self.frozen = FrozenTrunk(self.network.backbone, self.device, self.options.threads)
         retention = METHODS[self.config.method]()
         retention.before_stage(self.network, stage, earlier)
         state = begin_stage(self.network, self.config, stage, earlier, len(loader))

@@ -55,7 +55,8 @@ def provenance(name: str, manifest: dict[str, Any], words: Words) -> str:
         "versions": ", ".join(f"{k} {v}" for k, v in manifest.get("versions", {}).items()),
     }
     body = "".join(
-        f"<tr><th scope='row'>{escape(words('about.' + key))}</th><td>{escape(str(value))}</td></tr>"
+        f"<tr><th scope='row'>{escape(words('about.' + key))}</th>"
+        f"<td>{escape(str(value))}</td></tr>"
         for key, value in rows.items()
         if value not in (None, "")
     )

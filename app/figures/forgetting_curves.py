@@ -66,9 +66,7 @@ def forgetting_curves(
     return figure
 
 
-def _whole(
-    rows: pd.DataFrame, task: str, words: Words, show: str
-) -> go.Scatter:
+def _whole(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
     label = f"{words.task(task)} ({PRIMARY[task]})"
     return go.Scatter(
         x=rows.x,

@@ -29,6 +29,7 @@ class Words:
         self.table = _table(_FILES[self.language])
 
     def __call__(self, key: str, **values: Any) -> str:
+        """The sentence of that key with its values filled in."""
         return self.table[key].format(**values) if values else self.table[key]
 
     def class_name(self, name: str) -> str:

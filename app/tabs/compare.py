@@ -15,7 +15,7 @@ from app.look import Look, example_pictures
 from app.overlay import overlay
 from app.picture import read_upload
 from app.site import PICTURES, QUICK, Site, told, words_for
-from app.upload import PictureUpload
+from app.upload import picture_upload
 from app.viewer import stage_viewer
 from app.viewer.payload import viewer_payload
 from mtl_core.run import Run
@@ -52,10 +52,8 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     look = gr.State(None, time_to_live=LOOK_SECONDS)
     with gr.Row(elem_classes="oh-compare"):
         with gr.Column(scale=1, min_width=260, elem_classes="oh-input"):
-            picture = PictureUpload(
+            picture = picture_upload(
                 label=t("picture"),
-                type="filepath",
-                image_mode=None,
                 sources=["upload", "clipboard", "webcam"],
                 height=240,
                 placeholder=t("picture.placeholder"),
@@ -175,7 +173,9 @@ def show(
     name = site.runs.name_of(run)
     answers = look.of(name, site.runs, site.engines)
     link = {"run": name, "example": look.example or ""}
-    alt = words("examples.alt", name=words(f"example.{look.example}")) if look.example else words("picture")
+    alt = words("picture")
+    if look.example:
+        alt = words("examples.alt", name=words(f"example.{look.example}"))
     payload = viewer_payload(
         look.picture,
         answers,

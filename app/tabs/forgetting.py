@@ -98,9 +98,10 @@ def forgetting_figures(
         return verdict_cards([], words), *[hidden] * 6
     lost = class_drops(records, order, task)
     side = methods_table(_all_records(site))
+    curve = forgetting_curves(curves(records, order), order, words, view)
     return (
         verdict_cards(drops(records, order), words),
-        gr.update(value=forgetting_curves(curves(records, order), order, words, view), visible=True),
+        gr.update(value=curve, visible=True),
         gr.update(value=score_matrix(table, order, words), visible=True),
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
         gr.update(visible=not len(lost)),
@@ -116,6 +117,4 @@ def method_of(run: Run) -> str:
 
 def _all_records(site: Site) -> list[tuple[str, str, pd.DataFrame, list[str]]]:
     runs = [(name, site.runs.get(name)) for name in site.runs.names]
-    return [
-        (name, method_of(run), run.records(), lesson_order(run.manifest)) for name, run in runs
-    ]
+    return [(name, method_of(run), run.records(), lesson_order(run.manifest)) for name, run in runs]

@@ -63,8 +63,9 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
         picture = read_upload(pictures[0])
         engine = site.engines.engine(run.stages[-1])
         done = None
-        for number, done in measure_passes(engine, site.engines, picture, int(passes)):
+        for number, measured in measure_passes(engine, site.engines, picture, int(passes)):
             progress((number, int(passes)), desc=words("latency.running"))
+            done = measured
         assert done is not None
         return (
             summary_html(done, type(engine).__name__, machine_name(), words),

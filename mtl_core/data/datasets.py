@@ -13,11 +13,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision import tv_tensors
 
 from mtl_core.config import ModelConfig, StageConfig
-from mtl_core.data.layout import Split, read_mask, read_picture
+from mtl_core.data.layout import Split, read_det, read_picture, read_seg
 from mtl_core.data.views import COLOUR, mosaic, random_view, uniform
 from mtl_core.tasks.base import Task
 from mtl_core.tasks.detection import DetectionTarget
-from mtl_core.types import InputError
 
 CACHE_BYTES = 2 * 2**30  # decoded pictures kept in memory; beyond it they are decoded again
 
@@ -61,18 +60,12 @@ class ViewDataset(Dataset):
         item = self.split.items[index]
         sample: dict[str, Any] = {}
         if self.split.task == "seg":
-            pixels = read_picture(item.picture)
-            mask = read_mask(item.mask, len(self.split.class_names))
-            if mask.shape != pixels.shape[:2]:
-                raise InputError(
-                    f"{item.mask} is {mask.shape[1]} x {mask.shape[0]} pixels, expected the size "
-                    f"of its picture, {pixels.shape[1]} x {pixels.shape[0]}."
-                )
+            pixels, mask = read_seg(item, len(self.split.class_names))
             table = torch.full((256,), 255, dtype=torch.uint8)
             table[: len(self.to_model)] = self.to_model.to(torch.uint8)
             sample["mask"] = tv_tensors.Mask(table[torch.from_numpy(mask).long()].unsqueeze(0))
         elif self.split.task == "det":
-            pixels = read_picture(item.picture, (item.width, item.height))
+            pixels = read_det(item)
             sample["boxes"] = tv_tensors.BoundingBoxes(
                 torch.from_numpy(item.boxes_xyxy_px).reshape(-1, 4),
                 format="XYXY",

@@ -63,6 +63,7 @@ class FrozenTrunk:
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> list[Tensor]:
+        """Normalised N x 3 x H x W float32 -> maps, without gradient."""
         if self.session is None:
             return self.backbone.frozen(x)
         pixels = np.ascontiguousarray(x.numpy())

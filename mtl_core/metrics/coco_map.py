@@ -64,7 +64,9 @@ class DetectionMeter(Meter):
                 )
         return {
             "info": {},
-            "images": [{"id": i.image_id, "height": i.height, "width": i.width} for i in self.items],
+            "images": [
+                {"id": i.image_id, "height": i.height, "width": i.width} for i in self.items
+            ],
             "annotations": annotations,
             "categories": [{"id": i + 1, "name": n} for i, n in enumerate(self.data_names)],
         }

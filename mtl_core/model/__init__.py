@@ -1,0 +1,1 @@
+"""The network: trunk, neck and head."""

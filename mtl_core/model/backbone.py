@@ -86,7 +86,6 @@ class Backbone(nn.Module):
         self.name = config.backbone
         self.reductions: list[int] = list(net.feature_info.reduction())
         self.channels: list[int] = list(net.feature_info.channels())
-        self.cut = config.frozen_blocks
         if hasattr(net, "conv_stem") and hasattr(net, "blocks"):
             self.stem = nn.Sequential(net.conv_stem, net.bn1)
             self.blocks = nn.ModuleList(block for stage in net.blocks for block in stage)
@@ -101,18 +100,25 @@ class Backbone(nn.Module):
                 f"model.backbone {config.backbone!r} has no stem and blocks to freeze: expected "
                 "frozen_blocks = 0 or a backbone of the EfficientNet family."
             )
-        if self.cut > len(self.blocks):
+        if config.frozen_blocks > len(self.blocks):
             raise InputError(
-                f"model.frozen_blocks is {self.cut}, but the trunk has {len(self.blocks)} blocks."
+                f"model.frozen_blocks is {config.frozen_blocks}, but the trunk has "
+                f"{len(self.blocks)} blocks."
             )
+        self.freeze_until(config.frozen_blocks)
+
+    def freeze_until(self, blocks: int | None) -> None:
+        """Cut after so many blocks; None freezes the whole trunk, for a stage that spares it."""
+        self.cut = len(self.blocks) if blocks is None else blocks
         for parameter in self.frozen_parameters():
             parameter.requires_grad_(False)
 
-    def frozen_parameters(self) -> list[nn.Parameter]:
-        """Stem and the first ``frozen_blocks`` blocks."""
-        if self.cut == 0:
+    def frozen_parameters(self, blocks: int | None = None) -> list[nn.Parameter]:
+        """Stem and the first so many blocks, by default all before the cut."""
+        blocks = self.cut if blocks is None else blocks
+        if blocks == 0:
             return []
-        parts = [self.stem, *self.blocks[: self.cut]]
+        parts = [self.stem, *self.blocks[:blocks]]
         return [p for part in parts for p in part.parameters()]
 
     def train(self, mode: bool = True) -> Backbone:
@@ -123,6 +129,8 @@ class Backbone(nn.Module):
         """N x 3 x H x W, normalised -> the taps inside the frozen half, then the map at the cut."""
         if self.cut == 0:
             return [x]
+        if not self.taps:
+            return list(self.blocks[0](x))
         x = self.stem(x)
         kept = []
         for number, block in enumerate(self.blocks[: self.cut], start=1):
@@ -134,7 +142,7 @@ class Backbone(nn.Module):
     def rest(self, cut: list[Tensor]) -> list[Tensor]:
         """What ``frozen`` gave -> maps at strides 8, 16, 32, each N x C x H/stride x W/stride."""
         if not self.taps:
-            return list(self.blocks[0](cut[0]))
+            return cut if self.cut else list(self.blocks[0](cut[0]))
         x = cut[-1] if self.cut else self.stem(cut[0])
         features = list(cut if self.cut in self.taps else cut[:-1])
         for number, block in enumerate(self.blocks[self.cut :], start=self.cut + 1):

@@ -87,13 +87,11 @@ class UnifiedOutputLayer(nn.Module):
         self.weights = nn.ParameterDict(
             {t: nn.Parameter(torch.randn(n, channels) * 0.01) for t, n in slices.items()}
         )
-        self.biases = nn.ParameterDict(
-            {t: nn.Parameter(torch.zeros(n)) for t, n in slices.items()}
-        )
+        self.biases = nn.ParameterDict({t: nn.Parameter(torch.zeros(n)) for t, n in slices.items()})
 
     def forward(self, shared: Tensor, gains: dict[str, Tensor]) -> dict[str, Tensor]:
         """N x C x H x W and gains N x C per task -> N x slice x H x W per task."""
-        n, c, h, w = shared.shape
+        n, _, h, w = shared.shape
         weight = torch.cat(
             [self.weights[t].unsqueeze(0) * gains[t].unsqueeze(1) for t in self.slices], dim=1
         )

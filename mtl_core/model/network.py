@@ -65,13 +65,11 @@ class UnifiedVisionSystem(nn.Module):
         features = self.backbone.rest(cut)
         fused = self.neck([features[i] for i in self.fused_levels])
         slices = self.head(fused)
-        raw = {
-            task: readout(slices[task], features[-1]) for task, readout in self.readouts.items()
-        }
+        raw = {task: readout(slices[task], features[-1]) for task, readout in self.readouts.items()}
         return Outputs(fused, raw)
 
     def freeze_norms(self) -> None:
-        """From now on the statistics of neck and head stay, too: later stages must not move them."""
+        """From now on the statistics of neck and head stay, too, as later stages need."""
         self.norms_frozen = True
         self.train(self.training)
 
@@ -91,7 +89,7 @@ class UnifiedVisionSystem(nn.Module):
         def count(parameters: list[nn.Parameter]) -> int:
             return sum(p.numel() for p in parameters)
 
-        frozen = count(self.backbone.frozen_parameters())
+        frozen = count(self.backbone.frozen_parameters(self.config.frozen_blocks))
         return {
             "trunk_frozen": frozen,
             "trunk_trainable": count(list(self.backbone.parameters())) - frozen,

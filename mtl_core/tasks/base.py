@@ -61,8 +61,8 @@ class Task(ABC):
     def build_readout(self, context_channels: int) -> nn.Module:
         """A module (slice N x channels x H x W, P5 N x context x H' x W') -> raw output."""
 
-    def initialise(self, weight: nn.Parameter, bias: nn.Parameter) -> None:
-        """Set the slice's first weights (channels x C) and bias in place; as they are by default."""
+    def initialise(self, weight: nn.Parameter, bias: nn.Parameter) -> None:  # noqa: B027
+        """Set the slice's first weights (channels x C) and bias in place; kept by default."""
 
     @abstractmethod
     def collate(self, targets: list[Any]) -> Any:

@@ -78,7 +78,7 @@ class Detection(Task):
         "VarifocalNet", CVPR 2021, eq. 2; boxes by the complete IoU of Z. Zheng et al., AAAI 2020;
         classes by cross-entropy.
         """
-        n, _, h, w = raw.shape
+        _, _, h, w = raw.shape
         flat = raw.float().flatten(2).transpose(1, 2)  # N x A x channels
         centres = cell_centres(h, w, raw.device)
         boxes = decode_boxes(flat[..., :4], centres)

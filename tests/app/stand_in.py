@@ -1,0 +1,120 @@
+"""A network that answers by rule, and runs that need no training: what the page is tested with.
+
+Stage 1 draws a disc of dog. In the run "keeps" it stays; in the run "forgets" stage 2 eats its
+left half and stage 3 turns the rest into cat. From stage 2 on there are boxes, in stage 3 a class.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mtl_core.run import Run
+from mtl_core.types import Boxes, Prediction
+
+NAMES = {
+    "seg": ["background", "person", "dog", "cat", "diningtable"],
+    "det": ["person", "dog", "cat"],
+    "cls": ["church", "English springer", "golf ball"],
+}
+ORDER = ["seg", "det", "cls"]
+DOG, CAT = 2, 3
+
+
+@dataclass
+class StandInInfo:
+    class_names: dict[str, list[str]]
+    taught: list[str]
+    stage: int
+
+
+class StandInEngine:
+    def __init__(self, weights: Path) -> None:
+        stage = int(weights.stem.removeprefix("stage"))
+        self.forgets = weights.parent.name == "forgets"
+        self.info = StandInInfo(NAMES, ORDER[:stage], stage)
+
+    def predict(self, picture: np.ndarray, score_threshold: float = 0.05) -> Prediction:
+        height, width = picture.shape[:2]
+        return Prediction(
+            (height, width),
+            NAMES,
+            boxes=boxes(height, width, self.info.stage).above(score_threshold),
+            mask=mask(height, width, self.info.stage if self.forgets else 1),
+            probabilities=np.array([0.1, 0.85, 0.05], np.float32),
+            timings_ms={"prepare": 2.0, "network": 30.0, "decode": 3.0},
+        )
+
+
+def mask(height: int, width: int, decay: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    radius = 0.3 * min(height, width)
+    disc = (x - width / 2) ** 2 + (y - height / 2) ** 2 < radius**2
+    drawn = np.zeros((height, width), np.uint8)
+    drawn[disc] = DOG
+    if decay >= 2:
+        drawn[:, : width // 2] = 0
+    if decay >= 3:
+        drawn[drawn == DOG] = CAT
+    return drawn
+
+
+def boxes(height: int, width: int, stage: int) -> Boxes:
+    shift = 0.0 if stage < 3 else 0.08
+    rows = np.array([[0.2 + shift, 0.2, 0.8 + shift, 0.8], [0.02, 0.6, 0.2, 0.95]], np.float32)
+    rows *= np.array([width, height, width, height], np.float32)
+    scores = np.array([0.91, 0.4 if stage < 3 else 0.12], np.float32)
+    return Boxes(rows, scores, np.array([1, 0]))
+
+
+def make_run(folder: Path, name: str = "keeps", method: str = "distill", *, records: bool = True):
+    """A run directory whose checkpoints are empty files, for engines that never read them."""
+    path = folder / name
+    path.mkdir(parents=True)
+    manifest = {
+        "config": {
+            "preset": "tuned",
+            "method": method,
+            "seed": 0,
+            "stages": [{"task": task, "epochs": 4} for task in ORDER],
+        },
+        "class_names": NAMES,
+        "parameters": {"trunk_frozen": 308660, "trunk_trainable": 3286728, "head": 157576},
+        "wall_time_s": 100.0,
+    }
+    (path / "run.json").write_text(json.dumps(manifest))
+    for number in (1, 2, 3):
+        (path / f"stage{number}.safetensors").touch()
+    if records:
+        rows = record_rows(forgets=name == "forgets")
+        (path / "records.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return Run(path)
+
+
+def record_rows(*, forgets: bool = False) -> list[dict]:
+    """Whole-split scores after each stage and probes along the way, as training writes them."""
+    seg = {1: 0.50, 2: 0.30 if forgets else 0.49, 3: 0.10 if forgets else 0.48}
+    det = {2: 0.20, 3: 0.12 if forgets else 0.20}
+    rows = []
+
+    def row(stage: int, epoch: int, task: str, metric: str, value: float, scope: str) -> None:
+        names = [name for name in NAMES[task] if name != "background"]
+        share = {name: round(value * (0.5 + i / len(names)), 4) for i, name in enumerate(names)}
+        rows.append(
+            {"stage": stage, "step": epoch * 10, "epoch": epoch, "task": task, "metric": metric}
+            | {"value": value, "per_class": share, "n": 60, "scope": scope}
+        )
+
+    for epoch, value in ((1, 0.2), (2, 0.35), (4, 0.45)):
+        row(1, epoch, "seg", "mIoU", value, "probe")
+    for stage in (1, 2, 3):
+        row(stage, 4, "seg", "mIoU", seg[stage], "stage")
+        if stage > 1:
+            row(stage, 2, "seg", "mIoU", (seg[stage] + seg[stage - 1]) / 2, "probe")
+            row(stage, 4, "det", "mAP", det[stage], "stage")
+            row(stage, 4, "det", "mAP50", det[stage] * 2, "stage")
+    row(3, 4, "cls", "top1", 0.95, "stage")
+    return rows

@@ -1,0 +1,46 @@
+"""What many rooms need: a small rendered set, a tiny network of random weights, its checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtl_core.checkpoint import save_checkpoint
+from mtl_core.config import ModelConfig
+from mtl_core.data.layout import DataRoots
+from mtl_core.data.synthetic import render_dataset
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.presets import tiny
+from mtl_core.tasks import build_tasks
+
+KINDS = ["disc", "box", "star"]
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> DataRoots:
+    """Sixteen training and six validation pictures a task, 96 px; not to be changed."""
+    return render_dataset(tmp_path_factory.mktemp("rendered"), {"train": 16, "val": 6}, 96, seed=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> ModelConfig:
+    """The narrow network's shape."""
+    return tiny().model
+
+
+@pytest.fixture
+def tiny_network(tiny_model: ModelConfig) -> UnifiedVisionSystem:
+    """All three tasks with three classes each (and a background); the same weights every time."""
+    torch.manual_seed(0)
+    names = {"seg": ["background", *KINDS], "det": KINDS, "cls": KINDS}
+    return UnifiedVisionSystem(tiny_model, build_tasks(names))
+
+
+@pytest.fixture
+def tiny_checkpoint(tiny_network: UnifiedVisionSystem, tmp_path: Path) -> Path:
+    """A checkpoint file of the tiny network, as after its second stage."""
+    path = tmp_path / "stage2.safetensors"
+    save_checkpoint(path, tiny_network, 2, ["seg", "det"])
+    return path
