@@ -7,6 +7,7 @@ from torch import Tensor
 
 STRIDE_PX = 8  # of the map that detection reads
 LOG_DISTANCE_MAX = 5.0  # e^5 strides = 1,187 px: beyond any input, and keeps exp finite
+LOG_DISTANCE_MIN = -5.0  # e^-5 strides = 0.05 px: a box never loses its width altogether
 FIRST_LOG_DISTANCE = 1.4  # a new network's boxes are e^1.4 = 4 strides to each side
 
 
@@ -24,7 +25,7 @@ def decode_boxes(log_distances: Tensor, centres: Tensor) -> Tensor:
     Distances from the cell's centre as in Z. Tian et al., "FCOS", ICCV 2019, eq. 1, in units of
     the stride, so that the regression is of order one.
     """
-    distances = log_distances.float().clamp(max=LOG_DISTANCE_MAX).exp() * STRIDE_PX
+    distances = log_distances.float().clamp(LOG_DISTANCE_MIN, LOG_DISTANCE_MAX).exp() * STRIDE_PX
     return torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], dim=-1)
 
 

@@ -22,7 +22,7 @@ from mtl_core.tasks.base import Task
 from mtl_core.tasks.boxes import FIRST_LOG_DISTANCE, cell_centres, decode_boxes
 from mtl_core.types import Boxes
 
-BOX_WEIGHT, CLASS_WEIGHT = 2.0, 1.0  # beside the objectness term's 1
+BOX_WEIGHT, CLASS_WEIGHT = 4.0, 1.0  # beside the objectness term's 1
 NEGATIVE_ALPHA, NEGATIVE_GAMMA = 0.75, 2.0  # varifocal weight of empty cells
 FIRST_OBJECTNESS = 0.01  # a new network's objectness everywhere
 SCORE_MIN, NMS_IOU, NMS_CANDIDATES, MAX_BOXES = 0.005, 0.6, 600, 100
