@@ -15,6 +15,7 @@ from app.measuring import measure_passes
 from app.picture import read_upload
 from app.records import drops, lesson_order, stage_matrix
 from app.site import MEASURES, PICTURES, QUICK, Site, machine_name, told
+from app.upload import uploaded_path
 
 
 def add_endpoints(site: Site) -> None:
@@ -37,7 +38,7 @@ def add_endpoints(site: Site) -> None:
         chosen = site.runs.get(run or None)
         name = site.runs.name_of(chosen)
         number = stage or chosen.stages[-1].number
-        look = Look(read_upload(picture["path"]))
+        look = Look(read_upload(uploaded_path(picture)))
         answer = site.engines.answer(chosen, site.runs.stage(name, number), look.picture)
         return {"run": name, **answer_json(answer)}
 
@@ -60,7 +61,7 @@ def add_endpoints(site: Site) -> None:
         """
         chosen = site.runs.get(run or None)
         name = site.runs.name_of(chosen)
-        look = Look(read_upload(picture["path"]))
+        look = Look(read_upload(uploaded_path(picture)))
         numbers = before, after or chosen.stages[-1].number
         answers = [
             site.engines.answer(chosen, site.runs.stage(name, n), look.picture) for n in numbers

@@ -18,7 +18,7 @@ _KINDS = ("lost", "renamed", "shifted", "found", "kept")
 def percent(share: float) -> str:
     """A fraction as a percentage with as many digits as it deserves."""
     value = share * 100
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %"
+    return f"{value:.0f} %" if value >= 9.95 or value == 0 else f"{value:.1f} %"
 
 
 def one_line(changes: Changes, words: Words) -> str:

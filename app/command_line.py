@@ -15,25 +15,33 @@ from app.runs import RunShelf, open_run, shipped_runs
 from app.site import Site
 from mtl_core.types import InputError
 
+_HOST = "127.0.0.1"
 
-def site_of(places: Sequence[str] = ()) -> Site:
+
+def site_of(places: Sequence[str] = (), host: str | None = None) -> Site:
     """The named runs in their order, then the shipped ones.
+
+    Args:
+        places: run directories or Hub ids.
+        host: the address to listen on; None means what the environment or the default says.
 
     Raises:
         InputError: a named place is not a run.
     """
-    return Site(RunShelf([*map(open_run, places), *shipped_runs()]), EngineShelf())
+    address = host or os.environ.get("GRADIO_SERVER_NAME") or _HOST
+    local = address in ("127.0.0.1", "localhost", "::1") and "SPACE_ID" not in os.environ
+    return Site(RunShelf([*map(open_run, places), *shipped_runs()]), EngineShelf(), local)
 
 
 def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) -> None:
     """Serve the page until interrupted.
 
-    ``--run`` adds runs before the page is built anew; without it the given page is served.
+    Runs or a host on the command line make the page anew; without them the given one is served.
     """
     options = _parser().parse_args(arguments)
-    if options.run:
+    if options.run or options.host:
         try:
-            site = site_of(options.run)
+            site = site_of(options.run, options.host)
         except InputError as error:
             sys.exit(str(error))
         demo = build_page(site)
@@ -41,7 +49,7 @@ def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) ->
         site.engines.warm_up(site.runs.get(None))
     demo.launch(
         # A host sets these in the environment; a word on the command line goes before them.
-        server_name=options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1",
+        server_name=options.host or os.environ.get("GRADIO_SERVER_NAME") or _HOST,
         server_port=options.port or int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         **launch_options(),
     )

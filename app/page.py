@@ -8,14 +8,16 @@ from typing import Any
 import gradio as gr
 
 from app.api import add_endpoints
+from app.examples_row import examples_html
 from app.language import LANGUAGES, Words, translations
 from app.look import Look, example_pictures
 from app.picture import MAX_BYTES, read_upload
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.about import about_texts, build_about
-from app.tabs.compare import against, build_compare, first_sides, show, side_choices, side_of
+from app.tabs.compare import against, build_compare, first_sides, show, side_choices
 from app.tabs.forgetting import build_forgetting, forgetting_figures
 from app.tabs.latency import build_latency, latency_figures
+from app.tabs.open_run import build_open_run
 
 _HERE = Path(__file__).parent
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"]
@@ -37,6 +39,7 @@ def build_page(site: Site) -> gr.Blocks:
             visible=len(names) > 1,
             elem_id="run",
         )
+        opened = gr.Column()
         if not names:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")
         with gr.Tabs(elem_id="tabs"):
@@ -49,11 +52,15 @@ def build_page(site: Site) -> gr.Blocks:
             with gr.Tab(t("tab.about"), id="about"):
                 about_tab = build_about(site, run_choice, t)
 
+        with opened:
+            build_open_run(site, run_choice, compare_tab, t)
+
         @told
         def first_words(request: gr.Request) -> tuple:
             words, name = words_for(request), _asked_run(site, request)
             return (
                 header_html(words),
+                examples_html(words),
                 gr.update(value=name),
                 *forgetting_figures(site, name, "kept", "seg", words),
                 *latency_figures(site, name, words),
@@ -93,6 +100,7 @@ def build_page(site: Site) -> gr.Blocks:
             None,
             [
                 header,
+                c.examples,
                 run_choice,
                 *forgetting_tab.outputs,
                 *latency_tab.outputs,
@@ -110,17 +118,32 @@ def build_page(site: Site) -> gr.Blocks:
 def launch_options() -> dict[str, Any]:
     """What ``launch`` needs to show the page as it is meant."""
     return {
-        "theme": gr.themes.Base(
-            primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=["ui-monospace"]
-        ),
+        "theme": _theme(),
         "css_paths": [_HERE / "style.css"],
         "head": f"<script>{(_HERE / 'head.js').read_text(encoding='utf-8')}</script>",
         "i18n": translations(),
         "max_file_size": MAX_BYTES,
-        "state_session_capacity": 200,
+        "state_session_capacity": 100,
         "allowed_paths": [str(path) for path in example_pictures().values()],
         "footer_links": ["api", "settings"],
     }
+
+
+def _theme() -> gr.themes.Base:
+    """Gradio's plainest theme, with quiet text dark enough to read (WCAG AA)."""
+    theme = gr.themes.Base(
+        primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=["ui-monospace"]
+    )
+    return theme.set(
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        block_info_text_color="*neutral_500",
+        block_info_text_color_dark="*neutral_400",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    )
 
 
 def header_html(words: Words) -> str:
@@ -157,9 +180,8 @@ def _first_look(site: Site, request: gr.Request) -> tuple:
     sides = list(first_sides(site, site.runs.get(run_name)))
     known = {value for _, value in choices}
     for index, key in enumerate(("left", "right")):
-        asked_name, _, number = query.get(key, "").rpartition(":")
-        if side_of(asked_name, number) in known:
-            sides[index] = side_of(asked_name, number)
+        if query.get(key) in known:
+            sides[index] = query[key]
     return (
         str(examples[name]),
         *shown,

@@ -1,10 +1,11 @@
 """One fixed colour per class, the same in every stage, tab and figure.
 
-The first seven are Okabe and Ito's (https://jfly.uni-koeln.de/color/); the others were chosen
-one by one so that the smallest OKLab distance to those before them stays as large as it can under
-normal sight and under Machado's full protan, deutan and tritan simulations (Machado et al. 2009).
-More than about a dozen colours cannot all be told apart by everyone, so the most frequent classes
-come first, and whatever is coloured is also named: on the boxes, in the legend, under the pointer.
+Seven are Okabe and Ito's (https://jfly.uni-koeln.de/color/); the others were chosen one by one so
+that the smallest OKLab distance to those before them stays as large as it can under normal sight
+and under Machado's full protan, deutan and tritan simulations (Machado et al. 2009). More than
+about a dozen colours cannot all be told apart by everyone, so the most frequent classes share the
+first ten, classes easily taken for one another lie far apart, and whatever is coloured is also
+named: on the boxes, in the legend, under the pointer.
 """
 
 from __future__ import annotations
@@ -15,27 +16,27 @@ import zlib
 BACKGROUND = "background"
 
 _IN_ORDER_OF_USE = {
-    "person": "#E69F00",
-    "car": "#56B4E9",
-    "dog": "#CC79A7",
-    "cat": "#009E73",
-    "bus": "#F0E442",
-    "chair": "#D55E00",
-    "bird": "#0072B2",
-    "diningtable": "#00FFEE",
+    "person": "#D55E00",
+    "car": "#F0E442",
+    "dog": "#56B4E9",
+    "cat": "#0072B2",
+    "bus": "#009E73",
+    "chair": "#00FFEE",
+    "bird": "#E69F00",
+    "diningtable": "#CC79A7",
     "bottle": "#9955FF",
     "cup": "#99CC88",
-    "train": "#994466",
-    "sofa": "#CC0099",
-    "bicycle": "#7700EE",
+    "train": "#BB33CC",
+    "sofa": "#994466",
+    "bicycle": "#DDBBFF",
     "motorbike": "#8888DD",
-    "aeroplane": "#BB1100",
-    "boat": "#BBEEAA",
-    "horse": "#DDBBFF",
-    "cow": "#00DDCC",
-    "sheep": "#88AA66",
-    "pottedplant": "#778844",
-    "tvmonitor": "#BB33CC",
+    "aeroplane": "#CC0099",
+    "boat": "#778844",
+    "horse": "#BBEEAA",
+    "cow": "#BB1100",
+    "sheep": "#7700EE",
+    "pottedplant": "#88AA66",
+    "tvmonitor": "#00DDCC",
     "tench": "#FFBB55",
     "englishspringer": "#BB77FF",
     "cassetteplayer": "#FF88FF",
@@ -58,7 +59,7 @@ _SPACED = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmoni
 COLORS = tuple(_IN_ORDER_OF_USE.values())
 
 # Tasks are drawn in three colours that differ in lightness as well as in hue.
-TASK_COLORS = {"seg": "#009E73", "det": "#0072B2", "cls": "#D55E00"}
+TASK_COLORS = {"seg": "#009E73", "det": "#2B8CC4", "cls": "#D55E00"}
 
 
 def _key(name: str) -> str:

@@ -14,7 +14,7 @@ from mtl_core.types import InputError
 MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 # Larger pictures are reduced to this: the network sees 512 px, and drawing stays quick.
-LONG_SIDE_PX = 1600
+LONG_SIDE_PX = 1280
 MIN_SIDE_PX = 8
 
 _DECODE_ERRORS = (
@@ -27,12 +27,14 @@ _DECODE_ERRORS = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
-# Formats whose decoders are Pillow's own; EPS for one would start another program.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
+# Formats whose decoders are Pillow's own, as far as this build of it has them; EPS for one would
+# start another program.
+Image.init()
+_FORMATS = [f for f in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF") if f in Image.OPEN]
 
 
 def read_upload(path: str | Path) -> np.ndarray:
-    """A picture file as H x W x 3 uint8 RGB, upright, its long side at most 1600 px.
+    """A picture file as H x W x 3 uint8 RGB, upright, its long side at most 1280 px.
 
     The size is read from the header and refused before any pixel is decoded, so a small file
     that would unpack to gigabytes costs nothing. Transparency is laid on white.

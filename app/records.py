@@ -152,8 +152,9 @@ def _points(frame: pd.DataFrame, scope: str, order: list[str]) -> pd.DataFrame:
     else:
         clock = "epoch" if rows.epoch.notna().all() else "step"
         rows[clock] = rows[clock].astype(float)
-        longest = rows.groupby("stage")[clock].transform("max").clip(lower=1)
-        rows["x"] = rows.stage - 1 + rows[clock] / longest
+        # Of any scope: the last look of a stage is at the whole split, not along the way.
+        longest = frame.dropna(subset=["stage"]).groupby("stage")[clock].max().astype(float)
+        rows["x"] = rows.stage - 1 + rows[clock] / rows.stage.map(longest).clip(lower=1)
     rows = rows.sort_values(["task", "x"], ignore_index=True)
     bases = {}
     for number, task in enumerate(order, start=1):

@@ -26,10 +26,16 @@ QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
 
 @dataclass(frozen=True)
 class Site:
-    """The shelf of runs and the shelf of networks behind the page."""
+    """The shelf of runs and the shelf of networks behind the page.
+
+    Attributes:
+        local: whether only this machine's user can reach the page, who may then open any
+            directory as a run; on a public host that would let strangers probe the disk.
+    """
 
     runs: RunShelf
     engines: EngineShelf
+    local: bool = False
 
 
 def words_for(request: gr.Request | None) -> Words:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
+
+from mtl_core.types import InputError
 
 
 def picture_upload(**options: Any) -> gr.Image:
@@ -23,3 +27,18 @@ def picture_upload(**options: Any) -> gr.Image:
 
     component.preprocess = path_only  # type: ignore[method-assign]
     return component
+
+
+def uploaded_path(file: Any) -> Path:
+    """The path of a file that a program sent, once it is sure that it was sent.
+
+    A request may name any path; only those under Gradio's upload folder came from its sender.
+
+    Raises:
+        InputError: no file, or one that was not uploaded.
+    """
+    named = file.get("path") if isinstance(file, dict) else getattr(file, "path", None)
+    folder = Path(get_upload_folder()).resolve()
+    if not named or folder not in (path := Path(str(named)).resolve()).parents:
+        raise InputError("The picture did not arrive, expected an uploaded file.")
+    return path

@@ -8,36 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from mtl_core.config import ModelConfig, model_from_dict
+from mtl_core.checkpoint_header import FORMAT, CheckpointInfo, read_header
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks import TASKS, build_tasks
 from mtl_core.types import InputError
 
-FORMAT = "onehead-1"
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What a checkpoint says of itself.
-
-    Attributes:
-        model: the network's shape.
-        class_names: names per task id, in index order and in the order of the output slices.
-        stage: the stage after which it was written, from 1.
-        taught: ids of the tasks taught so far; others are still as they were initialised.
-    """
-
-    model: ModelConfig
-    class_names: dict[str, list[str]]
-    stage: int
-    taught: list[str]
+__all__ = ["FORMAT", "CheckpointInfo", "load_network", "read_info", "save_checkpoint"]
 
 
 def save_checkpoint(
@@ -66,28 +48,7 @@ def read_info(path: Path) -> CheckpointInfo:
     Raises:
         InputError: the file is missing, damaged or not one of ours.
     """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist: expected a stage checkpoint (.safetensors).")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-    except Exception as error:  # safetensors raises its own type for every kind of damage
-        raise InputError(f"{path} is not a readable safetensors file.") from error
-    if metadata.get("format") != FORMAT:
-        raise InputError(
-            f"{path} is not a stage checkpoint: expected format {FORMAT!r} in its header, "
-            f"found {metadata.get('format')!r}."
-        )
-    try:
-        class_names = json.loads(metadata["class_names"])
-        info = CheckpointInfo(
-            model=model_from_dict(json.loads(metadata["model"])),
-            class_names={task: list(names) for task, names in class_names.items()},
-            stage=int(metadata["stage"]),
-            taught=list(json.loads(metadata["taught"])),
-        )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} has a damaged header ({error}).") from error
+    info = read_header(path)
     unknown = [task for task in info.class_names if task not in TASKS]
     if unknown:
         raise InputError(f"{path} holds the task {unknown[0]!r}, expected some of {list(TASKS)}.")
@@ -109,7 +70,7 @@ def load_network(path: Path) -> tuple[UnifiedVisionSystem, CheckpointInfo]:
         )
     except Exception as error:  # missing keys, other shapes, cut files
         raise InputError(f"{path} holds weights that do not fit its own header.") from error
-    if not all(torch.isfinite(p).all() for p in network.parameters()):
+    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise InputError(f"{path} holds weights that are not finite.")
     network.freeze_norms()
     return network.eval(), info

@@ -46,7 +46,7 @@ class StageConfig:
     batch: int = 16  # pictures per optimizer step
     crop_px: int = 320  # side of the training crops, pixels
     scale: tuple[float, float] = (0.5, 1.6)  # jitter about the size that evaluation uses
-    mosaic: float = 0.0  # share of detection samples made of four pictures
+    mosaic: float = 0.0  # share of samples made of four pictures; detection only
     temperature: float = 2.0  # of the distilled logits
     distill: dict[str, float] = field(default_factory=dict)  # weight per earlier task
     distill_neck: float = 0.0  # weight of the distilled neck features
@@ -56,6 +56,8 @@ class StageConfig:
             raise InputError(f"stage.task is {self.task!r}, expected one of {TASK_IDS}.")
         if self.crop_px % 32:
             raise InputError(f"stage.crop_px is {self.crop_px}, expected a multiple of 32.")
+        if self.mosaic and self.task != "det":
+            raise InputError(f"stage {self.task} has mosaic {self.mosaic}: only det joins boxes.")
         if self.task in self.distill:
             raise InputError(f"stage {self.task} distils itself: name only earlier tasks.")
 

@@ -9,26 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtl_core.data.layout import Split, read_det, read_picture, read_seg
+from mtl_core.data.layout import Split
 from mtl_core.data.letterbox import to_input
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks.base import Score
 from mtl_core.types import Prediction
 
 Frozen = Callable[[Tensor], list[Tensor]]
-
-
-def picture_and_truth(split: Split, item: Any) -> tuple[np.ndarray, Any]:
-    """One item's pixels (H x W x 3 uint8) and what its task's meter compares with.
-
-    Raises:
-        InputError: a file is missing or damaged, or the mask has another size than the picture.
-    """
-    if split.task == "det":
-        return read_det(item), item
-    if split.task == "seg":
-        return read_seg(item, len(split.class_names))
-    return read_picture(item.picture), item.label
 
 
 @torch.no_grad()
@@ -70,11 +57,12 @@ def measure(
     Raises:
         InputError: the data has a class that the network was never taught, or a file is damaged.
     """
-    meter = network.tasks[split.task].meter(split)
+    task = network.tasks[split.task]
+    meter = task.meter(split)
     was_training = network.training
     network.eval()
     for item in progress(split.items):
-        picture, truth = picture_and_truth(split, item)
+        picture, truth = task.read(item, split)
         prediction = predict_task(network, frozen, picture, split.task)
         meter.add(prediction, truth)
         if keep is not None:

@@ -85,32 +85,44 @@ class Run:
         whole validation split after a stage, ``probe`` for a fixed part of it inside a stage.
 
         Raises:
-            InputError: a line is not JSON.
+            InputError: a line is not a JSON object.
         """
         return read_records(self.path / "records.jsonl")
 
     def latency(self) -> dict[str, Any] | None:
-        """The shipped reference measurement, or None where it was not taken."""
+        """The shipped reference measurement, or None where it was not taken.
+
+        Raises:
+            InputError: the file is not a JSON object.
+        """
         path = self.path / "latency.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if not path.is_file():
+            return None
+        return _object(path.read_bytes(), f"{path}: expected a JSON object.")
 
 
 def read_records(path: Path) -> pd.DataFrame:
     """Read records.jsonl; an absent file is an empty frame with the same columns."""
     rows = []
     if path.is_file():
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            try:
-                rows.append(json.loads(line))
-            except ValueError as error:
-                raise InputError(
-                    f"{path}, line {number}: expected one JSON object a line."
-                ) from error
+        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+            fault = f"{path}, line {number}: expected one JSON object a line."
+            rows.append(_object(line, fault))
     frame = pd.DataFrame(rows)
     for column in RECORD_COLUMNS:
         if column not in frame:
             frame[column] = pd.Series(dtype="object")
     return frame
+
+
+def _object(text: bytes, fault: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:  # no JSON, or not even text
+        raise InputError(fault) from error
+    if not isinstance(content, dict):
+        raise InputError(fault)
+    return content
 
 
 def append_records(path: Path, rows: list[dict[str, Any]]) -> None:

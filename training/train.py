@@ -281,6 +281,12 @@ def prepare_out(options: Options) -> None:
         raise InputError(
             f"{options.out} is not empty: expected a new directory, or --resume to go on with it."
         )
+    begun = [name for name in ("run.json", "records.jsonl") if (options.out / name).exists()]
+    if begun and not (options.out / "state" / "resume.pt").is_file():
+        raise InputError(
+            f"{options.out} holds {begun[0]} but no state/resume.pt: expected a run that was "
+            "stopped here, or a new directory."
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(options.out).free < 500 * 2**20:
         raise InputError(f"{options.out} has less than 500 MB of free disk: expected more.")

@@ -18,9 +18,14 @@ def prose(words: Words) -> str:
     return (_HERE / f"{name}.md").read_text(encoding="utf-8")
 
 
-def drawing() -> str:
+def drawing(words: Words) -> str:
     """The network as an SVG that takes the page's own ink."""
-    return (_HERE / "drawing.svg").read_text(encoding="utf-8")
+    labels = {
+        key.partition(".")[2]: escape(text)
+        for key, text in words.table.items()
+        if key.startswith("drawing.")
+    }
+    return (_HERE / "drawing.svg").read_text(encoding="utf-8").format(**labels)
 
 
 def licences() -> str:

@@ -40,6 +40,7 @@ def class_losses(table: pd.DataFrame, words: Words) -> go.Figure:
                 y=names,
                 mode="markers",
                 name=words("forgetting.class_before"),
+                cliponaxis=False,
                 marker=dict(
                     size=11, symbol="circle-open", color=GREY, line=dict(width=2, color=GREY)
                 ),
@@ -50,9 +51,19 @@ def class_losses(table: pd.DataFrame, words: Words) -> go.Figure:
                 y=names,
                 mode="markers",
                 name=words("forgetting.class_after"),
+                showlegend=False,
+                cliponaxis=False,
                 marker=dict(size=12, color=colors, line=dict(width=1, color=GREY)),
                 customdata=rows.drop_abs,
                 hovertemplate="%{y}: %{x:.3f} (−%{customdata:.3f})<extra></extra>",
+            ),
+            # The legend shows the kind of mark, not one class's colour.
+            go.Scatter(
+                x=[None],
+                y=[None],
+                mode="markers",
+                name=words("forgetting.class_after"),
+                marker=dict(size=12, color=GREY),
             ),
         ]
     )

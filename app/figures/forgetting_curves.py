@@ -13,6 +13,10 @@ from app.palette import TASK_COLORS
 from app.records import GATE, PRIMARY
 
 _MARKERS = {"seg": "circle", "det": "square", "cls": "diamond"}
+_HEIGHT_PX = 400
+# What is left for the lines between the margins, to keep the labels at their ends apart.
+_PLOT_PX = 270
+_LABEL_PX = 17
 
 
 def forgetting_curves(
@@ -21,48 +25,60 @@ def forgetting_curves(
     words: Words,
     show: Literal["kept", "value"] = "kept",
 ) -> go.Figure:
-    """Curves of every task: whole-split scores as markers, looks along the way as thin lines.
+    """Curves of every task from its own lesson on.
 
     Args:
         points: as ``records.curves`` makes.
         order: the tasks in the order of their lessons.
         words: the visitor's language.
         show: ``kept`` draws shares of the score after the own lesson, with one common band;
-            ``value`` the scores themselves, with a band per task from its lesson on.
+            ``value`` the scores themselves with a band per task, and the looks along the way as
+            dotted lines. Those are on fewer pictures, so they have no share of their own.
     """
     figure = go.Figure()
     stages = len(order)
+    whole = points[(points.scope == "stage") & points[show].notna()]
+    own_lesson = whole.task.map({task: n for n, task in enumerate(order, start=1)})
+    whole = whole[whole.stage >= own_lesson]
     if show == "kept":
-        _band(figure, 0, stages, 1 - GATE, 1.0, GREY, words)
+        low = min([0.85, *whole.kept]) - 0.05
+        high = max([1.0, *whole.kept]) + 0.05
+        _band(figure, 1, stages, 1 - GATE, 1.0, GREY, words)
+    else:
+        low, high = 0.0, max([0.1, *points.value]) * 1.1
     for number, task in enumerate(order, start=1):
-        own = points[points.task == task].dropna(subset=[show])
-        whole, probe = (own[own.scope == scope] for scope in ("stage", "probe"))
+        rows = whole[whole.task == task]
         if show == "value":
-            base = whole[whole.stage == number].value
+            base = rows[rows.stage == number].value
             if len(base) and number < stages:
                 top = float(base.iloc[-1])
                 _band(figure, number, stages, top * (1 - GATE), top, TASK_COLORS[task], words)
-        if len(probe):
-            figure.add_trace(_probe(probe, task, words, show))
-        if len(whole):
-            # Before its own lesson a task has no score worth the name.
-            figure.add_trace(_whole(whole[whole.stage >= number], task, words, show))
-    for number in range(1, stages):
-        figure.add_vline(x=number, line=dict(color=GREY, width=1, dash="dot"), opacity=0.5)
-    dressed(figure, height_px=420)
-    figure.update_layout(hovermode="closest", margin=dict(t=64))
+            probe = points[(points.task == task) & (points.scope == "probe")]
+            if len(probe):
+                figure.add_trace(_probe(probe, task, words))
+        if len(rows):
+            figure.add_trace(_whole(rows, task, words, show))
+    for number in range(1, stages + 1):
+        figure.add_vline(x=number, line=dict(color=GREY, width=1, dash="dot"), opacity=0.4)
+    _label_ends(figure, whole, show, high - max(low, 0.0))
+    dressed(figure, height_px=_HEIGHT_PX)
+    figure.update_layout(hovermode="closest", margin=dict(t=78, r=64))
+    first = 1 if show == "kept" else 0
     figure.update_xaxes(
-        range=[0, stages + 0.06],
-        tickvals=[number - 0.5 for number in range(1, stages + 1)],
+        range=[first - 0.04, stages + 0.04],
+        tickvals=list(range(1, stages + 1)),
         ticktext=[
-            f"{words('viewer.lesson', number=n)}<br>{words.task(task)}"
+            words("forgetting.after_task", number=n, task=f"<br>{words.task(task)}")
             for n, task in enumerate(order, start=1)
         ],
         ticks="",
         showgrid=False,
+        zeroline=False,
     )
     title = words("forgetting.y_kept" if show == "kept" else "forgetting.y_score")
-    figure.update_yaxes(title_text=title, tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(
+        title_text=title, tickformat=".0%", range=[max(low, 0.0), high], zeroline=False
+    )
     return figure
 
 
@@ -72,29 +88,46 @@ def _whole(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter
         x=rows.x,
         y=rows[show],
         name=label,
-        mode="lines+markers+text",
+        mode="lines+markers",
         line=dict(color=TASK_COLORS[task], width=3),
         marker=dict(size=11, symbol=_MARKERS[task], color=TASK_COLORS[task]),
-        text=[f"{value:.1%}" for value in rows[show]],
-        textposition="top center",
         cliponaxis=False,
         customdata=rows[["stage", "value", "kept"]],
         hovertemplate=f"{label}<br>%{{customdata[1]:.3f}} (%{{customdata[2]:.1%}})<extra></extra>",
     )
 
 
-def _probe(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
+def _probe(rows: pd.DataFrame, task: str, words: Words) -> go.Scatter:
     label = f"{words.task(task)}, {words('forgetting.probe')}"
     return go.Scatter(
         x=rows.x,
-        y=rows[show],
+        y=rows.value,
         name=label,
         mode="lines",
-        line=dict(color=with_alpha(TASK_COLORS[task], 0.55), width=1.5, dash="dot"),
+        line=dict(color=with_alpha(TASK_COLORS[task], 0.6), width=1.5, dash="dot"),
         showlegend=False,
-        customdata=rows[["value"]],
-        hovertemplate=f"{label}<br>%{{customdata[0]:.3f}}<extra></extra>",
+        hovertemplate=f"{label}<br>%{{y:.3f}}<extra></extra>",
     )
+
+
+def _label_ends(figure: go.Figure, whole: pd.DataFrame, show: str, span: float) -> None:
+    """Write each task's final value beside its line's end, pushed apart where they would meet."""
+    ends = whole.sort_values("x").groupby("task").last().sort_values(show, ascending=False)
+    floor = float("inf")
+    for task, row in ends.iterrows():
+        wanted = row[show] / span * _PLOT_PX
+        placed = min(wanted, floor - _LABEL_PX)
+        floor = placed
+        figure.add_annotation(
+            x=row.x,
+            y=row[show],
+            text=f"<b>{row[show]:.1%}</b>" if show == "kept" else f"<b>{row[show]:.3f}</b>",
+            showarrow=False,
+            xanchor="left",
+            xshift=12,
+            yshift=placed - wanted,
+            font=dict(color=TASK_COLORS.get(str(task), GREY), size=13),
+        )
 
 
 def _band(

@@ -90,7 +90,9 @@ def parameter_bars(counts: pd.Series, words: Words) -> go.Figure:
         annotation_position="top left",
     )
     dressed(figure, height_px=190)
-    figure.update_layout(barmode="stack", bargap=0.45, margin=dict(l=8, t=60))
+    figure.update_layout(
+        barmode="stack", bargap=0.45, margin=dict(l=8, t=60), legend_traceorder="normal"
+    )
     figure.update_xaxes(
         title_text=words("latency.parameters_axis"), range=[0, BUDGET_PARAMETERS / 1e6 * 1.04]
     )

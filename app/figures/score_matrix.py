@@ -9,8 +9,15 @@ from app.figures.theme import dressed
 from app.language import Words
 from app.records import PRIMARY
 
-# Readable in grey and by colour-blind eyes: lightness runs one way (Cividis).
-_SCALE = "Cividis"
+# Blue for what is kept, orange for what is lost: a pair that colour-blind eyes tell apart.
+_LOW, _HIGH = 0.5, 1.1
+_SCALE = [
+    [0.0, "#D55E00"],
+    [(0.85 - _LOW) / (_HIGH - _LOW), "#F6C08A"],
+    [(0.95 - _LOW) / (_HIGH - _LOW), "#DCE8F2"],
+    [(1.0 - _LOW) / (_HIGH - _LOW), "#9CC9E8"],
+    [1.0, "#56B4E9"],
+]
 
 
 def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Figure:
@@ -37,17 +44,12 @@ def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Fig
             base = matrix.at[number, task] if number in matrix.index else value
             share = value / base if base else 1.0
             shares.append(float(share))
-            change = "" if stage == number else f"<br>{share - 1:+.1%}".replace("+-", "-")
+            change = "" if stage == number else f"<br>{_signed(share - 1)}"
             row.append(f"<b>{value:.3f}</b>{change}")
         kept.append(shares)
         texts.append(row)
     names = [f"{words.task(task)}<br>{PRIMARY[task]}" for task in tasks]
-    rows = [
-        words("forgetting.after_task", number=n, task=words.task(order[n - 1]))
-        if n <= len(order)
-        else words("forgetting.after", number=n)
-        for n in stages
-    ]
+    rows = [words("forgetting.after", number=n).replace(" ", "<br>", 1) for n in stages]
     figure = go.Figure(
         go.Heatmap(
             z=kept,
@@ -55,25 +57,21 @@ def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Fig
             y=rows,
             customdata=[[[stage, task] for task in tasks] for stage in stages],
             colorscale=_SCALE,
-            zmin=0.5,
-            zmax=1.05,
+            zmin=_LOW,
+            zmax=_HIGH,
             xgap=4,
             ygap=4,
             hovertemplate="%{y}<br>%{x}<br>%{z:.1%}<extra></extra>",
             hoverongaps=False,
-            colorbar=dict(
-                tickformat=".0%",
-                thickness=10,
-                outlinewidth=0,
-                title=dict(text=words("forgetting.kept"), side="right"),
-            ),
+            # Each cell tells its own share; a scale beside it would cost a phone its width.
+            showscale=False,
         )
     )
     for i, row_name in enumerate(rows):
         for j, column in enumerate(names):
             share = kept[i][j]
             # Text takes the ink that its own cell needs, whatever the page's colours are.
-            ink = None if share is None else "#111" if share > 0.78 else "#fff"
+            ink = None if share is None else "#111"
             figure.add_annotation(
                 x=column,
                 y=row_name,
@@ -83,6 +81,10 @@ def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Fig
             )
     dressed(figure, height_px=340, legend=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(side="top", showgrid=False)
+    figure.update_xaxes(side="top", showgrid=False, tickangle=0)
     figure.update_layout(margin=dict(t=56, b=12))
     return figure
+
+
+def _signed(change: float) -> str:
+    return "±0.0%" if abs(change) < 0.0005 else f"{change:+.1%}"

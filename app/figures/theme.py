@@ -22,6 +22,8 @@ def dressed(figure: go.Figure, *, height_px: int, legend: bool = True) -> go.Fig
         legend=dict(orientation="h", yanchor="bottom", y=1.02, x=0, xanchor="left"),
         dragmode=False,
     )
+    figure.update_xaxes(title_font_size=13)
+    figure.update_yaxes(title_font_size=13)
     grid = dict(gridcolor="rgba(127,134,148,.25)", zerolinecolor="rgba(127,134,148,.4)")
     figure.update_xaxes(**grid, fixedrange=True, automargin=True)
     figure.update_yaxes(**grid, fixedrange=True, automargin=True)

@@ -20,16 +20,16 @@ class AboutTab:
 
 def build_about(site: Site, run_choice: gr.Radio, t: gr.I18n) -> AboutTab:
     """Lay the tab out and connect it."""
-    gr.HTML(drawing(), elem_classes="oh-drawing")
+    drawn = gr.HTML(drawing(Words("en")), elem_id="drawing")
     text = gr.Markdown(prose(Words("en")), elem_id="about-text")
     gr.Markdown(t("about.title"), elem_classes="oh-title")
     made = gr.HTML(elem_id="provenance")
     gr.Markdown(t("about.licence"), elem_classes="oh-title")
     gr.Markdown(licences(), elem_id="licences")
-    outputs = [text, made]
+    outputs = [drawn, text, made]
 
     @told
-    def follow(run_name: str | None, request: gr.Request) -> tuple[str, str]:
+    def follow(run_name: str | None, request: gr.Request) -> tuple[str, str, str]:
         return about_texts(site, run_name, words_for(request))
 
     run_choice.change(
@@ -38,9 +38,9 @@ def build_about(site: Site, run_choice: gr.Radio, t: gr.I18n) -> AboutTab:
     return AboutTab(outputs)
 
 
-def about_texts(site: Site, run_name: str | None, words: Words) -> tuple[str, str]:
-    """The prose and the run's provenance in the visitor's language."""
+def about_texts(site: Site, run_name: str | None, words: Words) -> tuple[str, str, str]:
+    """The drawing, the prose and the run's provenance in the visitor's language."""
     if not len(site.runs):
-        return prose(words), ""
+        return drawing(words), prose(words), ""
     run = site.runs.get(run_name)
-    return prose(words), provenance(site.runs.name_of(run), run.manifest, words)
+    return drawing(words), prose(words), provenance(site.runs.name_of(run), run.manifest, words)

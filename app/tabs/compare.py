@@ -9,6 +9,7 @@ import gradio as gr
 
 from app.change_words import table
 from app.changes import compare
+from app.examples_row import example_alt, examples_row
 from app.exports import saved_file
 from app.language import Words
 from app.look import Look, example_pictures
@@ -24,7 +25,8 @@ from mtl_core.types import InputError
 SCORE_THRESHOLD = 0.3
 # A visitor who leaves a tab open must not keep a picture in memory for ever.
 LOOK_SECONDS = 1800
-_SEPARATOR = "\t"
+# Between a run's name and a stage's number; the number is what follows the last one.
+_SEPARATOR = ":"
 _SAVE_JS = """(file) => {
   if (!file || !file.href) return;
   const a = document.createElement("a");
@@ -38,6 +40,7 @@ class CompareTab:
     """The components that other tabs and the page's first load write to."""
 
     picture: gr.Image
+    examples: gr.HTML
     viewer: gr.HTML
     look: gr.State
     left: gr.Dropdown
@@ -45,6 +48,7 @@ class CompareTab:
     slider: gr.ImageSlider
     changes: gr.HTML
     timing: gr.Markdown
+    follow_run: dict[str, Any]
 
 
 def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
@@ -58,24 +62,17 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
                 height=240,
                 placeholder=t("picture.placeholder"),
                 elem_id="picture",
+                alt_text="The chosen picture",
                 buttons=[],
             )
-            names = list(example_pictures())
-            examples = gr.Dataset(
-                label=t("examples"),
-                components=[gr.Image(render=False)],
-                samples=[[str(path)] for path in example_pictures().values()],
-                type="index",
-                layout="gallery",
-                elem_id="examples",
-            )
+            examples = examples_row()
             timing = gr.Markdown(elem_classes="oh-quiet oh-small", elem_id="timing")
         with gr.Column(scale=4, min_width=320):
             viewer = stage_viewer()
-    with gr.Group(elem_classes="oh-against"):
+    with gr.Column(elem_classes="oh-against"):
         gr.Markdown(t("against.title"), elem_classes="oh-title")
         gr.Markdown(t("against.intro"), elem_classes="oh-quiet")
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_classes="oh-sides"):
             left = gr.Dropdown(label=t("against.left"), elem_id="left", scale=4)
             swap = gr.Button("⇄", elem_id="swap", scale=0, min_width=56)
             right = gr.Dropdown(label=t("against.right"), elem_id="right", scale=4)
@@ -94,7 +91,6 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
                 gr.Markdown(t("changes.title"), elem_classes="oh-title")
                 changes = gr.HTML(elem_id="changes")
     to_save = gr.JSON(visible="hidden", elem_id="to-save")
-    tab = CompareTab(picture, viewer, look, left, right, slider, changes, timing)
 
     @told
     def take_upload(path: str | None, run_name: str | None, request: gr.Request) -> tuple:
@@ -103,11 +99,13 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         return show(site, Look(read_upload(path)), run_name, words_for(request))
 
     @told
-    def take_example(index: int, run_name: str | None, request: gr.Request) -> tuple:
-        name = names[index]
-        look = Look(read_upload(example_pictures()[name]), example=name)
-        path = str(example_pictures()[name])
-        return path, *show(site, look, run_name, words_for(request), stage=None)
+    def take_example(run_name: str | None, event: gr.EventData, request: gr.Request) -> tuple:
+        name = str(event._data["value"])
+        if name not in example_pictures():
+            raise InputError("That example picture is not here.")
+        path = example_pictures()[name]
+        look = Look(read_upload(path), example=name)
+        return str(path), *show(site, look, run_name, words_for(request))
 
     @told
     def switch_run(look: Look | None, run_name: str | None, request: gr.Request) -> tuple:
@@ -127,13 +125,13 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         if look is None:
             raise InputError("Choose a picture first.")
         asked = event._data
-        run = site.runs.get(run_name)
-        answer = look.stage(run.name, int(asked["stage"]), site.runs, site.engines)
+        name = site.runs.name_of(site.runs.get(run_name))
+        answer = look.stage(name, int(asked["stage"]), site.runs, site.engines)
         return saved_file(
             str(asked["kind"]),
             look.picture,
             answer.prediction,
-            f"{look.example or 'picture'}-{run.name}-lesson{answer.number}",
+            f"{look.example or 'picture'}-{name}-lesson{answer.number}",
             opacity=float(asked["opacity"]),
             score_threshold=float(asked["threshold"]),
         )
@@ -151,18 +149,26 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     gr.on(
         [picture.input, picture.clear], take_upload, [picture, run_choice], shown, **private
     ).success(**compared)
-    examples.click(take_example, [examples, run_choice], [picture, *shown], **private).success(
-        **compared
-    )
-    run_choice.input(switch_run, [look, run_choice], shown, **private)
+    examples.select(take_example, [run_choice], [picture, *shown], **private).success(**compared)
+    follow = {"fn": switch_run, "inputs": [look, run_choice], "outputs": shown, **private}
+    run_choice.input(**follow)
     gr.on([left.input, right.input], **compared)
+    # The viewer's link to this view also names the two sides.
+    gr.on(
+        [left.change, right.change],
+        None,
+        [left, right],
+        None,
+        js="(left, right) => { window.oneHeadSides = { left, right }; }",
+        api_visibility="private",
+    )
     swap.click(
         lambda a, b: (b, a), [left, right], [left, right], api_visibility="private", **QUICK
     ).success(**compared)
     viewer.download(save, [look, run_choice], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
-    return tab
+    return CompareTab(picture, examples, viewer, look, left, right, slider, changes, timing, follow)
 
 
 def show(
@@ -173,9 +179,7 @@ def show(
     name = site.runs.name_of(run)
     answers = look.of(name, site.runs, site.engines)
     link = {"run": name, "example": look.example or ""}
-    alt = words("picture")
-    if look.example:
-        alt = words("examples.alt", name=words(f"example.{look.example}"))
+    alt = example_alt(look.example, words) if look.example else words("picture")
     payload = viewer_payload(
         look.picture,
         answers,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from app.language import Words
+
 _HERE = Path(__file__).parent
 # Order matters: the parts run as one function body, and the last one starts the viewer.
 _SCRIPTS = ("drawing.js", "panels.js", "viewer.js", "controls.js")
@@ -14,7 +16,7 @@ _SCRIPTS = ("drawing.js", "panels.js", "viewer.js", "controls.js")
 def stage_viewer() -> gr.HTML:
     """The component; its value is what ``payload.viewer_payload`` makes."""
     return gr.HTML(
-        value=None,
+        value={"message": Words("en")("viewer.empty")},
         html_template=_read("viewer.html"),
         css_template=_read("viewer.css"),
         js_on_load="\n".join(_read(name) for name in _SCRIPTS),

@@ -7,7 +7,8 @@ function glide(target, duration = 280) {
   const from = view.at, began = performance.now();
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) duration = 0;
   const step = (now) => {
-    const t = duration ? Math.min(1, (now - began) / duration) : 1;
+    // A frame may carry a time from before the call, so the way is bounded at both ends.
+    const t = duration ? Math.max(0, Math.min(1, (now - began) / duration)) : 1;
     view.at = from + (target - from) * (1 - (1 - t) * (1 - t));
     if (t >= 1) view.at = target;
     draw();
@@ -17,6 +18,7 @@ function glide(target, duration = 280) {
 }
 
 function stop() {
+  touched = true;
   clearInterval(playing);
   playing = 0;
   find(".ov-play").setAttribute("aria-pressed", "false");
@@ -108,7 +110,7 @@ root.querySelectorAll(".ov-save").forEach((button) => button.addEventListener("c
 find(".ov-copy").addEventListener("click", async () => {
   const link = new URL(window.location.href);
   link.hash = "";
-  const state = { ...payload.link, stage: payload.stages[nearest()].number };
+  const state = { ...window.oneHeadSides, ...payload.link, stage: payload.stages[nearest()].number };
   for (const [key, value] of Object.entries(state)) value ? link.searchParams.set(key, value) : link.searchParams.delete(key);
   const note = find(".ov-copy-note");
   try {

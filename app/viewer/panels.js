@@ -12,7 +12,7 @@ function tag(name, attributes = {}, ...children) {
 
 function percent(share) {
   const value = share * 100;
-  return `${value >= 10 || value === 0 ? Math.round(value) : value.toFixed(1)} %`;
+  return `${value >= 9.95 || value === 0 ? Math.round(value) : value.toFixed(1)} %`;
 }
 
 function showBars(parent, stage, classes, words, limit = 5) {
@@ -47,8 +47,11 @@ function maskWords(stage, classes, words, limit = 3) {
   return parts.length ? parts.join(", ") : words["viewer.background"];
 }
 
-function boxWords(boxes, classes, words) {
-  if (!boxes.length) return boxCount(words, 0);
+function boxWords(boxes, classes, words, all) {
+  if (!boxes.length) {
+    // Boxes that the threshold hides are worth a word: else a shy network looks like a blind one.
+    return boxCount(words, 0) + (all.length ? ` (${words["viewer.best"]} ${classes[all[0].label].shown} ${all[0].score.toFixed(2)})` : "");
+  }
   const best = boxes.slice(0, 2).map((b) => `${classes[b.label].shown} ${b.score.toFixed(2)}`).join(", ");
   return `${boxCount(words, boxes.length)}: ${best}${boxes.length > 2 ? " …" : ""}`;
 }
@@ -60,7 +63,7 @@ function facts(stage, view, classes, words) {
     const taught = stage.taught.includes(task);
     let text = words["viewer.not_yet"];
     if (taught && task === "seg") text = maskWords(stage, classes.seg, words);
-    if (taught && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words);
+    if (taught && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words, stage.boxes);
     if (taught && task === "cls") {
       const best = stage.probabilities.indexOf(Math.max(...stage.probabilities));
       text = `${classes.cls[best].shown} ${percent(stage.probabilities[best])}`;

@@ -5,7 +5,7 @@ const find = (selector) => root.querySelector(selector);
 const canvas = find(".ov-canvas"), range = find(".ov-range"), tip = find(".ov-tip");
 const scratch = makeCanvas(1, 1);
 const view = { at: 0, threshold: 0.3, opacity: 0.65, hidden: new Set(), boxes: true, mask: true, tasks: [] };
-let payload = null, words = {}, layers = [], picture = null, lifted = null, generation = 0, playing = 0;
+let payload = null, words = {}, layers = [], picture = null, lifted = null, generation = 0, playing = 0, touched = false;
 
 view.visibleBoxes = (stage) => (stage.boxes || []).filter(
   (b) => b.score >= view.threshold && !view.hidden.has(payload.classes.det[b.label].name));
@@ -31,13 +31,19 @@ async function receive() {
   layers = masks.map((indices) => ({ indices, canvas: null }));
   view.tasks = next.tasks;
   view.hidden.clear();
+  const hands = touched;
   stop();
-  view.at = next.stage !== null && next.stage !== undefined ? next.stage - 1 : same ? nearest() : next.stages.length - 1;
+  touched = hands; // stopping by itself is not a visitor's hand
+  const asked = next.stages.findIndex((s) => s.number === next.stage), last = next.stages.length - 1;
+  const greet = !same && asked < 0;
+  view.at = asked >= 0 ? asked : same ? nearest() : 0;
   root.dataset.key = next.key;
   find(".ov-body").hidden = false;
   root.dataset.ready = "yes";
   label();
   repaint();
+  // The first look runs once through all lessons: it shows what the slider is for.
+  if (greet && last) setTimeout(() => { if (mine === generation && !touched) glide(last, 700 * last); }, 700);
 }
 
 function label() {
@@ -159,7 +165,7 @@ function tell(stage) {
   find("[data-kind=boxes]").disabled = !stage.boxes;
   find("[data-kind=mask]").disabled = !stage.mask;
   const said = payload.tasks.filter((t) => t !== "cls").map((t) => !stage.taught.includes(t) ? notYet(words, t)
-    : t === "seg" ? `${words["viewer.mask"]}: ${maskWords(stage, payload.classes.seg, words)}` : boxWords(view.visibleBoxes(stage), payload.classes.det, words));
+    : t === "seg" ? `${words["viewer.mask"]}: ${maskWords(stage, payload.classes.seg, words)}` : boxWords(view.visibleBoxes(stage), payload.classes.det, words, stage.boxes));
   find(".ov-caption").textContent = `${lesson(stage)} · ${said.join(" · ")} · ${words["viewer.pass"]} ${Math.round(stage.ms)} ms`;
   canvas.setAttribute("aria-label", `${payload.alt}. ${find(".ov-caption").textContent}`);
 }

@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision import tv_tensors
 
 from mtl_core.config import ModelConfig, StageConfig
-from mtl_core.data.layout import Split, read_det, read_picture, read_seg
+from mtl_core.data.layout import Split
 from mtl_core.data.views import COLOUR, mosaic, random_view, uniform
+from mtl_core.tasks import TASKS
 from mtl_core.tasks.base import Task
-from mtl_core.tasks.detection import DetectionTarget
 
 CACHE_BYTES = 2 * 2**30  # decoded pictures kept in memory; beyond it they are decoded again
 
@@ -46,6 +46,7 @@ class ViewDataset(Dataset):
         seed: int,
     ) -> None:
         self.split, self.stage, self.config, self.seed = split, stage, config, seed
+        self.task = TASKS[split.task]
         self.to_model = torch.from_numpy(to_model)
         self.cache: dict[int, dict[str, Any]] = {}
         self.cached_bytes = 0
@@ -57,25 +58,8 @@ class ViewDataset(Dataset):
         """One decoded picture with its labels as tv_tensors, in the network's class indices."""
         if index in self.cache:
             return self.cache[index]
-        item = self.split.items[index]
-        sample: dict[str, Any] = {}
-        if self.split.task == "seg":
-            pixels, mask = read_seg(item, len(self.split.class_names))
-            table = torch.full((256,), 255, dtype=torch.uint8)
-            table[: len(self.to_model)] = self.to_model.to(torch.uint8)
-            sample["mask"] = tv_tensors.Mask(table[torch.from_numpy(mask).long()].unsqueeze(0))
-        elif self.split.task == "det":
-            pixels = read_det(item)
-            sample["boxes"] = tv_tensors.BoundingBoxes(
-                torch.from_numpy(item.boxes_xyxy_px).reshape(-1, 4),
-                format="XYXY",
-                canvas_size=pixels.shape[:2],
-            )
-            sample["labels"] = self.to_model[torch.from_numpy(item.labels)]
-            sample["crowd"] = torch.from_numpy(item.crowd)
-        else:
-            pixels = read_picture(item.picture)
-            sample["label"] = int(self.to_model[item.label])
+        pixels, truth = self.task.read(self.split.items[index], self.split)
+        sample = self.task.labels(truth, self.to_model, (pixels.shape[0], pixels.shape[1]))
         sample["pixels"] = tv_tensors.Image(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
         if self.cached_bytes < CACHE_BYTES:
             self.cache[index] = sample
@@ -95,18 +79,14 @@ class ViewDataset(Dataset):
         side = self.stage.crop_px
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(sample_seed(self.seed, self.stage.task, epoch, index))
-            if self.split.task == "det" and uniform(0, 1) < self.mosaic_share(epoch):
+            if self.stage.mosaic and uniform(0, 1) < self.mosaic_share(epoch):
                 others = torch.randint(len(self), (3,)).tolist()
                 samples = [self.sample(i) for i in [index, *others]]
                 view = mosaic(samples, self.stage, self.config, side)
             else:
                 view = random_view(self.sample(index), self.stage, self.config, (side, side))
             pixels = COLOUR(view["pixels"]).as_subclass(Tensor)
-        if self.split.task == "seg":
-            return pixels, view["mask"].as_subclass(Tensor)[0]
-        if self.split.task == "det":
-            return pixels, DetectionTarget(view["boxes"], view["labels"], view["ignore"])
-        return pixels, view["label"]
+        return pixels, self.task.target(view)
 
 
 class EpochOrder(Sampler):

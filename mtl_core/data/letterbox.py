@@ -1,7 +1,6 @@
-"""From an original picture to the network's input and back; the only place that knows how.
+"""From an original picture to the network's input and back, in PyTorch.
 
-A picture keeps its proportions, its long side becomes ``input_px`` (a small picture is enlarged at
-most ``max_enlarge`` times), and right and bottom are padded to multiples of 32 with mid grey.
+The geometry, which engines without PyTorch share, is in ``placement.py``.
 """
 
 from __future__ import annotations
@@ -15,44 +14,14 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as v2f
 
 from mtl_core.config import ModelConfig
-from mtl_core.types import InputError
+from mtl_core.data.placement import PAD_VALUE, Placement, check_rgb, evaluation_scale
 
-PAD_VALUE = 128  # mid grey: close to zero after normalisation
-
-
-def evaluation_scale(size_hw: tuple[int, int], config: ModelConfig) -> float:
-    """Input pixels per original pixel when a picture of this size is evaluated."""
-    return min(config.input_px / max(size_hw), config.max_enlarge)
+__all__ = ["PAD_VALUE", "Letterbox", "evaluation_scale", "normalise", "to_input"]
 
 
 @dataclass(frozen=True)
-class Letterbox:
-    """Where a picture lies in the network's input.
-
-    Attributes:
-        size_hw: original height and width, pixels.
-        content_hw: height and width of the resized picture inside the input, pixels.
-        input_hw: height and width of the input, multiples of 32, pixels.
-    """
-
-    size_hw: tuple[int, int]
-    content_hw: tuple[int, int]
-    input_hw: tuple[int, int]
-
-    @staticmethod
-    def of(size_hw: tuple[int, int], config: ModelConfig) -> Letterbox:
-        """The placement of a picture of this size."""
-        scale = evaluation_scale(size_hw, config)
-        content = tuple(max(1, round(side * scale)) for side in size_hw)
-        padded = tuple(-(-side // 32) * 32 for side in content)
-        return Letterbox(size_hw, (content[0], content[1]), (padded[0], padded[1]))
-
-    def boxes_to_original(self, boxes_xyxy_input: np.ndarray) -> np.ndarray:
-        """N x 4 boxes in input pixels -> in original pixels, clipped to the picture."""
-        h, w = self.size_hw
-        per_x, per_y = w / self.content_hw[1], h / self.content_hw[0]
-        boxes = boxes_xyxy_input * np.array([per_x, per_y, per_x, per_y], np.float32)
-        return boxes.clip(0, np.array([w, h, w, h], np.float32)).astype(np.float32)
+class Letterbox(Placement):
+    """A placement that also brings maps of logits back to the original picture."""
 
     def logits_to_mask(self, logits: Tensor) -> np.ndarray:
         """C x h x w class logits over the input, at any stride -> size_hw uint8 class indices."""
@@ -82,10 +51,7 @@ def to_input(picture: np.ndarray, config: ModelConfig) -> tuple[Tensor, Letterbo
     Raises:
         InputError: the array is not an RGB picture.
     """
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise InputError(
-            f"The picture is {picture.dtype} {picture.shape}, expected uint8 H x W x 3 (RGB)."
-        )
+    check_rgb(picture)
     box = Letterbox.of((picture.shape[0], picture.shape[1]), config)
     pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
     pixels = v2f.resize(pixels, list(box.content_hw), antialias=True)

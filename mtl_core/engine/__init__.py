@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from mtl_core.engine.base import Engine
 from mtl_core.types import InputError
 
-KINDS = ("torch",)
+LOG = logging.getLogger(__name__)
+KINDS = ("auto", "onnx", "torch")
+NVIDIA_DEVICE = Path("/dev/nvidia0")
 
 
-def open_engine(path: str | Path, kind: str = "torch") -> Engine:
+def open_engine(path: str | Path, kind: str = "auto") -> Engine:
     """Open a checkpoint with an engine of the given kind.
+
+    Args:
+        path: a stage checkpoint (.safetensors).
+        kind: ``"torch"`` is the reference, ``"onnx"`` about three times as fast on a CPU;
+            ``"auto"`` takes PyTorch where it finds a GPU that it can use, else onnxruntime.
 
     Raises:
         InputError: the kind is unknown, or the file is not a usable checkpoint.
     """
     if kind not in KINDS:
         raise InputError(f"Engine {kind!r} is unknown: expected one of {', '.join(KINDS)}.")
-    from mtl_core.engine.torch_engine import TorchEngine  # torch takes seconds to import
+    # Each is imported where it is chosen: torch takes seconds, and onnxruntime does without it.
+    if kind == "torch":
+        from mtl_core.engine.torch_engine import TorchEngine
 
-    return TorchEngine(path)
+        return TorchEngine(path)
+    if kind == "auto" and NVIDIA_DEVICE.exists():
+        import torch
+
+        from mtl_core.engine.torch_engine import TorchEngine
+
+        if torch.cuda.is_available():
+            return TorchEngine(path, "cuda")
+    from mtl_core.engine.onnx_engine import OnnxEngine
+
+    try:
+        return OnnxEngine(path)
+    except RuntimeError as error:
+        if kind == "onnx":
+            raise
+        LOG.warning("%s runs in PyTorch: %s", path, error)
+        from mtl_core.engine.torch_engine import TorchEngine
+
+        return TorchEngine(path)
 
 
 __all__ = ["Engine", "open_engine"]

@@ -16,7 +16,8 @@ ALLOWED_DROP = 0.05  # relative, of the public assignment
 
 
 def accuracy_matrix(records: pd.DataFrame) -> pd.DataFrame:
-    """Whole-split scores: one row per stage, one column per task; NaN before a task was taught.
+    """Whole-split scores: one row per stage, one column per task in teaching
+    order; NaN before a task was taught.
 
     Args:
         records: as ``Run.records`` gives them.
@@ -26,7 +27,8 @@ def accuracy_matrix(records: pd.DataFrame) -> pd.DataFrame:
     # A resumed or repeated evaluation counts once, the last time.
     latest = primary.drop_duplicates(["stage", "task"], keep="last")
     matrix = latest.pivot(index="stage", columns="task", values="value").astype(float)
-    return matrix[[task for task in PRIMARY if task in matrix]]
+    taught = {task: int(matrix[task].first_valid_index()) for task in matrix.columns}
+    return matrix[sorted(taught, key=taught.__getitem__)]
 
 
 @dataclass(frozen=True)

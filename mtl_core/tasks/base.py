@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from mtl_core.data.letterbox import Letterbox
@@ -63,6 +64,31 @@ class Task(ABC):
 
     def initialise(self, weight: nn.Parameter, bias: nn.Parameter) -> None:  # noqa: B027
         """Set the slice's first weights (channels x C) and bias in place; kept by default."""
+
+    @staticmethod
+    @abstractmethod
+    def read(item: Any, split: Any) -> tuple[np.ndarray, Any]:
+        """One annotated item's pixels (H x W x 3 uint8) and its truth, as the meter takes it.
+
+        Raises:
+            InputError: a file is missing or damaged, or fits its label in no way.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def labels(truth: Any, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
+        """The truth as tv_tensors and plain values, which random views move with the pixels.
+
+        Args:
+            truth: what ``read`` gave.
+            to_model: the network's class index for every class of the data.
+            size_hw: of the picture, pixels.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def target(view: dict[str, Any]) -> Any:
+        """What ``collate`` takes, from a random view's labels."""
 
     @abstractmethod
     def collate(self, targets: list[Any]) -> Any:

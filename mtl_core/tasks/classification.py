@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mtl_core.data.layout import ClsItem, Split, read_picture
 from mtl_core.data.letterbox import Letterbox
 from mtl_core.metrics.top1 import ClassificationMeter
 from mtl_core.tasks.base import Task
@@ -50,6 +52,21 @@ class Classification(Task):
     def build_readout(self, context_channels: int) -> nn.Module:
         """Pooling and the linear map."""
         return PooledEvidence(context_channels, len(self.class_names))
+
+    @staticmethod
+    def read(item: ClsItem, split: Split) -> tuple[np.ndarray, int]:
+        """Pixels and the data's class index."""
+        return read_picture(item.picture), item.label
+
+    @staticmethod
+    def labels(truth: int, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
+        """The network's class index."""
+        return {"label": int(to_model[truth])}
+
+    @staticmethod
+    def target(view: dict[str, Any]) -> int:
+        """The class index, whatever the view."""
+        return view["label"]
 
     def collate(self, targets: list[int]) -> Tensor:
         """Labels -> N int64."""

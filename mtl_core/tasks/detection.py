@@ -10,11 +10,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision import tv_tensors
 from torchvision.ops import batched_nms, complete_box_iou_loss
 
+from mtl_core.data.layout import DetItem, Split, read_det
 from mtl_core.data.letterbox import Letterbox
 from mtl_core.metrics.coco_map import DetectionMeter
 from mtl_core.tasks.assignment import assign
@@ -66,6 +69,26 @@ class Detection(Task):
         with torch.no_grad():
             bias[:4] = FIRST_LOG_DISTANCE
             bias[4] = -math.log((1 - FIRST_OBJECTNESS) / FIRST_OBJECTNESS)
+
+    @staticmethod
+    def read(item: DetItem, split: Split) -> tuple[np.ndarray, DetItem]:
+        """Pixels and the item itself, which holds its boxes."""
+        return read_det(item), item
+
+    @staticmethod
+    def labels(truth: DetItem, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
+        """Boxes, their labels in the network's class ids, and which are crowds."""
+        boxes = torch.from_numpy(truth.boxes_xyxy_px).reshape(-1, 4)
+        return {
+            "boxes": tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=size_hw),
+            "labels": to_model[torch.from_numpy(truth.labels)],
+            "crowd": torch.from_numpy(truth.crowd),
+        }
+
+    @staticmethod
+    def target(view: dict[str, Any]) -> DetectionTarget:
+        """The view's objects."""
+        return DetectionTarget(view["boxes"], view["labels"], view["ignore"])
 
     def collate(self, targets: list[DetectionTarget]) -> list[DetectionTarget]:
         """A list: pictures differ in their number of objects."""

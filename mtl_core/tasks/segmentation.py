@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision import tv_tensors
 
+from mtl_core.data.layout import SegItem, Split, read_seg
 from mtl_core.data.letterbox import Letterbox
 from mtl_core.metrics.miou import SegmentationMeter
 from mtl_core.tasks.base import Task
@@ -52,6 +55,23 @@ class Segmentation(Task):
     def build_readout(self, context_channels: int) -> nn.Module:
         """Twice the resolution of the slice."""
         return BilinearUpsample(self.channels)
+
+    @staticmethod
+    def read(item: SegItem, split: Split) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels and the mask H x W uint8 of the data's class ids."""
+        return read_seg(item, len(split.class_names))
+
+    @staticmethod
+    def labels(truth: np.ndarray, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
+        """The mask in the network's class ids."""
+        table = torch.full((256,), VOID, dtype=torch.uint8)
+        table[: len(to_model)] = to_model.to(torch.uint8)
+        return {"mask": tv_tensors.Mask(table[torch.from_numpy(truth).long()].unsqueeze(0))}
+
+    @staticmethod
+    def target(view: dict[str, Any]) -> Tensor:
+        """The view's mask S x S uint8."""
+        return view["mask"].as_subclass(Tensor)[0]
 
     def collate(self, targets: list[Tensor]) -> Tensor:
         """Masks H x W -> N x H x W int64."""

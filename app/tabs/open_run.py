@@ -1,0 +1,40 @@
+"""Your run: on a local host, any run directory or Hub repository opens in the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.runs import open_run
+from app.site import QUICK, Site, told, words_for
+from app.tabs.compare import CompareTab, side_choices
+from mtl_core.types import InputError
+
+
+def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t: gr.I18n) -> None:
+    """Lay the fold-out out and connect it; on a public host there is none."""
+    if not site.local:
+        return
+    with gr.Accordion(t("open.title"), open=False, elem_id="open-run"), gr.Row():
+        place = gr.Textbox(label=t("open.label"), info=t("open.info"), scale=4, elem_id="place")
+        button = gr.Button(t("open.button"), scale=1, min_width=90)
+
+    @told
+    def add(where: str, request: gr.Request) -> tuple[Any, Any, Any]:
+        if not where.strip():
+            raise InputError("Name a run directory or a Hub repository first.")
+        name = site.runs.add(open_run(where.strip()))
+        words = words_for(request)
+        gr.Info(words("open.done", name=name), duration=4)
+        sides = gr.update(choices=side_choices(site, words))
+        return gr.update(choices=site.runs.names, value=name, visible=True), sides, sides
+
+    gr.on(
+        [button.click, place.submit],
+        add,
+        place,
+        [run_choice, compare_tab.left, compare_tab.right],
+        api_visibility="private",
+        **QUICK,
+    ).success(**compare_tab.follow_run)

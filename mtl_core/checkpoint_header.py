@@ -1,0 +1,61 @@
+"""What a checkpoint says of itself, read without loading its weights or any network library."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import safe_open
+
+from mtl_core.config import ModelConfig, model_from_dict
+from mtl_core.types import InputError
+
+FORMAT = "onehead-1"
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        model: the network's shape.
+        class_names: names per task id, in index order and in the order of the output slices.
+        stage: the stage after which it was written, from 1.
+        taught: ids of the tasks taught so far; others are still as they were initialised.
+    """
+
+    model: ModelConfig
+    class_names: dict[str, list[str]]
+    stage: int
+    taught: list[str]
+
+
+def read_header(path: Path) -> CheckpointInfo:
+    """Read only the header.
+
+    Raises:
+        InputError: the file is missing, damaged or not one of ours.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: expected a stage checkpoint (.safetensors).")
+    try:
+        with safe_open(path, "np") as file:
+            metadata = file.metadata() or {}
+    except Exception as error:  # safetensors raises its own type for every kind of damage
+        raise InputError(f"{path} is not a readable safetensors file.") from error
+    if metadata.get("format") != FORMAT:
+        raise InputError(
+            f"{path} is not a stage checkpoint: expected format {FORMAT!r} in its header, "
+            f"found {metadata.get('format')!r}."
+        )
+    try:
+        class_names = json.loads(metadata["class_names"])
+        return CheckpointInfo(
+            model=model_from_dict(json.loads(metadata["model"])),
+            class_names={task: list(names) for task, names in class_names.items()},
+            stage=int(metadata["stage"]),
+            taught=list(json.loads(metadata["taught"])),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} has a damaged header ({error}).") from error

@@ -1,0 +1,207 @@
+"""Many checkpoints, one shared trunk: what each stage of a study says of a picture.
+
+The frozen half of the trunk is about half of a pass. Stages and methods that start from the same
+frozen weights share it, so the bank runs it once a picture and then only the rest of each.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from mtl_core.checkpoint_header import CheckpointInfo, read_header
+from mtl_core.data.placement import Placement
+from mtl_core.engine.cores import available_cores
+from mtl_core.engine.decoding import decode
+from mtl_core.engine.graph_cache import graphs_of
+from mtl_core.engine.prediction_cache import PredictionCache, picture_sha256
+from mtl_core.engine.prepare import prepare
+from mtl_core.engine.session import Graph, shared_graph
+from mtl_core.types import InputError, Prediction
+
+LOG = logging.getLogger(__name__)
+CACHE_BYTES = 128 * 2**20
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One checkpoint of a bank.
+
+    Attributes:
+        path: its file.
+        info: what its header says.
+        key: hash of its content.
+        trunk: number of the trunk that it runs on.
+        rest: the graph of all that follows the trunk.
+        beside: it runs beside other stages, on one thread; else after them, on all.
+    """
+
+    path: Path
+    info: CheckpointInfo
+    key: str
+    trunk: int
+    rest: Graph
+    beside: bool
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A picture as the frozen half of a trunk left it; its cost goes to the first who uses it."""
+
+    maps: list[ort.OrtValue]
+    box: Placement
+    cost_ms: dict[str, float]
+
+
+class StageBank:
+    """Predicts with many checkpoints at once; safe to use from several threads.
+
+    Checkpoints whose frozen weights are equal, by their hash, run on one trunk; those that differ
+    from all others run as whole networks, and ``note`` says so.
+
+    Stages side by side on one thread each finish sooner than one after another on all cores, for
+    the threads of one pass wait for each other after every layer. Those that are left when the
+    cores are dealt out evenly (the last of three stages on two cores) run on all of them.
+
+    Args:
+        paths: stage checkpoints (.safetensors), in the order of the answers.
+        threads: of a pass over all of them; 0 takes all available cores.
+        cache_bytes: of predictions kept for pictures that come again; 0 keeps none.
+        taught_only: leave out what a stage was never taught: it is noise, and takes time to decode.
+        side_by_side: False runs every stage after the other on all threads.
+        cache: folder of the graphs, see graph_cache.
+
+    Attributes:
+        stages: one per path.
+        shared: whether all stages run on one trunk.
+        note: one sentence on what is shared.
+
+    Raises:
+        InputError: no path was given, or a file is not a usable checkpoint.
+        RuntimeError: a checkpoint's graphs do not compute what PyTorch computes.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        threads: int = 0,
+        cache_bytes: int = CACHE_BYTES,
+        taught_only: bool = True,
+        side_by_side: bool = True,
+        cache: Path | None = None,
+    ) -> None:
+        if not paths:
+            raise InputError("A stage bank needs at least one checkpoint, got none.")
+        threads = threads or available_cores()
+        even = len(paths) - len(paths) % threads if side_by_side and threads > 1 else 0
+        self.trunks: list[Graph] = []
+        self.stages: list[Stage] = []
+        numbers: dict[tuple, int] = {}
+        for path in map(Path, paths):
+            info = read_header(path)
+            graphs = graphs_of(path, cache)
+            # The picture must come to the trunk in the same size, too.
+            alike = (graphs.keys.trunk, info.model.input_px, info.model.max_enlarge)
+            number = numbers.setdefault(alike, len(numbers))
+            if number == len(self.trunks):
+                self.trunks.append(shared_graph(graphs.keys.trunk, graphs.trunk, threads))
+            beside = len(self.stages) < even
+            rest = shared_graph(graphs.keys.rest, graphs.rest, 1 if beside else threads)
+            self.stages.append(Stage(path, info, graphs.keys.rest, number, rest, beside))
+        self.shared = len(self.trunks) == 1
+        self.note = self._note()
+        (LOG.info if self.shared else LOG.warning)(self.note)
+        self.predictions = PredictionCache(cache_bytes)
+        self.taught_only = taught_only
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stage")
+
+    def _note(self) -> str:
+        count = len(self.stages)
+        if self.shared:
+            return f"{count} checkpoint(s) share one frozen trunk."
+        users = [[s.path for s in self.stages if s.trunk == n] for n in range(len(self.trunks))]
+        alone = [str(paths[0]) for paths in users if len(paths) == 1]
+        whole = f"; run as whole networks: {', '.join(alone)}" if alone else ""
+        return f"{count} checkpoints have {len(users)} different frozen trunks{whole}."
+
+    def predict_all(self, picture: np.ndarray, score_threshold: float = 0.05) -> list[Prediction]:
+        """Every stage's prediction, in the order of the paths; see ``predict_each``."""
+        return list(self.predict_each(picture, score_threshold))
+
+    def predict_each(
+        self, picture: np.ndarray, score_threshold: float = 0.05
+    ) -> Iterator[Prediction]:
+        """Every stage's prediction, in the order of the paths, each as soon as it is there.
+
+        Timings in milliseconds: prepare and trunk (with the first stage that uses them), rest,
+        decode; or cached alone, where the picture was seen before. A stage that runs beside others
+        takes longer than it would take alone.
+
+        Args:
+            picture: H x W x 3 uint8 RGB.
+            score_threshold: boxes below this score are left out.
+
+        Raises:
+            InputError: the array is not an RGB picture.
+        """
+        start = time.perf_counter()
+        picture_key = picture_sha256(picture)
+        known = [self.predictions.get((picture_key, stage.key)) for stage in self.stages]
+        looked_up_ms = (time.perf_counter() - start) * 1e3
+        cuts: dict[int, Cut] = {}
+        running: dict[int, Future[Prediction]] = {}
+        for number, stage in enumerate(self.stages):
+            if known[number] is None and stage.trunk not in cuts:
+                cuts[stage.trunk] = self._cut(picture, stage)
+        for number, stage in enumerate(self.stages):
+            if known[number] is None and stage.beside:
+                running[number] = self._pool.submit(self._finish, stage, cuts[stage.trunk])
+        try:
+            for number, stage in enumerate(self.stages):
+                prediction = known[number]
+                timings = {"cached": looked_up_ms}
+                if prediction is None:
+                    cut = cuts[stage.trunk]
+                    future = running.get(number)
+                    prediction = future.result() if future else self._finish(stage, cut)
+                    self.predictions.put((picture_key, stage.key), prediction)
+                    timings = cut.cost_ms | prediction.timings_ms
+                    cut.cost_ms.clear()
+                boxes = prediction.boxes and prediction.boxes.above(score_threshold)
+                yield replace(prediction, boxes=boxes, timings_ms=timings)
+        finally:
+            for future in running.values():
+                future.cancel()  # whoever stops listening needs no more answers
+
+    def _cut(self, picture: np.ndarray, stage: Stage) -> Cut:
+        start = time.perf_counter()
+        pixels, box = prepare(picture, stage.info.model)
+        prepared = time.perf_counter()
+        maps = self.trunks[stage.trunk]([ort.OrtValue.ortvalue_from_numpy(pixels)])
+        ended = time.perf_counter()
+        cost_ms = {"prepare": (prepared - start) * 1e3, "trunk": (ended - prepared) * 1e3}
+        return Cut(maps, box, cost_ms)
+
+    def _finish(self, stage: Stage, cut: Cut) -> Prediction:
+        """One stage's whole answer, boxes of every score."""
+        start = time.perf_counter()
+        raw = stage.rest(cut.maps)
+        ran = time.perf_counter()
+        parts: dict[str, Any] = {}
+        for task, output in zip(stage.rest.outputs, raw, strict=True):
+            if task in stage.info.taught or not self.taught_only:
+                names = stage.info.class_names[task]
+                parts.update(decode(task, names, output.numpy()[0], cut.box, 0.0))
+        timings = {
+            "rest": (ran - start) * 1e3,
+            "decode": (time.perf_counter() - ran) * 1e3,
+        }
+        return Prediction(cut.box.size_hw, stage.info.class_names, timings_ms=timings, **parts)

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stand_in import NAMES, StandInEngine, mask
+
+from app.change_words import one_line, percent, table
+from app.changes import Changes, compare, compare_boxes, compare_masks, iou_matrix, mask_shares
+from app.engines import only_taught
+from app.language import Words
+from mtl_core.types import Boxes
+
+
+def boxes_of(*rows):
+    """Each row: left, top, right, bottom, score, label."""
+    a = np.array(rows, np.float32).reshape(-1, 6)
+    return Boxes(a[:, :4], a[:, 4], a[:, 5].astype(int))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kinds"),
+    [
+        ([], [], []),
+        ([(0, 0, 10, 10, 0.9, 0)], [], ["lost"]),
+        ([], [(0, 0, 10, 10, 0.9, 0)], ["found"]),
+        ([(0, 0, 10, 10, 0.9, 0)], [(0, 0, 10, 10, 0.5, 0)], ["kept"]),
+        ([(0, 0, 10, 10, 0.9, 0)], [(0, 0, 10, 7, 0.9, 0)], ["shifted"]),  # IoU 0.7
+        ([(0, 0, 10, 10, 0.9, 0)], [(0, 0, 10, 4, 0.9, 0)], ["lost", "found"]),  # IoU 0.4
+        ([(0, 0, 10, 10, 0.9, 0)], [(0, 0, 10, 10, 0.9, 1)], ["renamed"]),
+        # The same class is matched first, though another overlaps more.
+        (
+            [(0, 0, 10, 10, 0.9, 0)],
+            [(0, 0, 10, 10, 0.9, 1), (0, 0, 10, 8, 0.8, 0)],
+            ["found", "kept"],
+        ),
+    ],
+)
+def test_boxes_are_matched_by_class_and_overlap(before, after, kinds):
+    changes = compare_boxes(boxes_of(*before), boxes_of(*after), NAMES["det"], NAMES["det"])
+    assert [change.kind for change in changes] == kinds
+
+
+def test_iou_is_symmetric_and_one_on_itself():
+    a = np.array([[0, 0, 4, 4], [2, 2, 8, 6]], np.float32)
+    overlap = iou_matrix(a, a)
+    np.testing.assert_allclose(np.diag(overlap), 1)
+    np.testing.assert_allclose(overlap, overlap.T)
+    assert overlap[0, 1] == pytest.approx(4 / (16 + 24 - 4))
+    assert iou_matrix(a[:0], a).shape == (0, 2)
+    assert iou_matrix(np.zeros((1, 4)), np.zeros((1, 4)))[0, 0] == 0  # no area, no overlap
+
+
+def test_mask_changes_count_every_changed_pixel_once():
+    before, after = mask(60, 80, 1), mask(60, 80, 3)
+    changes = compare_masks(before, after, NAMES["seg"], NAMES["seg"])
+    assert {(c.before, c.after) for c in changes} == {("dog", "background"), ("dog", "cat")}
+    assert sum(c.pixels for c in changes) == (before != after).sum()
+    assert compare_masks(before, before, NAMES["seg"], NAMES["seg"]) == []
+
+
+def test_classes_are_compared_by_name_not_by_index():
+    mask_a, mask_b = np.full((4, 4), 1, np.uint8), np.full((4, 4), 0, np.uint8)
+    assert compare_masks(mask_a, mask_b, ["background", "dog"], ["dog", "cat"]) == []
+
+
+def test_a_task_that_one_side_was_never_taught_is_not_compared(picture):
+    first = only_taught(StandInEngine(Path("keeps/stage1.safetensors")).predict(picture), ("seg",))
+    last = StandInEngine(Path("keeps/stage3.safetensors")).predict(picture)
+    changes = compare(first, last)
+    assert changes.boxes is None
+    assert changes.top_before is None
+    assert changes.mask_agreement == 1
+    html = table(changes, Words("en"), 0.3)
+    assert "detection is known to one side only" in html
+
+
+def test_the_line_tells_the_largest_things_first(picture):
+    engine = StandInEngine
+    two = engine(Path("forgets/stage2.safetensors")).predict(picture)
+    three = engine(Path("forgets/stage3.safetensors")).predict(picture)
+    line = one_line(compare(two, three), Words("en"))
+    assert line.startswith("Boxes: 1 lost")
+    assert "of the pixels changed class" in line
+    assert one_line(Changes(None, None, None, None, None), Words("en")).startswith("Nothing")
+
+
+def test_class_names_cannot_smuggle_markup():
+    bad = "<img src=x onerror=alert(1)>"
+    changes = Changes(
+        compare_boxes(boxes_of((0, 0, 9, 9, 0.9, 0)), boxes_of(), [bad], [bad]),
+        compare_masks(
+            np.ones((2, 2), np.uint8), np.zeros((2, 2), np.uint8), ["a", bad], ["a", bad]
+        ),
+        0.0,
+        (bad, 0.5),
+        (bad, 0.4),
+    )
+    assert "<img" not in table(changes, Words("en"), 0.3)
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0, "0 %"), (0.004, "0.4 %"), (0.123, "12 %"), (1, "100 %")]
+)
+def test_percent(share, shown):
+    assert percent(share) == shown
+
+
+def test_mask_shares_leave_background_out():
+    shares = mask_shares(mask(60, 80, 3), NAMES["seg"])
+    assert list(shares) == ["cat"]
+    assert 0 < shares["cat"] < 0.2

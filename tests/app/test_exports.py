@@ -1,0 +1,63 @@
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from stand_in import NAMES, StandInEngine
+
+from app.engines import only_taught
+from app.exports import coco_results, mask_png, saved_file
+from app.palette import rgb_of
+from mtl_core.types import InputError
+
+
+@pytest.fixture
+def said(picture):
+    from pathlib import Path
+
+    return StandInEngine(Path("forgets/stage3.safetensors")).predict(picture)
+
+
+def test_the_mask_file_holds_class_indices_and_colours(said):
+    image = Image.open(io.BytesIO(mask_png(said)))
+    assert image.mode == "P"
+    np.testing.assert_array_equal(np.asarray(image), said.mask)
+    colored = np.asarray(image.convert("RGB"))
+    assert tuple(colored[said.mask == 3][0]) == rgb_of("cat")
+
+
+def test_boxes_are_coco(said):
+    content = json.loads(json.dumps(coco_results(said)))
+    first, category = content["annotations"][0], {c["id"]: c["name"] for c in content["categories"]}
+    assert category[first["category_id"]] == "dog"
+    left, top, width, height = first["bbox"]
+    np.testing.assert_allclose(
+        [left, top, left + width, top + height], said.boxes.xyxy[0], atol=0.01
+    )
+    assert content["images"][0] == {"id": 1, "file_name": "picture", "width": 120, "height": 90}
+
+
+def test_boxes_open_in_pycocotools(said, tmp_path):
+    coco = pytest.importorskip("pycocotools.coco")
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(coco_results(said)))
+    assert len(coco.COCO(str(path)).getAnnIds()) == len(said.boxes)
+
+
+def test_the_overlay_is_saved_at_full_size(said, picture):
+    file = saved_file("overlay", picture, said, "cat", opacity=0.5, score_threshold=0.3)
+    assert file["name"] == "cat.png"
+    content = base64.b64decode(file["href"].partition(",")[2])
+    assert Image.open(io.BytesIO(content)).size == (120, 90)
+
+
+@pytest.mark.parametrize("kind", ["boxes", "mask", "weights"])
+def test_what_was_not_taught_or_is_unknown_cannot_be_saved(said, picture, kind):
+    with pytest.raises(InputError):
+        saved_file(kind, picture, only_taught(said, ("cls",)), "x", opacity=1, score_threshold=0)
+
+
+def test_names_travel_with_the_boxes(said):
+    assert [c["name"] for c in coco_results(said)["categories"]] == NAMES["det"]

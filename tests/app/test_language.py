@@ -1,0 +1,69 @@
+import re
+import string
+from pathlib import Path
+
+import pytest
+from stand_in import NAMES
+
+import app.language as language
+from app.language import Words, language_of
+from app.look import example_pictures
+
+APP = Path(language.__file__).parent.parent
+
+
+def fields(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_both_languages_say_the_same_things():
+    english, chinese = Words("en").table, Words("zh-TW").table
+    spoken = {key for key in chinese if not key.startswith("class.")}
+    assert spoken == set(english)
+    for key in english:
+        assert fields(english[key]) == fields(chinese[key]), key
+
+
+def test_every_class_has_a_chinese_name():
+    from app.palette import _IN_ORDER_OF_USE
+
+    words = Words("zh-TW")
+    for name in _IN_ORDER_OF_USE:
+        assert f"class.{name}" in words.table
+    assert Words("en").class_name("diningtable") == "dining table"
+    assert words.class_name("dining table") == "餐桌"
+    assert words.class_name("zebra") == "zebra"
+    assert words.task(NAMES and "seg") == "語意分割"
+
+
+def test_every_word_that_the_code_asks_for_exists():
+    known = Words("en").table
+    asked = set()
+    for path in APP.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        asked |= set(re.findall(r"\b(?:words|t)\(\s*\"([\w.]+)\"", text))
+    for path in APP.rglob("*.js"):
+        asked |= set(re.findall(r"words\[\"([\w.]+)\"\]", path.read_text(encoding="utf-8")))
+    missing = {key for key in asked if key not in known}
+    assert not missing
+
+
+def test_every_example_has_words():
+    for name in example_pictures():
+        assert Words("en")(f"example.{name}")
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "expected"),
+    [
+        ({}, "", "en"),
+        ({}, "en-US,en;q=0.9", "en"),
+        ({}, "zh-TW,zh;q=0.9,en;q=0.8", "zh-TW"),
+        ({}, "de-DE,zh-TW;q=0.5", "en"),  # as the browser's own side decides: the first counts
+        ({"lang": "zh-TW"}, "en-US", "zh-TW"),
+        ({"lang": "en"}, "zh-TW", "en"),
+        ({"lang": "<script>"}, "en-US", "en"),
+    ],
+)
+def test_language_of(query, header, expected):
+    assert language_of(query, header) == expected

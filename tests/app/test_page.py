@@ -1,0 +1,95 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stand_in import StandInEngine, make_run
+
+from app.about import drawing, licences, prose, provenance
+from app.engines import EngineShelf
+from app.language import Words
+from app.look import EXAMPLES, example_pictures
+from app.page import build_page, header_html, launch_options
+from app.picture import read_upload
+from app.runs import RunShelf
+from app.site import Site
+from app.tabs.about import about_texts
+from app.tabs.forgetting import forgetting_figures
+from app.tabs.latency import latency_figures
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_the_page_is_built_for_any_number_of_runs(tmp_path, count):
+    runs = [make_run(tmp_path, name) for name in ("keeps", "forgets")[:count]]
+    demo = build_page(Site(RunShelf(runs), EngineShelf(StandInEngine)))
+    public = {f.api_name for f in demo.fns.values() if f.api_visibility == "public"}
+    assert public == {"predict", "compare_stages", "matrix", "latency"}
+
+
+def test_every_tab_has_an_empty_state(tmp_path):
+    nothing = Site(RunShelf(), EngineShelf(StandInEngine))
+    bare = Site(RunShelf([make_run(tmp_path, records=False)]), EngineShelf(StandInEngine))
+    words = Words("en")
+    for site in (nothing, bare):
+        verdicts, curve, *_ = forgetting_figures(site, None, "kept", "seg", words)
+        assert "records.jsonl" in verdicts
+        assert curve["visible"] is False
+    assert "Measure now" in latency_figures(nothing, None, words)[0]
+    assert about_texts(nothing, None, words)[-1] == ""
+
+
+def test_figures_follow_the_run(site):
+    _, curve, matrix, classes, *_ = forgetting_figures(site, "forgets", "kept", "seg", Words("en"))
+    assert curve["value"].data
+    assert matrix["value"].data[0].z[2][0] == pytest.approx(0.2)
+    assert classes["visible"]
+    *_, one = forgetting_figures(site, "keeps", "value", "cls", Words("en"))
+    assert one["visible"] is False  # two runs stand side by side
+
+
+def test_building_the_page_does_not_load_torch():
+    code = "import sys, app.page; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_every_example_is_small_readable_and_credited():
+    credits = (EXAMPLES / "LICENSES.md").read_text(encoding="utf-8")
+    pictures = example_pictures()
+    assert pictures
+    for path in pictures.values():
+        assert path.stat().st_size < 400_000
+        assert f"`{path.name}`" in credits
+        assert read_upload(path).ndim == 3
+
+
+def test_about_is_written_in_both_languages():
+    assert "three tasks" in prose(Words("en"))
+    assert "三個任務" in prose(Words("zh-TW"))
+    assert "CC0" in licences()
+    for words in (Words("en"), Words("zh-TW")):
+        assert words("drawing.trunk") in drawing(words)
+        assert "{" not in drawing(words)
+
+
+def test_provenance_reads_whatever_the_manifest_holds(tmp_path):
+    run = make_run(tmp_path)
+    html = provenance("a<b", run.manifest, Words("en"))
+    assert "a&lt;b" in html
+    assert "segmentation (4) → detection (4)" in html
+    assert "1.7 min" in html
+    assert provenance("bare", {}, Words("en")).count("<tr>") == 1
+
+
+def test_the_header_leads_to_the_other_language():
+    assert "lang=zh-TW" in header_html(Words("en"))
+    assert "lang=en" in header_html(Words("zh-TW"))
+
+
+def test_nothing_is_fetched_from_elsewhere():
+    options = launch_options()
+    style = "".join(Path(p).read_text(encoding="utf-8") for p in options["css_paths"])
+    assert "http" not in style
+    assert "http" not in options["head"]
+    assert "fonts.googleapis" not in str(options["theme"]._stylesheets)

@@ -1,0 +1,113 @@
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from stand_in import NAMES
+
+from app.language import Words
+from app.look import Look
+from app.tabs.compare import against, first_sides, show, side_choices, side_of
+from app.viewer.payload import VIEW_LONG_SIDE_PX, viewer_payload
+from mtl_core.types import InputError
+
+
+def pixels(url):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+
+
+@pytest.fixture
+def shown(site, picture):
+    look, payload, timing = show(site, Look(picture, example="cat"), "forgets", Words("en"))
+    assert "3 passes" in timing
+    return look, payload
+
+
+def test_every_stage_is_there_and_only_what_it_was_taught(shown):
+    _, payload = shown
+    one, two, three = payload["stages"]
+    assert one["boxes"] is None
+    assert one["probabilities"] is None
+    assert len(two["boxes"]) == 2
+    assert two["probabilities"] is None
+    assert len(three["probabilities"]) == len(NAMES["cls"])
+    assert [s["taught"] for s in payload["stages"]] == [
+        ["seg"],
+        ["seg", "det"],
+        ["seg", "det", "cls"],
+    ]
+    json.dumps(payload)
+
+
+def test_the_mask_arrives_as_class_indices(shown):
+    look, payload = shown
+    for stage, answer in zip(payload["stages"], look.answers["forgets"], strict=True):
+        np.testing.assert_array_equal(pixels(stage["mask"]), answer.prediction.mask)
+
+
+def test_a_large_picture_is_sent_smaller_with_its_boxes(site):
+    large = np.zeros((960, 1280, 3), np.uint8)
+    look, payload, _ = show(site, Look(large), "keeps", Words("en"))
+    assert payload["width"] == VIEW_LONG_SIDE_PX
+    assert pixels(payload["stages"][0]["mask"]).shape == (768, 1024)
+    sent = payload["stages"][1]["boxes"][0]["xyxy"]
+    full = look.answers["keeps"][1].prediction.boxes.xyxy[0]
+    np.testing.assert_allclose(np.array(sent) / 1024 * 1280, full, atol=0.2)
+
+
+def test_the_link_names_an_example_but_never_an_own_picture(site, picture):
+    _, payload, _ = show(site, Look(picture), "keeps", Words("en"))
+    assert payload["link"] == {"run": "keeps", "example": ""}
+
+
+def test_the_words_come_in_the_visitors_language(site, picture):
+    look = Look(picture)
+    _, payload, _ = show(site, look, "keeps", Words("zh-TW"))
+    assert payload["language"] == "zh-TW"
+    assert payload["classes"]["seg"][2]["shown"] == "狗"
+    assert payload["classes"]["seg"][2]["name"] == "dog"
+    assert payload["words"]["task.seg"] == "語意分割"
+
+
+def test_a_run_is_asked_once_per_picture(site, picture):
+    look = Look(picture)
+    show(site, look, "keeps", Words("en"))
+    passes = site.engines.passes
+    show(site, look, "keeps", Words("zh-TW"))
+    assert site.engines.passes == passes == 3
+
+
+def test_two_sides_of_two_runs(site, picture):
+    look = Look(picture)
+    left, right = side_of("keeps", 3), side_of("forgets", 3)
+    (a, b), html = against(site, look, left, right, Words("en"))
+    assert a.shape == b.shape == picture.shape
+    assert (a != b).any()
+    assert "pixels changed class" in html
+    assert against(site, None, left, right, Words("en")) == (None, "")
+
+
+def test_sides_offer_every_stage_of_every_run(site):
+    choices = side_choices(site, Words("en"))
+    assert len(choices) == 6
+    assert len({value for _, value in choices}) == 6
+    assert first_sides(site, site.runs.get(None)) == (side_of("keeps", 1), side_of("keeps", 3))
+
+
+@pytest.mark.parametrize("side", ["", "nowhere:1", "keeps:9"])
+def test_a_side_that_is_not_here_is_told(site, picture, side):
+    look = Look(picture)
+    if not side:
+        assert against(site, look, side, side, Words("en")) == (None, "")
+        return
+    with pytest.raises(InputError):
+        against(site, look, side, side, Words("en"))
+
+
+def test_the_viewer_is_told_which_stage_to_show(site, picture):
+    look = Look(picture)
+    answers = look.of("keeps", site.runs, site.engines)
+    payload = viewer_payload(picture, answers, Words(), key="k", alt="a", link={}, stage=2)
+    assert payload["stage"] == 2

@@ -1,0 +1,120 @@
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import app.picture as reading
+from app.picture import LONG_SIDE_PX, bounded, read_upload
+from mtl_core.types import InputError
+
+
+def saved(tmp_path, image, kind="PNG", **options):
+    path = tmp_path / f"picture.{kind.lower()}"
+    image.save(path, kind, **options)
+    return path
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 64)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "LA", "CMYK", "1", "I;16"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    if mode == "I;16":
+        image = Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 100)
+    else:
+        image = Image.new("RGB", (20, 20), (200, 40, 40)).convert(mode)
+    kind = "TIFF" if mode in ("CMYK", "I;16") else "PNG"
+    pixels = read_upload(saved(tmp_path, image, kind))
+    assert pixels.shape == (20, 20, 3)
+    assert pixels.dtype == np.uint8
+
+
+def test_transparency_is_laid_on_white(tmp_path):
+    clear = Image.new("RGBA", (10, 10), (255, 0, 0, 0))
+    assert (read_upload(saved(tmp_path, clear)) == 255).all()
+
+
+def test_exif_orientation_is_respected(tmp_path):
+    image = Image.new("RGB", (40, 20), "white")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    assert read_upload(saved(tmp_path, image, "JPEG", exif=exif)).shape == (40, 20, 3)
+
+
+def test_a_large_picture_is_reduced(tmp_path):
+    pixels = read_upload(saved(tmp_path, Image.new("RGB", (4000, 1000)), "JPEG"))
+    assert pixels.shape[1] == LONG_SIDE_PX
+    assert pixels.shape[0] == LONG_SIDE_PX // 4
+
+
+def test_an_extreme_shape_keeps_at_least_a_pixel():
+    assert bounded(np.zeros((2, 9000, 3), np.uint8)).shape[0] >= 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a picture at all",
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"\xff\xd8\xff\xe0" + b"\0" * 100,
+    ],
+)
+def test_what_is_no_picture_ends_in_one_sentence(tmp_path, content):
+    path = tmp_path / "upload.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="could not be read as a picture") as caught:
+        read_upload(path)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_truncated_picture_ends_in_one_sentence(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    whole = io.BytesIO()
+    Image.fromarray(noise).save(whole, "JPEG")
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    with pytest.raises(InputError, match="could not be read"):
+        read_upload(path)
+
+
+@pytest.mark.parametrize("side", [7000, 20000, 60000])
+def test_a_decompression_bomb_is_refused_before_it_unpacks(tmp_path, side):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_header(side, side))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError):
+            read_upload(path)
+
+
+def test_too_many_bytes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "MAX_BYTES", 100)
+    with pytest.raises(InputError, match="expected at most"):
+        read_upload(saved(tmp_path, Image.effect_noise((64, 64), 90)))
+
+
+def test_too_small_a_picture_is_refused(tmp_path):
+    with pytest.raises(InputError, match="at least 8"):
+        read_upload(saved(tmp_path, Image.new("RGB", (3, 100))))
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(InputError, match="did not arrive"):
+        read_upload(tmp_path / "gone.png")

@@ -1,0 +1,110 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from stand_in import ORDER, make_run, record_rows
+
+from app.records import (
+    class_drops,
+    curves,
+    drops,
+    lesson_order,
+    methods_table,
+    stage_matrix,
+    stage_scores,
+)
+from mtl_core.run import read_records
+
+
+def frame(**kwargs):
+    return pd.DataFrame(record_rows(**kwargs))
+
+
+def test_the_matrix_holds_whole_split_scores_only():
+    matrix = stage_matrix(frame())
+    assert list(matrix.columns) == ORDER
+    assert matrix.loc[1, "seg"] == 0.50
+    assert matrix.loc[3].tolist() == [0.48, 0.20, 0.95]
+    assert np.isnan(matrix.loc[1, "det"])
+
+
+def test_drop_and_retention_follow_their_definition():
+    seg, det, cls = drops(frame(forgets=True), ORDER)
+    assert seg.drop_rel == pytest.approx((0.5 - 0.1) / 0.5)
+    assert seg.retention == pytest.approx(0.2)
+    assert not seg.within_gate
+    assert det.metric == "mAP"
+    assert det.drop_abs == pytest.approx(0.08)
+    assert cls.base_stage == cls.final_stage == 3
+    kept, _, _ = drops(frame(), ORDER)
+    assert kept.within_gate
+    assert kept.drop_rel == pytest.approx(0.04)
+
+
+def test_a_task_without_a_score_after_its_own_lesson_has_no_base():
+    rows = frame()
+    rows = rows[~((rows.stage == 1) & (rows.scope == "stage"))]
+    assert [drop.task for drop in drops(rows, ORDER)] == ["det", "cls"]
+
+
+def test_curves_run_from_zero_to_the_number_of_lessons():
+    points = curves(frame(), ORDER)
+    seg = points[(points.task == "seg") & (points.scope == "probe")]
+    assert seg.x.tolist() == [0.25, 0.5, 1.0, 1.5, 2.5]
+    whole = points[(points.task == "seg") & (points.scope == "stage")]
+    assert whole.kept.tolist() == pytest.approx([1, 0.98, 0.96])
+
+
+def test_an_empty_or_bare_file_is_an_empty_answer(tmp_path):
+    for name, text in (("absent", None), ("bare", '{"stage": 1, "task": "seg"}')):
+        path = tmp_path / name
+        if text:
+            path.write_text(text)
+        records = read_records(path)
+        assert stage_matrix(records).empty
+        assert drops(records, ORDER) == []
+        assert curves(records, ORDER).empty
+        assert class_drops(records, ORDER, "seg").empty
+
+
+def test_records_without_scope_count_as_whole_split():
+    rows = pd.DataFrame(
+        [{"stage": 1, "task": "seg", "metric": "mIoU", "value": 0.4}],
+    )
+    assert stage_scores(rows).value.tolist() == [0.4]
+
+
+def test_the_last_record_of_a_stage_counts(tmp_path):
+    rows = record_rows()
+    again = {**rows[3], "value": 0.6}
+    assert again["scope"] == "stage"
+    assert stage_matrix(pd.DataFrame([*rows, again])).loc[1, "seg"] == 0.6
+
+
+def test_a_zero_base_does_not_divide():
+    rows = [r | {"value": 0.0} for r in record_rows() if r["task"] == "det"]
+    (det,) = drops(pd.DataFrame(rows), ORDER)
+    assert det.drop_rel == 0
+    assert curves(pd.DataFrame(rows), ORDER).kept.isna().all()
+
+
+def test_class_drops_are_sorted_by_loss():
+    lost = class_drops(frame(forgets=True), ORDER, "seg")
+    assert lost.drop_abs.is_monotonic_decreasing
+    assert set(lost.name) == {"person", "dog", "cat", "diningtable"}
+    assert class_drops(frame(), ORDER, "cls").empty  # nothing was taught after it
+
+
+def test_methods_are_compared_by_worst_kept_and_mean_reached(tmp_path):
+    runs = [make_run(tmp_path, "keeps"), make_run(tmp_path, "forgets", "finetune")]
+    table = methods_table(
+        [
+            (r.name, r.manifest["config"]["method"], r.records(), lesson_order(r.manifest))
+            for r in runs
+        ]
+    )
+    assert table.run.tolist() == ["keeps", "forgets"]
+    assert table.kept.tolist() == pytest.approx([0.96, 0.2])
+    assert table.reached.tolist() == pytest.approx([(0.2 + 0.95) / 2, (0.12 + 0.95) / 2])
+    json.dumps(table.to_dict("records"))

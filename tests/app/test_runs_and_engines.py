@@ -1,0 +1,114 @@
+import threading
+
+import numpy as np
+import pytest
+from stand_in import StandInEngine, make_run
+
+from app.engines import EngineShelf
+from app.language import Words
+from app.measuring import measure_passes, parameter_counts, shipped_html, summary_html
+from app.runs import RunShelf, open_run, shipped_runs
+from mtl_core.types import InputError
+
+
+def test_the_shelf_keeps_order_and_tells_names_apart(tmp_path):
+    shelf = RunShelf([make_run(tmp_path / "a", "keeps"), make_run(tmp_path / "b", "keeps")])
+    assert shelf.names == ["keeps", "keeps (2)"]
+    assert shelf.name_of(shelf.get("keeps (2)")) == "keeps (2)"
+    assert shelf.get(None).path.parent.name == "a"
+    assert shelf.stage(None, 2).task == "det"
+
+
+def test_a_run_opened_again_keeps_its_place(tmp_path):
+    run = make_run(tmp_path)
+    shelf = RunShelf([run])
+    assert shelf.add(open_run(str(run.path))) == "keeps"
+    assert len(shelf) == 1
+
+
+@pytest.mark.parametrize(("name", "stage"), [("nowhere", 1), ("keeps", 4)])
+def test_what_is_not_on_the_shelf_is_told(tmp_path, name, stage):
+    with pytest.raises(InputError, match="expected one of"):
+        RunShelf([make_run(tmp_path)]).stage(name, stage)
+
+
+def test_an_empty_shelf_says_what_to_do():
+    with pytest.raises(InputError, match="training"):
+        RunShelf().get(None)
+
+
+def test_shipped_runs_pass_over_what_is_no_run(tmp_path, capsys):
+    make_run(tmp_path, "other")
+    make_run(tmp_path, "onehead")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text("{")
+    assert [run.name for run in shipped_runs(tmp_path)] == ["onehead", "other"]
+    assert "broken" in capsys.readouterr().out
+    assert shipped_runs(tmp_path / "absent") == []
+
+
+def test_a_place_that_is_no_run_is_told(tmp_path):
+    with pytest.raises(InputError, match="not a run directory"):
+        open_run(str(tmp_path))
+
+
+def test_an_engine_is_opened_once_for_all_threads(tmp_path):
+    opened = []
+
+    def opening(path):
+        opened.append(path)
+        return StandInEngine(path)
+
+    run, shelf = make_run(tmp_path), EngineShelf(opening)
+    picture = np.zeros((40, 40, 3), np.uint8)
+    threads = [threading.Thread(target=lambda: list(shelf.answers(run, picture))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 3
+    assert shelf.passes == 12
+
+
+def test_a_failing_warm_up_does_not_take_the_page_down(tmp_path, capsys):
+    def failing(path):
+        raise InputError(f"{path.name} is damaged.")
+
+    EngineShelf(failing).warm_up(make_run(tmp_path)).join()
+    assert "damaged" in capsys.readouterr().out
+
+
+def test_measuring_counts_its_own_passes_and_others(tmp_path):
+    run, shelf = make_run(tmp_path), EngineShelf(StandInEngine)
+    picture = np.zeros((40, 40, 3), np.uint8)
+    engine = shelf.engine(run.stages[-1])
+    steps = measure_passes(engine, shelf, picture, 5)
+    assert next(steps) == (1, None)
+    shelf.timed(engine, picture)  # another visitor
+    *_, (_, done) = steps
+    assert len(done.times) == 5
+    assert done.disturbed_by == 1
+    assert {"prepare", "network", "decode", "draw", "total"} == set(done.times)
+    html = summary_html(done, "StandIn", "here", Words("en"))
+    assert "p95" in html
+    assert "1 other passes" in html
+
+
+@pytest.mark.parametrize(("asked", "made"), [(0, 1), (3, 3)])
+def test_the_number_of_passes_is_bounded(tmp_path, asked, made):
+    run, shelf = make_run(tmp_path), EngineShelf(StandInEngine)
+    *_, (_, done) = measure_passes(
+        shelf.engine(run.stages[0]), shelf, np.zeros((40, 40, 3), np.uint8), asked
+    )
+    assert len(done.times) == made
+
+
+def test_manifests_are_read_tolerantly():
+    assert parameter_counts({}).empty
+    assert parameter_counts({"parameters": 3}).empty
+    assert parameter_counts({"parameters": {"head": 5, "total": 9}}).to_dict() == {"head": 5}
+    assert "training.benchmark" in shipped_html(None, Words("en"))
+    table = shipped_html({"machine": "<b>", "p50_ms": 44.123, "raw": [1] * 50}, Words("en"))
+    assert "44.12" in table
+    assert "50 values" in table
+    assert "<b>" not in table

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+from gradio.data_classes import FileData, ImageData
+
+from app.upload import picture_upload, uploaded_path
+from mtl_core.types import InputError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    (tmp_path / "uploads").mkdir()
+    return tmp_path / "uploads"
+
+
+def test_an_uploaded_file_is_taken(folder):
+    path = folder / "a.png"
+    path.touch()
+    assert uploaded_path({"path": str(path)}) == path.resolve()
+    assert uploaded_path(FileData(path=str(path))) == path.resolve()
+
+
+@pytest.mark.parametrize("named", [None, "", "/etc/passwd", "{folder}/../secret.png", "{folder}"])
+def test_any_other_path_is_refused(folder, named):
+    (folder.parent / "secret.png").touch()
+    with pytest.raises(InputError, match="did not arrive"):
+        uploaded_path({"path": named and named.format(folder=folder)})
+
+
+def test_a_link_out_of_the_folder_is_refused(folder):
+    (folder.parent / "secret.png").touch()
+    (folder / "link.png").symlink_to(folder.parent / "secret.png")
+    with pytest.raises(InputError):
+        uploaded_path({"path": str(folder / "link.png")})
+
+
+def test_the_component_passes_the_path_on_unread(tmp_path):
+    path = tmp_path / "no-picture.png"
+    path.write_bytes(b"no picture")
+    component = picture_upload()
+    assert component.preprocess(ImageData(path=str(path))) == str(path)
+    assert component.preprocess(None) is None
+    assert component.get_block_name() == "image"

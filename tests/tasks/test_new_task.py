@@ -1,0 +1,147 @@
+"""A fourth task is one object: nothing but this file knows of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from mtl_core.checkpoint import load_network, save_checkpoint
+from mtl_core.config import ModelConfig
+from mtl_core.data.items import Split
+from mtl_core.data.letterbox import Letterbox
+from mtl_core.measure import measure
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.retention.distill import Distill
+from mtl_core.tasks import TASKS, build_tasks
+from mtl_core.tasks.base import Meter, Score, Task
+from mtl_core.types import Boxes, Prediction
+
+
+class Pooled(nn.Module):
+    """The mean of the slice."""
+
+    def forward(self, part: Tensor, context: Tensor) -> Tensor:
+        return part.mean((2, 3))
+
+
+class BrightnessMeter(Meter):
+    """One minus the mean error."""
+
+    def __init__(self) -> None:
+        self.errors: list[float] = []
+
+    def add(self, prediction: Prediction, item: Any) -> None:
+        assert prediction.boxes is not None
+        self.errors.append(abs(float(prediction.boxes.scores[0]) - item))
+
+    def score(self) -> Score:
+        return Score({"nearness": 1 - float(np.mean(self.errors))}, {}, len(self.errors))
+
+
+class Brightness(Task):
+    """How bright is the picture, told as the score of one box around all of it."""
+
+    id = "bright"
+    metrics = ("nearness",)
+
+    @property
+    def channels(self) -> int:
+        return 1
+
+    def build_readout(self, context_channels: int) -> nn.Module:
+        return Pooled()
+
+    @staticmethod
+    def read(item: Any, split: Split) -> tuple[np.ndarray, float]:
+        return np.asarray(Image.open(item.picture).convert("RGB")), item.label
+
+    @staticmethod
+    def labels(truth: float, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
+        return {"level": truth}
+
+    @staticmethod
+    def target(view: dict[str, Any]) -> float:
+        return view["level"]
+
+    def collate(self, targets: list[float]) -> Tensor:
+        return torch.tensor(targets)[:, None]
+
+    def loss(self, raw: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        return {"bright": (raw.sigmoid() - targets).square().mean()}
+
+    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
+        return (raw - teacher_raw).square().mean()
+
+    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
+        h, w = box.size_hw
+        whole = np.array([[0, 0, w, h]], np.float32)
+        return {"boxes": Boxes(whole, raw.sigmoid().numpy(), np.zeros(1, np.int64))}
+
+    def meter(self, split: Any) -> Meter:
+        return BrightnessMeter()
+
+
+@pytest.fixture
+def network(tiny_model: ModelConfig, monkeypatch: pytest.MonkeyPatch) -> UnifiedVisionSystem:
+    """Segmentation, and the toy."""
+    monkeypatch.setitem(TASKS, "bright", Brightness)
+    torch.manual_seed(0)
+    names = {"seg": ["background", "a"], "bright": ["brightness"]}
+    return UnifiedVisionSystem(tiny_model, build_tasks(names))
+
+
+def flat_pictures(levels: list[float]) -> list[np.ndarray]:
+    return [np.full((64, 64, 3), round(255 * level), np.uint8) for level in levels]
+
+
+def test_it_is_learned_measured_and_stored(network: UnifiedVisionSystem, tmp_path: Path):
+    levels = [0.1, 0.4, 0.6, 0.9]
+    pictures = flat_pictures(levels)
+    pixels = torch.stack([torch.from_numpy(p).permute(2, 0, 1) for p in pictures]) / 127.5 - 1
+    task = network.tasks["bright"]
+    targets = task.collate(levels)
+    network.train()
+    optimizer = torch.optim.Adam([*network.neck.parameters(), *network.head.parameters()], 1e-2)
+    losses = []
+    for _ in range(25):
+        terms = task.loss(network(pixels).raw["bright"], targets)
+        optimizer.zero_grad()
+        sum(terms.values()).backward()
+        optimizer.step()
+        losses.append(terms["bright"].item())
+    assert losses[-1] < 0.5 * losses[0]
+
+    path = tmp_path / "stage2.safetensors"
+    save_checkpoint(path, network, 2, ["seg", "bright"])
+    loaded, info = load_network(path)
+    assert list(info.class_names) == ["seg", "bright"]
+    items = []
+    for i, (picture, level) in enumerate(zip(pictures, levels, strict=True)):
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+        items.append(SimpleNamespace(picture=tmp_path / f"{i}.png", label=level))
+    split = Split("bright", ["brightness"], items, "val")
+    score = measure(loaded, loaded.backbone.frozen, split)
+    assert score.n == 4
+    assert 0.5 < score.values["nearness"] <= 1
+
+
+def test_its_own_distance_keeps_it(network: UnifiedVisionSystem):
+    class Stage:
+        temperature, distill, distill_neck = 2.0, {"bright": 3.0}, 0.0
+
+    method = Distill()
+    method.before_stage(network, Stage, ["bright"])  # type: ignore[arg-type]
+    cut = network.eval().backbone.frozen(torch.randn(1, 3, 64, 64))
+    outputs = network.rest(cut)
+    outputs.raw["bright"] = outputs.raw["bright"] + 2
+    terms = method.loss(cut, outputs)
+    assert {name: value.item() for name, value in terms.items()} == {
+        "keep_bright": pytest.approx(12.0, rel=1e-4)
+    }

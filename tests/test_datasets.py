@@ -1,0 +1,103 @@
+"""The same view for the same seed, epoch and picture, wherever and whenever it is made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mtl_core.data.datasets import EpochOrder, ViewDataset, training_loader
+from mtl_core.data.layout import DataRoots, read_split
+from mtl_core.presets import tiny
+from mtl_core.tasks import TASKS
+from mtl_core.tasks.detection import DetectionTarget
+
+STAGES = {stage.task: replace(stage, crop_px=64, batch=4) for stage in tiny().stages}
+STAGES["det"] = replace(STAGES["det"], mosaic=0.5)
+
+
+def dataset(roots: DataRoots, task: str, seed: int = 0) -> ViewDataset:
+    split = read_split(roots, task, "train")
+    names = np.arange(len(split.class_names))
+    return ViewDataset(split, names, STAGES[task], tiny().model, seed)
+
+
+def flat(target: Any) -> list:
+    if isinstance(target, DetectionTarget):
+        return [target.boxes.tolist(), target.labels.tolist(), target.ignore.tolist()]
+    return target.tolist() if isinstance(target, torch.Tensor) else [target]
+
+
+@pytest.mark.parametrize("task", list(STAGES))
+def test_a_view_depends_on_seed_epoch_and_picture_alone(rendered: DataRoots, task: str):
+    views = dataset(rendered, task)
+    keys = [(0, 3), (1, 3), (0, 5), (0, 6)]
+    first = {key: views[key] for key in keys}
+    again = dataset(rendered, task)
+    torch.manual_seed(99)
+    for key in reversed(keys):
+        pixels, target = again[key]
+        assert torch.equal(pixels, first[key][0])
+        assert flat(target) == flat(first[key][1])
+    assert not torch.equal(first[0, 3][0], first[1, 3][0])
+    assert not torch.equal(first[0, 3][0], dataset(rendered, task, seed=1)[0, 3][0])
+
+
+def test_the_global_generator_is_left_alone(rendered: DataRoots):
+    views = dataset(rendered, "seg")
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    views[0, 0]
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_workers_change_nothing(rendered: DataRoots):
+    batches = []
+    for workers in (0, 1):
+        views = dataset(rendered, "det")
+        loader, order = training_loader(views, TASKS["det"](views.split.class_names), workers)
+        order.epoch = 1
+        batches.append(list(loader))
+    assert len(batches[0]) == len(batches[1]) == 4
+    for (a, targets_a), (b, targets_b) in zip(*batches, strict=True):
+        assert torch.equal(a, b)
+        assert [flat(t) for t in targets_a] == [flat(t) for t in targets_b]
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "length"),
+    [
+        (10, 4, 8),  # the last short batch is dropped
+        (8, 4, 8),
+        (3, 4, 3),  # unless it is the only one
+    ],
+)
+def test_an_epoch_is_shuffled_anew_and_repeatable(size: int, batch: int, length: int):
+    order = EpochOrder(size, batch, seed=0)
+    epochs = []
+    for epoch in (0, 1, 0):
+        order.epoch = epoch
+        epochs.append(list(order))
+    assert len(order) == length and all(len(set(e)) == length for e in epochs)
+    assert epochs[0] == epochs[2]
+    assert {epoch for epoch, _ in epochs[1]} == {1}
+    if length > 3:
+        assert [i for _, i in epochs[0]] != [i for _, i in epochs[1]]
+
+
+def test_classes_are_taught_under_the_networks_indices(rendered: DataRoots):
+    split = read_split(rendered, "cls", "train")
+    turned = np.arange(len(split.class_names))[::-1].copy()
+    views = ViewDataset(split, turned, STAGES["cls"], tiny().model, 0)
+    for i, item in enumerate(split.items):
+        assert views[0, i][1] == len(split.class_names) - 1 - item.label
+
+
+def test_mosaics_end_before_the_training_does(rendered: DataRoots):
+    views = dataset(rendered, "det")
+    views.stage = replace(views.stage, epochs=10)
+    assert [views.mosaic_share(epoch) for epoch in (0, 7, 8, 9)] == [0.5, 0.5, 0.0, 0.0]

@@ -1,0 +1,43 @@
+"""Trunk weights to begin with, and one uninterrupted run of the tiny preset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from mtl_core.data.layout import DataRoots
+from training.train import Options, main
+
+
+@pytest.fixture(scope="session")
+def trunk_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights under timm's names."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "trunk.safetensors"
+    state = timm.create_model("tf_efficientnet_b0", pretrained=False).state_dict()
+    save_file(state, path, {"input_mean": "0.5,0.5,0.5", "origin": "random"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def options(rendered: DataRoots, trunk_weights: Path) -> Callable[..., Options]:
+    """Options of a tiny run, in this process and on one thread."""
+
+    def make(out: Path, **changes: object) -> Options:
+        plain = {"data": rendered.seg.parent, "preset": "tiny", "init": trunk_weights}
+        return Options(out=out, **{**plain, "workers": 0, "threads": 1, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def whole_run(options: Callable[..., Options], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All three stages without a stop; not to be changed."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    main(options(out))
+    return out

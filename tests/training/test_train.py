@@ -1,0 +1,185 @@
+"""The command that teaches: what it writes, how it goes on, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from mtl_core.checkpoint import load_network, read_info
+from mtl_core.config import RunConfig
+from mtl_core.data.layout import DataRoots
+from mtl_core.presets import tiny
+from mtl_core.run import Run
+from mtl_core.types import InputError
+from training.train import Options, Trainer, main, run_config
+
+Make = Callable[..., Options]
+TASKS = ["seg", "det", "cls"]
+
+
+class Stopped(Exception):
+    """Someone pulled the plug."""
+
+
+def test_all_files_of_a_run_are_written(whole_run: Path):
+    run = Run(whole_run)
+    assert [stage.task for stage in run.stages] == TASKS
+    for stage in run.stages:
+        _, info = load_network(stage.weights)
+        assert (info.stage, info.taught) == (stage.number, TASKS[: stage.number])
+        assert stage.weights.stat().st_size < 10 * 2**20
+    assert RunConfig.from_dict(run.manifest["config"]) == tiny()
+    assert run.manifest["initial_weights"]["origin"] == "random"
+    fingerprints = run.manifest["data_fingerprint"]
+    assert {t: fingerprints[t]["train"]["n"] for t in fingerprints} == dict.fromkeys(TASKS, 16)
+    assert {"versions", "hardware", "seed", "wall_time_s", "parameters"} <= set(run.manifest)
+    assert not list(whole_run.rglob("*.part*"))
+
+
+def test_every_stage_records_all_that_was_taught_so_far(whole_run: Path):
+    frame = Run(whole_run).records()
+    final = frame[frame["scope"] == "stage"]
+    found = {n: list(rows["metric"]) for n, rows in final.groupby("stage")}
+    assert found == {
+        1: ["mIoU"],
+        2: ["mIoU", "mAP", "mAP50"],
+        3: ["mIoU", "mAP", "mAP50", "top1"],
+    }
+    assert (final["n"] == 6).all() and (frame[frame["scope"] == "probe"]["n"] == 4).all()
+    assert frame["value"].between(0, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "part", "columns"), [("seg", "mask", None), ("det", "boxes", 6), ("cls", None, None)]
+)
+def test_raw_predictions_are_kept(whole_run: Path, task: str, part: str | None, columns):
+    with np.load(whole_run / "predictions" / f"stage3_{task}.npz", allow_pickle=False) as file:
+        assert len(file.files) == 6
+        assert {name.split("/")[1] for name in file.files} == {part or "probabilities"}
+        if columns:
+            assert {file[name].shape[1] for name in file.files} == {columns}
+
+
+@pytest.mark.parametrize(("number", "task"), [(2, "det"), (3, "cls")])
+def test_a_later_stage_teaches_its_own_slice(whole_run: Path, number: int, task: str):
+    before, after = (load_file(whole_run / f"stage{n}.safetensors") for n in (number - 1, number))
+    own = [name for name in before if task in name.split(".")]
+    assert own
+    assert [name for name in own if (before[name] == after[name]).all()] == []
+
+
+# Saves of a run: its start, then for each stage its first epoch and its end.
+STOPS = [
+    ("in the first stage, after saving", 2, True),
+    ("between two stages", 3, True),
+    ("in the second stage, recorded but not saved", 4, False),
+]
+
+
+@pytest.mark.parametrize(("save", "saved"), [s[1:] for s in STOPS], ids=[s[0] for s in STOPS])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    whole_run: Path,
+    options: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    save: int,
+    saved: bool,
+):
+    calls = 0
+    original = Trainer.save_state
+
+    def stopping(self: Trainer, *arguments) -> None:
+        nonlocal calls
+        calls += 1
+        if calls < save or (calls == save and saved):
+            original(self, *arguments)
+        if calls == save:
+            raise Stopped
+
+    out = tmp_path / "run"
+    monkeypatch.setattr(Trainer, "save_state", stopping)
+    with pytest.raises(Stopped):
+        main(options(out))
+    monkeypatch.setattr(Trainer, "save_state", original)
+    main(options(out, resume=True))
+    assert (out / "records.jsonl").read_text() == (whole_run / "records.jsonl").read_text()
+    for number in (1, 2, 3):
+        name = f"stage{number}.safetensors"
+        found, expected = load_file(out / name), load_file(whole_run / name)
+        assert [k for k in expected if not (found[k] == expected[k]).all()] == [], name
+
+
+def test_a_single_task_is_a_reference(options: Make, tmp_path: Path):
+    main(options(tmp_path / "det", tasks=("det",), epochs=(1,)))
+    run = Run(tmp_path / "det")
+    assert [(s.number, s.task) for s in run.stages] == [(1, "det")]
+    assert list(read_info(run.stages[0].weights).class_names) == ["det"]
+    assert set(run.records()["metric"]) == {"mAP", "mAP50"}
+    assert run.manifest["config"]["stages"][0]["distill"] == {}
+
+
+def test_a_directory_with_content_is_refused(options: Make, tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not empty"):
+        main(options(tmp_path))
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_without_its_state_is_not_begun_again(whole_run: Path, options: Make, tmp_path: Path):
+    shutil.copytree(whole_run, tmp_path / "run", ignore=shutil.ignore_patterns("state"))
+    with pytest.raises(InputError, match="state"):
+        main(options(tmp_path / "run", resume=True))
+    records = "records.jsonl"
+    assert (tmp_path / "run" / records).read_text() == (whole_run / records).read_text()
+
+
+def test_another_config_cannot_resume(whole_run: Path, options: Make, tmp_path: Path):
+    shutil.copytree(whole_run, tmp_path / "run")
+    with pytest.raises(InputError, match="begun with another config"):
+        main(options(tmp_path / "run", resume=True, seed=1))
+
+
+def test_a_picture_in_train_and_val_is_refused(rendered: DataRoots, options: Make, tmp_path: Path):
+    shutil.copytree(rendered.seg.parent, tmp_path / "data")
+    folder = next((tmp_path / "data" / "imagenette_160" / "val").iterdir())
+    picture = next(folder.iterdir())
+    target = tmp_path / "data" / "imagenette_160" / "train" / folder.name / "renamed.JPEG"
+    shutil.copy(picture, target)
+    with pytest.raises(InputError, match=r"renamed\.JPEG.*are the same picture"):
+        main(options(tmp_path / "run", data=tmp_path / "data"))
+
+
+REFUSED = [
+    ({"method": "hope"}, "--method hope"),
+    ({"tasks": ("seg", "depth")}, "--tasks depth"),
+    ({"epochs": (1, 2)}, "--epochs has 2 numbers, expected 3"),
+    ({"preset": "huge"}, "Preset 'huge' is unknown"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), REFUSED)
+def test_bad_options_are_told(options: Make, tmp_path: Path, changes: dict, words: str):
+    with pytest.raises(InputError, match=words):
+        run_config(options(tmp_path, **changes))
+
+
+def test_weights_for_another_normalisation_are_refused(
+    options: Make, trunk_weights: Path, tmp_path: Path
+):
+    from safetensors.torch import save_file
+
+    other = tmp_path / "other.safetensors"
+    save_file(load_file(trunk_weights), other, {"input_mean": "0.485,0.456,0.406"})
+    with pytest.raises(InputError, match="input mean"):
+        main(options(tmp_path / "run", init=other))
+
+
+def test_a_manifest_is_plain_json(whole_run: Path):
+    text = (whole_run / "run.json").read_text()
+    assert "NaN" not in text and json.loads(text)["class_names"].keys() == set(TASKS)

@@ -1,0 +1,233 @@
+import io
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.look import example_pictures
+from app.palette import rgb_of
+
+ASTRONAUT = example_pictures()["astronaut"]
+OPACITY = 0.65 * 205 / 255  # of a region's inside, as the viewer draws it
+
+
+def photo(x: float, y: float) -> np.ndarray:
+    image = np.asarray(Image.open(ASTRONAUT).convert("RGB"), np.float32)
+    height, width = image.shape[:2]
+    row, column = int(y * height), int(x * width)
+    return image[row - 2 : row + 3, column - 2 : column + 3].mean(axis=(0, 1))
+
+
+def mixed(x: float, y: float, name: str) -> np.ndarray:
+    return photo(x, y) * (1 - OPACITY) + np.array(rgb_of(name)) * OPACITY
+
+
+def near(found, expected, tolerance=26) -> bool:
+    return bool(np.abs(np.array(found, float) - expected).max() <= tolerance)
+
+
+# Smooth places: on the suit inside the disc of the stand-in's mask, and outside of it.
+LEFT_IN, RIGHT_IN, OUT = (0.36, 0.56), (0.62, 0.62), (0.06, 0.93)
+
+
+def test_the_first_look_draws_mask_boxes_and_bars(visit):
+    visitor = visit()
+    assert near(visitor.pixel(*LEFT_IN), mixed(*LEFT_IN, "dog"))
+    assert near(visitor.pixel(*RIGHT_IN), mixed(*RIGHT_IN, "dog"))
+    assert near(visitor.pixel(*OUT), photo(*OUT))
+    assert visitor.viewer("boxes") == "1"  # the second is below the threshold in stage 3
+    bars = visitor.page.locator(".ov-bar")
+    assert bars.count() == 3
+    assert bars.first.inner_text().split("\n") == ["English springer", "85 %"]
+    assert "dog 28 %" in visitor.page.locator(".ov-canvas").get_attribute("aria-label")
+    visitor.shoot("compare")
+
+
+def test_side_by_side_says_what_was_not_taught_yet(visit):
+    page = visit().page
+    frames = page.locator(".ov-frame")
+    assert frames.count() == 3
+    assert "not taught yet" in frames.nth(0).inner_text()
+    assert frames.nth(0).inner_text().count("not taught yet") == 2
+    assert frames.nth(2).inner_text().count("not taught yet") == 0
+    assert "2 boxes: dog 0.91, person 0.40" in frames.nth(1).inner_text()
+
+
+def test_scrubbing_needs_no_server_and_is_quick(visit):
+    visitor = visit()
+    page = visitor.page
+    page.wait_for_timeout(500)
+    before = len(visitor.requests)
+    page.focus(".ov-range")
+    for key, stage in (("ArrowLeft", 2), ("ArrowLeft", 1), ("End", 3), ("Home", 1)):
+        page.keyboard.press(key)
+        visitor.wait_stage(stage)
+        assert float(visitor.viewer("drawMs")) < 100
+    assert page.get_attribute(".ov-range", "aria-valuetext") == "Lesson 1: segmentation"
+    assert "not taught yet" in page.inner_text(".ov-bars")
+    assert visitor.viewer("boxes") == "0"
+    assert visitor.requests[before:] == []
+
+
+def test_between_two_stages_the_masks_are_mixed(visit):
+    visitor = visit("?run=forgets&stage=1")
+    whole = np.array(visitor.pixel(*LEFT_IN), float)
+    visitor.slide(".ov-range", 0.5)
+    half = np.array(visitor.pixel(*LEFT_IN), float)
+    visitor.slide(".ov-range", 1)
+    none = np.array(visitor.pixel(*LEFT_IN), float)
+    assert near(none, photo(*LEFT_IN))
+    assert near(half, (whole + none) / 2, tolerance=6)
+
+
+def test_a_class_can_be_hidden(visit):
+    visitor = visit()
+    visitor.page.locator(".ov-chip", has_text="dog").click()
+    assert near(visitor.pixel(*RIGHT_IN), photo(*RIGHT_IN))
+    assert visitor.viewer("boxes") == "0"
+    visitor.page.locator(".ov-chip", has_text="dog").click()
+    assert visitor.viewer("boxes") == "1"
+
+
+def test_threshold_and_opacity(visit):
+    visitor = visit("?stage=2")
+    assert visitor.viewer("boxes") == "2"
+    visitor.slide(".ov-threshold", 0.5)
+    assert visitor.viewer("boxes") == "1"
+    visitor.slide(".ov-threshold", 0.05)
+    assert visitor.viewer("boxes") == "2"
+    visitor.slide(".ov-opacity", 0)
+    assert near(visitor.pixel(*RIGHT_IN), photo(*RIGHT_IN))
+    visitor.page.uncheck(".ov-show-boxes")
+    assert visitor.viewer("boxes") == "0"
+
+
+def test_pointing_names_what_is_there(visit):
+    visitor = visit()
+    box = visitor.page.locator(".ov-canvas").bounding_box()
+    visitor.page.mouse.move(
+        box["x"] + RIGHT_IN[0] * box["width"], box["y"] + RIGHT_IN[1] * box["height"]
+    )
+    visitor.page.wait_for_selector(".ov-tip:not([hidden])")
+    assert "dog 0.91" in visitor.page.inner_text(".ov-tip")
+    assert "Mask: dog" in visitor.page.inner_text(".ov-tip")
+
+
+def test_the_same_picture_under_another_run(visit):
+    visitor = visit()
+    key = visitor.viewer("key")
+    visitor.page.get_by_role("radio", name="forgets").check()
+    visitor.wait_other_answer(key)
+    assert visitor.viewer("stage") == "3"
+    assert near(visitor.pixel(*LEFT_IN), photo(*LEFT_IN))
+    assert near(visitor.pixel(*RIGHT_IN), mixed(*RIGHT_IN, "cat"))
+    assert "of the pixels changed class" in visitor.page.locator(".ov-frame").nth(1).inner_text()
+
+
+def test_an_example_and_an_upload(visit, tmp_path):
+    visitor = visit()
+    key = visitor.viewer("key")
+    visitor.page.get_by_role("button", name=re.compile("tabby cat")).click()
+    visitor.wait_other_answer(key)
+    assert "cat" in visitor.page.locator(".ov-canvas").get_attribute("aria-label")
+    key = visitor.viewer("key")
+    Image.new("RGB", (1280, 960), (20, 90, 160)).save(tmp_path / "own.jpg")
+    visitor.page.get_by_role("button", name="Remove Image").click()
+    visitor.page.wait_for_selector('.ov[data-ready="no"]')
+    visitor.page.set_input_files("#picture input[type=file]", tmp_path / "own.jpg")
+    visitor.page.wait_for_selector('.ov[data-ready="yes"]')
+    visitor.wait_other_answer(key)
+    assert near(visitor.pixel(0.03, 0.1), (20, 90, 160))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("notes.png", b"no picture"), ("cut.jpg", b"\xff\xd8\xff")]
+)
+def test_what_is_no_picture_gets_one_sentence(visit, tmp_path, name, content):
+    visitor = visit()
+    visitor.page.get_by_role("button", name="Remove Image").click()
+    visitor.page.wait_for_selector('.ov[data-ready="no"]')
+    (tmp_path / name).write_bytes(content)
+    visitor.page.set_input_files("#picture input[type=file]", tmp_path / name)
+    visitor.page.get_by_text("This file could not be read as a picture").wait_for()
+
+
+def test_two_sides_and_what_changed(visit):
+    visitor = visit("?left=keeps:3&right=forgets:3")
+    page = visitor.page
+    page.wait_for_function("document.querySelectorAll('#against img').length >= 2")
+    changes = page.locator("#changes")
+    page.wait_for_function("document.querySelector('#changes').innerText.includes('changed class')")
+    assert "dog → cat" in re.sub(r"\s+", " ", changes.inner_text())
+    assert "dog → background" in re.sub(r"\s+", " ", changes.inner_text())
+    assert "still English springer" in changes.inner_text()
+    assert "1 kept" in changes.inner_text()
+    page.click("#swap")
+    page.wait_for_function(
+        "document.querySelector('#changes').innerText.replace(/\\s+/g, ' ').includes('cat → dog')"
+    )
+
+
+def test_files_are_saved(visit):
+    visitor = visit("?run=forgets")
+    with visitor.page.expect_download() as mask:
+        visitor.page.click("[data-kind=mask]")
+    image = Image.open(io.BytesIO(mask.value.path().read_bytes()))
+    assert mask.value.suggested_filename == "astronaut-forgets-lesson3-mask.png"
+    assert image.mode == "P"
+    assert set(np.unique(np.asarray(image))) == {0, 3}
+    with visitor.page.expect_download() as boxes:
+        visitor.page.click("[data-kind=boxes]")
+    assert len(json.loads(boxes.value.path().read_text())["annotations"]) == 2
+    with visitor.page.expect_download() as overlay:
+        visitor.page.click("[data-kind=overlay]")
+    assert Image.open(overlay.value.path()).size == Image.open(ASTRONAUT).size
+
+
+def test_a_link_opens_the_same_view(visit):
+    visitor = visit("?run=forgets&stage=2&example=cat&left=keeps:2&right=forgets:2")
+    assert visitor.page.get_by_role("radio", name="forgets").is_checked()
+    visitor.page.click(".ov-copy")
+    link = visitor.viewer("link")
+    for part in ("run=forgets", "stage=2", "example=cat", "left=keeps%3A2", "right=forgets%3A2"):
+        assert part in link
+    again = visit(link[link.index("?") :])
+    assert again.viewer("stage") == "2"
+    assert "tabby cat" in again.page.locator(".ov-canvas").get_attribute("aria-label")
+
+
+def test_a_link_to_what_is_not_here_opens_the_default(visit):
+    visitor = visit("?run=%3Cimg%20src%3Dx%3E&example=nothing&left=a:b")
+    assert visitor.page.get_by_role("radio", name="keeps").is_checked()
+
+
+def test_visitors_do_not_see_each_others_pictures(visit, tmp_path):
+    one, two = visit(), visit()
+    before = two.viewer("key")
+    Image.new("RGB", (300, 300), (250, 10, 10)).save(tmp_path / "mine.png")
+    one.page.get_by_role("button", name="Remove Image").click()
+    one.page.wait_for_selector('.ov[data-ready="no"]')
+    one.page.set_input_files("#picture input[type=file]", tmp_path / "mine.png")
+    one.page.wait_for_selector('.ov[data-ready="yes"]')
+    key = two.viewer("key")
+    assert key == before
+    two.page.get_by_role("radio", name="forgets").check()
+    two.wait_other_answer(key)
+    assert near(two.pixel(*OUT), photo(*OUT))
+
+
+def test_a_run_of_ones_own_opens(visit):
+    visitor = visit()
+    page = visitor.page
+    page.get_by_text("Open a run of your own").click()
+    page.fill("#place textarea, #place input", "/nowhere/at/all")
+    page.get_by_role("button", name="Open", exact=True).click()
+    page.get_by_text("is not a run directory").wait_for()
+    key = visitor.viewer("key")
+    page.fill("#place textarea, #place input", os.environ["SPARE_RUN"])
+    page.get_by_role("button", name="Open", exact=True).click()
+    visitor.wait_other_answer(key)
+    assert page.get_by_role("radio", name="spare").is_checked()

@@ -1,0 +1,159 @@
+import pytest
+
+FIGURES = ("curve", "matrix", "classes", "methods")
+
+
+def texts(visitor, elem_id):
+    return visitor.page.locator(f"#{elem_id} .js-plotly-plot svg text").all_text_contents()
+
+
+def traces(visitor, elem_id):
+    return visitor.page.evaluate(
+        """id => document.querySelector(`#${id} .js-plotly-plot`).data.map(
+             t => ({ name: t.name || '', y: t.y && Array.from(t.y) }))""",
+        elem_id,
+    )
+
+
+def test_forgetting_draws_every_figure_with_its_numbers(visit):
+    visitor = visit()
+    visitor.tab("Forgetting")
+    for name in FIGURES:
+        visitor.wait_drawn(name)
+    verdicts = visitor.page.inner_text("#verdicts")
+    assert "96 %" in verdicts
+    assert "within 5 %" in verdicts
+    seg = next(t for t in traces(visitor, "curve") if t["name"].startswith("segmentation"))
+    assert seg["y"] == pytest.approx([1, 0.98, 0.96])
+    cells = "".join(texts(visitor, "matrix"))
+    for score in ("0.500", "0.490", "0.480", "0.950", "not yet"):
+        assert score in cells
+    assert {"keeps", "forgets"} <= {t["name"] for t in traces(visitor, "methods")}
+    assert "dining table" in texts(visitor, "classes")
+    visitor.shoot("forgetting")
+
+
+def test_forgetting_follows_the_run_and_the_view(visit):
+    visitor = visit()
+    visitor.tab("Forgetting")
+    visitor.wait_drawn("curve")
+    visitor.page.get_by_role("radio", name="forgets").check()
+    visitor.page.get_by_text("beyond 5 %").first.wait_for()
+    visitor.page.get_by_role("radio", name="Score", exact=True).check()
+    visitor.page.wait_for_function(
+        """() => document.querySelector('#curve .js-plotly-plot').data
+             .some(t => t.name.includes('along the way'))"""
+    )
+    visitor.page.locator("#class-task").get_by_role("radio", name="classification").check()
+    visitor.page.get_by_text("nothing was taught after it").wait_for()
+
+
+def test_latency_is_measured_on_a_button(visit):
+    visitor = visit()
+    visitor.tab("Latency")
+    visitor.wait_drawn("parameters")
+    assert "Nothing is measured yet" in visitor.page.inner_text("#latency-summary")
+    visitor.page.click("#measure")
+    visitor.page.wait_for_selector("#latency-summary table")
+    visitor.wait_drawn("violins")
+    table = visitor.page.inner_text("#latency-summary")
+    for word in ("p50", "p95", "p99", "whole pass", "drawing", "network"):
+        assert word in table
+    assert "budget 150 ms" in texts(visitor, "violins")
+    visitor.shoot("latency")
+
+
+def test_about_tells_how_the_run_was_made(visit):
+    visitor = visit()
+    visitor.tab("About")
+    text = visitor.page.inner_text("#provenance")
+    assert "distill" in text
+    assert visitor.page.locator("#drawing svg").bounding_box()["width"] > 300
+    assert "public domain" in visitor.page.inner_text("#licences")
+    visitor.shoot("about")
+
+
+def test_chinese_by_link_and_by_locale(visit):
+    for visitor in (visit("?lang=zh-TW"), visit(locale="zh-TW")):
+        page = visitor.page
+        page.get_by_role("tab", name="遺忘").wait_for()
+        assert "一個網路" in page.inner_text("#header")
+        assert page.inner_text(".ov-legend-title") == "出現的類別"
+        assert "狗" in page.inner_text(".ov-caption")
+    visitor.tab("遺忘")
+    visitor.wait_drawn("curve")
+    assert any("語意分割" in text for text in texts(visitor, "curve"))
+    visitor.shoot("chinese")
+
+
+def test_the_language_link_keeps_the_view(visit):
+    visitor = visit("?run=forgets&stage=2")
+    visitor.page.click("a[data-language]")
+    visitor.page.get_by_role("tab", name="遺忘").wait_for()
+    visitor.wait_stage(2)
+    assert "lang=zh-TW" in visitor.page.url
+    assert "run=forgets" in visitor.page.url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_every_tab_without_sideways_scrolling(visit, scheme):
+    visitor = visit(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
+    for index, name in enumerate(("compare", "forgetting", "latency", "about")):
+        if index:
+            visitor.page.evaluate(
+                """name => [...document.querySelectorAll('#tabs [role=tab]')]
+                     .find(t => t.innerText.trim().toLowerCase() === name).click()""",
+                name,
+            )
+        if name == "forgetting":
+            for figure in FIGURES:
+                visitor.wait_drawn(figure)
+        wide = visitor.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 390, name
+        visitor.shoot(f"phone-{scheme}-{name}")
+
+
+def test_dark_text_is_light_in_figures(visit):
+    visitor = visit(color_scheme="dark")
+    visitor.tab("Forgetting")
+    visitor.wait_drawn("curve")
+    fill = visitor.page.evaluate(
+        "getComputedStyle(document.querySelector('#curve .ytick text')).fill"
+    )
+    assert min(int(v) for v in fill.strip("rgb()").split(",")) > 150
+    visitor.shoot("dark-forgetting")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("tab", ["Compare", "Forgetting", "Latency", "About"])
+def test_accessibility(visit, tab, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    visitor = visit(color_scheme=scheme)
+    visitor.tab(tab)
+    if tab == "Forgetting":
+        visitor.wait_drawn("curve")
+    found = axe.Axe().run(visitor.page).response["violations"]
+    # Parts that are Gradio's own are Gradio's to mend.
+    ours = (".ov", ".oh-", "#verdicts", "#changes", "#header", "#examples", "#drawing", "#licences")
+    ours += ("#provenance", "#latency", "#timing", "#about-text")
+    serious = [
+        f"{v['id']}: {node['html'][:160]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+        for node in v["nodes"]
+        if any(mark in " ".join(map(str, node["target"])) + node["html"] for mark in ours)
+    ]
+    assert not serious
+
+
+def test_the_page_by_keyboard(visit):
+    page = visit().page
+    page.focus(".ov-canvas")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector('.ov[data-stage="2"]')
+    page.locator(".ov-chip input").first.focus()
+    page.keyboard.press("Space")
+    assert not page.locator(".ov-chip input").first.is_checked()
+    page.locator(".ov-frame").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector('.ov[data-stage="1"]')

@@ -1,0 +1,68 @@
+"""The page's endpoints as a program calls them."""
+
+import pytest
+
+from app.look import example_pictures
+
+client_library = pytest.importorskip("gradio_client")
+
+
+@pytest.fixture(scope="module")
+def client(address):
+    return client_library.Client(address, verbose=False)
+
+
+@pytest.fixture
+def picture():
+    return client_library.handle_file(str(example_pictures()["astronaut"]))
+
+
+def test_predict(client, picture):
+    answer = client.predict(picture=picture, run="forgets", stage=3, api_name="/predict")
+    assert answer["run"] == "forgets"
+    assert answer["size"] == [512, 512]
+    assert list(answer["mask_shares"]) == ["cat"]
+    assert answer["boxes"][0]["score"] == pytest.approx(0.91, abs=1e-4)
+    assert answer["probabilities"]["English springer"] == pytest.approx(0.85, abs=1e-4)
+    first = client.predict(picture=picture, stage=1, api_name="/predict")
+    assert first["boxes"] is None
+    assert first["taught"] == ["seg"]
+
+
+def test_compare_stages(client, picture):
+    answer = client.predict(
+        picture=picture, run="forgets", before=2, after=3, api_name="/compare_stages"
+    )
+    assert {box["kind"] for box in answer["boxes"]} == {"lost", "kept"}
+    assert answer["pixels"][0]["before"] == "dog"
+    assert answer["pixels"][0]["after"] == "cat"
+
+
+def test_matrix(client):
+    answer = client.predict(run="forgets", api_name="/matrix")
+    assert {"keeps", "forgets"} <= set(answer["runs"])
+    assert answer["scores"]["3"]["seg"] == 0.1
+    assert answer["drops"][0]["retention"] == pytest.approx(0.2)
+
+
+def test_latency(client):
+    answer = client.predict(passes=5, api_name="/latency")
+    assert answer["passes"] == 5
+    assert answer["milliseconds"]["total"]["p95"] > 0
+
+
+def test_endpoints_are_documented(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/predict", "/compare_stages", "/matrix", "/latency"}
+    for endpoint in endpoints.values():
+        assert endpoint["description"]
+
+
+def test_bad_input_is_told_in_a_sentence(client, tmp_path):
+    (tmp_path / "no.png").write_bytes(b"no")
+    with pytest.raises(Exception, match="could not be read as a picture"):
+        client.predict(
+            picture=client_library.handle_file(str(tmp_path / "no.png")), api_name="/predict"
+        )
+    with pytest.raises(Exception, match="unknown"):
+        client.predict(run="nowhere", api_name="/matrix")
