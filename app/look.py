@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,3 +58,9 @@ def example_pictures() -> dict[str, Path]:
     order = ("astronaut", "cat", "coffee", "pagoda", "rocket")
     found = {path.stem: path for path in sorted(EXAMPLES.glob("*.jpg"))}
     return dict(sorted(found.items(), key=lambda i: order.index(i[0]) if i[0] in order else 99))
+
+
+def is_example(path: str, name: str) -> bool:
+    """Whether a file is the example picture of that name, wherever it was copied to."""
+    known = example_pictures().get(name)
+    return known is not None and Path(path).is_file() and filecmp.cmp(path, known, shallow=False)

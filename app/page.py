@@ -14,7 +14,7 @@ from app.look import Look, example_pictures
 from app.picture import MAX_BYTES, read_upload
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.about import about_texts, build_about
-from app.tabs.compare import against, build_compare, first_sides, show, side_choices
+from app.tabs.compare import build_compare, first_sides, show, side_choices
 from app.tabs.forgetting import build_forgetting, forgetting_figures
 from app.tabs.latency import build_latency, latency_figures
 from app.tabs.open_run import build_open_run
@@ -71,27 +71,15 @@ def build_page(site: Site) -> gr.Blocks:
         def first_look(request: gr.Request) -> tuple:
             return _first_look(site, request)
 
-        @told
-        def first_pair(
-            look: Look | None, left: str | None, right: str | None, request: gr.Request
-        ) -> tuple:
-            return against(site, look, left, right, words_for(request))
-
         private: dict[str, Any] = {"api_visibility": "private"}
         c = compare_tab
+        # The picture that this puts in place changes its component, which compares the sides.
         demo.load(
             first_look,
             None,
             [c.picture, c.look, c.viewer, c.timing, c.left, c.right],
             show_progress="minimal",
             show_progress_on=c.viewer,
-            **private,
-            **PICTURES,
-        ).success(
-            first_pair,
-            [c.look, c.left, c.right],
-            [c.slider, c.changes],
-            show_progress="minimal",
             **private,
             **PICTURES,
         )

@@ -110,4 +110,5 @@ class RunConfig:
 
 def model_from_dict(content: dict[str, Any]) -> ModelConfig:
     """ModelConfig from JSON, where tuples have become lists."""
-    return ModelConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+    return ModelConfig(**fields)

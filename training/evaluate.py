@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,12 @@ def evaluate(options: Options) -> dict[str, Any]:
         )
     splits = {task: read_split(roots, task, options.split) for task in tasks}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     frozen = FrozenTrunk(network.backbone, device)
     result: dict[str, Any] = {}
     per_class, counts = {}, {}
     for task, split in splits.items():
-        score = measure(
-            network, frozen, split, lambda items, t=task: tqdm(items, desc=t, unit="picture")
-        )
+        score = measure(network, frozen, split, partial(tqdm, desc=task, unit="picture"))
         result |= score.values
         per_class[network.tasks[task].metrics[0]] = score.per_class
         counts[task] = score.n

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -64,7 +65,7 @@ def session(config: ModelConfig, trunk_only: bool, options: Options) -> ort.Infe
     """An optimised graph with random weights."""
     names = {task: [f"{task} {i}" for i in range(n)] for task, n in CLASSES.items()}
     network = UnifiedVisionSystem(config, build_tasks(names)).eval()
-    graph = io.BytesIO()
+    graph: Any = io.BytesIO()  # torch takes files, too, its stubs do not
     x = torch.zeros(1, 3, options.side_px, options.side_px)
     torch.onnx.export(
         _Parts(network, trunk_only).eval(), (x,), graph, input_names=["x"], dynamo=False

@@ -20,7 +20,7 @@ class PredictionFile:
 
     def __init__(self, folder: Path, stage: int, task: str) -> None:
         self.path = folder / f"stage{stage}_{task}.npz"
-        self.arrays: dict[str, np.ndarray] = {}
+        self.arrays: dict[str, Any] = {}
 
     def add(self, item: Any, prediction: Prediction) -> None:
         """Take one picture's prediction."""

@@ -11,9 +11,10 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import tyro
@@ -84,8 +85,8 @@ def run_config(options: Options) -> RunConfig:
                 f"--epochs has {len(options.epochs)} numbers, expected {len(config.stages)}, "
                 "one per stage."
             )
-        stages = zip(config.stages, options.epochs, strict=True)
-        config = replace(config, stages=tuple(replace(s, epochs=n) for s, n in stages))
+        pairs = zip(config.stages, options.epochs, strict=True)
+        config = replace(config, stages=tuple(replace(s, epochs=n) for s, n in pairs))
     return config
 
 
@@ -120,7 +121,7 @@ class Trainer:
         self.provenance = network.backbone.load_initial(options.init)
         if "input_mean" in self.provenance:
             self._check_normalisation()
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.started, self.spent_s = time.time(), 0.0
 
     def _check_normalisation(self) -> None:
@@ -160,7 +161,7 @@ class Trainer:
 
     def record(self, number: int, state: StageState, tasks: list[str], scope: str) -> None:
         """Evaluate the averaged weights and append the scores to records.jsonl."""
-        network = state.average.module
+        network = cast(UnifiedVisionSystem, state.average.module)
         rows = []
         for task in tasks:
             split = self.eval_splits[task]
@@ -169,14 +170,8 @@ class Trainer:
                 split = first_of(split, self.config.probe_n)
             else:
                 keep = PredictionFile(self.out / "predictions", number, task)
-            label = f"evaluate {task}"
-            score = measure(
-                network,
-                self.frozen,
-                split,
-                lambda items, label=label: tqdm(items, desc=label, unit="picture", leave=False),
-                keep.add if keep else None,
-            )
+            bar = partial(tqdm, desc=f"evaluate {task}", unit="picture", leave=False)
+            score = measure(network, self.frozen, split, bar, keep.add if keep else None)
             if keep:
                 keep.write()
             place = {"stage": number, "step": state.step, "epoch": state.epoch, "task": task}

@@ -12,7 +12,7 @@ from app.changes import compare
 from app.examples_row import example_alt, examples_row
 from app.exports import saved_file
 from app.language import Words
-from app.look import Look, example_pictures
+from app.look import Look, example_pictures, is_example
 from app.overlay import overlay
 from app.picture import read_upload
 from app.site import PICTURES, QUICK, Site, told, words_for
@@ -93,9 +93,13 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     to_save = gr.JSON(visible="hidden", elem_id="to-save")
 
     @told
-    def take_upload(path: str | None, run_name: str | None, request: gr.Request) -> tuple:
+    def take_picture(
+        path: str | None, look: Look | None, run_name: str | None, request: gr.Request
+    ) -> tuple:
         if path is None:
             return None, {"message": words_for(request)("viewer.empty")}, ""
+        if look is not None and look.example and is_example(path, look.example):
+            return gr.skip(), gr.skip(), gr.skip()  # the page itself has just put it there
         return show(site, Look(read_upload(path)), run_name, words_for(request))
 
     @told
@@ -146,10 +150,10 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         **PICTURES,
     }
     private = {"api_visibility": "private", "show_progress_on": viewer, **PICTURES}
-    gr.on(
-        [picture.input, picture.clear], take_upload, [picture, run_choice], shown, **private
-    ).success(**compared)
-    examples.select(take_example, [run_choice], [picture, *shown], **private).success(**compared)
+    # Files, webcam, clipboard and the page's own examples all end in a change, and only there:
+    # a snapshot fires nothing else, and clearing fires its other events before the value is gone.
+    picture.change(take_picture, [picture, look, run_choice], shown, **private).success(**compared)
+    examples.select(take_example, [run_choice], [picture, *shown], **private)
     follow = {"fn": switch_run, "inputs": [look, run_choice], "outputs": shown, **private}
     run_choice.input(**follow)
     gr.on([left.input, right.input], **compared)

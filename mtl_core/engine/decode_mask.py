@@ -64,7 +64,7 @@ def mask_of(logits: np.ndarray, box: Placement) -> np.ndarray:
     rows = Axis.of(box.size_hw[0], box.content_hw[0] * h / box.input_hw[0], h)
     columns = Axis.of(box.size_hw[1], box.content_hw[1] * w / box.input_hw[1], w)
     top = winners(logits)
-    mask = top.take(rows.cell, 0).take(columns.cell, 1)
+    mask = np.repeat(np.repeat(top, columns.count, 1), rows.count, 0)
     below, right = np.minimum(np.arange(h) + 1, h - 1), np.minimum(np.arange(w) + 1, w - 1)
     down, across = top[below], top[:, right]
     edge = (top != down) | (top != across) | (top != down[:, right])

@@ -7,6 +7,7 @@ about four times as fast as eager PyTorch here; elsewhere it runs in PyTorch.
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -39,7 +40,7 @@ class FrozenTrunk:
         self.session: ort.InferenceSession | None = None
         if device.type != "cpu" or backbone.cut == 0:
             return
-        graph = io.BytesIO()
+        graph: Any = io.BytesIO()  # torch takes files, too, its stubs do not
         outputs = [f"cut{i}" for i in range(len(backbone.frozen(torch.zeros(1, 3, 64, 64))))]
         was_training = backbone.training
         module = _Frozen(backbone).eval()

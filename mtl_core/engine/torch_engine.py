@@ -28,7 +28,7 @@ class TorchEngine:
         self.path = Path(path)
         self.device = torch.device(device)
         network, self.info = load_network(self.path)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def predict(self, picture: np.ndarray, score_threshold: float = 0.05) -> Prediction:

@@ -7,6 +7,7 @@ Networks", ICML 2019. Implementation and names: timm.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -29,7 +30,7 @@ class EvenSameConv2d(nn.Conv2d):
     """
 
     @classmethod
-    def replacing(cls, conv: nn.Conv2d) -> EvenSameConv2d:
+    def replacing(cls, conv: Any) -> EvenSameConv2d:
         """The same convolution (and the same parameter objects) with constant padding."""
         new = cls(
             conv.in_channels,
@@ -75,7 +76,7 @@ class Backbone(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         try:
-            net = timm.create_model(
+            net: Any = timm.create_model(
                 config.backbone, features_only=True, out_indices=(2, 3, 4), pretrained=False
             )
         except RuntimeError as error:
@@ -87,7 +88,7 @@ class Backbone(nn.Module):
         self.reductions: list[int] = list(net.feature_info.reduction())
         self.channels: list[int] = list(net.feature_info.channels())
         if hasattr(net, "conv_stem") and hasattr(net, "blocks"):
-            self.stem = nn.Sequential(net.conv_stem, net.bn1)
+            self.stem: nn.Module = nn.Sequential(net.conv_stem, net.bn1)
             self.blocks = nn.ModuleList(block for stage in net.blocks for block in stage)
             ends = [sum(len(s) for s in net.blocks[: i + 1]) for i in range(len(net.blocks))]
             stages = [int(info["stage"]) for info in net.feature_info.get_dicts()]

@@ -8,7 +8,7 @@ from PIL import Image
 from stand_in import NAMES
 
 from app.language import Words
-from app.look import Look
+from app.look import Look, example_pictures, is_example
 from app.tabs.compare import against, first_sides, show, side_choices, side_of
 from app.viewer.payload import VIEW_LONG_SIDE_PX, viewer_payload
 from mtl_core.types import InputError
@@ -111,3 +111,13 @@ def test_the_viewer_is_told_which_stage_to_show(site, picture):
     answers = look.of("keeps", site.runs, site.engines)
     payload = viewer_payload(picture, answers, Words(), key="k", alt="a", link={}, stage=2)
     assert payload["stage"] == 2
+
+
+def test_an_example_is_known_by_its_content(tmp_path):
+    cat = example_pictures()["cat"]
+    copy = tmp_path / "anything.jpg"
+    copy.write_bytes(cat.read_bytes())
+    assert is_example(str(copy), "cat")
+    assert not is_example(str(copy), "coffee")
+    assert not is_example(str(copy), "nothing")
+    assert not is_example(str(tmp_path / "gone.jpg"), "cat")

@@ -7,6 +7,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mtl_core.config import ModelConfig
 from mtl_core.data.letterbox import Letterbox, to_input
@@ -15,7 +16,7 @@ from mtl_core.engine import decode_boxes
 from mtl_core.engine.decode_boxes import boxes_of, suppress
 from mtl_core.engine.decode_mask import mask_of, winners
 from mtl_core.engine.decoding import DECODERS, decode, softmax
-from mtl_core.engine.prepare import prepare
+from mtl_core.engine.prepare import prepare, resized
 from mtl_core.tasks import TASKS, boxes, detection
 from mtl_core.types import InputError
 
@@ -115,3 +116,12 @@ def test_a_view_of_a_larger_array_is_a_picture_too():
 def test_what_is_no_picture_is_refused(picture: np.ndarray):
     with pytest.raises(InputError, match="expected uint8 H x W x 3"):
         prepare(picture, CONFIG)
+
+
+@pytest.mark.parametrize("size", [(960, 1280), (1999, 333), (700, 701), (600, 4)])
+def test_a_large_picture_in_two_halves_is_the_same(size: tuple):
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    height, width = Placement.of(size, ModelConfig()).content_hw
+    wanted = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+    off = np.abs(resized(picture, height, width).astype(int) - np.asarray(wanted))
+    assert off.max() <= 1 and (off > 0).mean() < 1e-3

@@ -1,0 +1,42 @@
+"""The commands that the README prints exist, with the options it names."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"python -m (training\.\w+)([^`\n]*)", README)))
+
+
+def test_there_are_commands():
+    assert {"training.train", "training.evaluate"} <= {module for module, _ in COMMANDS}
+
+
+@pytest.mark.parametrize(("module", "rest"), COMMANDS)
+def test_options_exist(module: str, rest: str):
+    names = [field.name for field in fields(importlib.import_module(module).Options)]
+    options = {"--" + name.replace("_", "-") for name in names}
+    named = set(re.findall(r"--[a-z][a-z-]*", rest)) - {"--help"}
+    assert named <= options, f"{module} has no {sorted(named - options)}"
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)", README, flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\((assets/[^)]+)\)", README))))
+def test_pictures_stand_where_it_says(path: str):
+    assert (ROOT / path).is_file()
+
+
+def test_every_shipped_file_fits_a_host():
+    for path in (ROOT / "assets").rglob("*"):
+        assert not path.is_file() or path.stat().st_size < 10_000_000, path

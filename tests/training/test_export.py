@@ -1,0 +1,150 @@
+"""Exported files answer like the engine, and the page beside them tells the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from mtl_core.data.layout import DataRoots, read_picture, read_split
+from mtl_core.engine.torch_engine import TorchEngine
+from mtl_core.types import InputError
+from training.export import Options, export
+from training.export_graph import INPUT, decoded_graph
+from training.exported_model import ExportedModel
+from training.quantise import Calibration, in_turn, sturdy_nodes
+
+
+@pytest.fixture(scope="module")
+def exported(
+    whole_run: Path, rendered: DataRoots, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Float files of all stages, and the last one in int8 as well."""
+    out = tmp_path_factory.mktemp("exported")
+    export(Options(whole_run, out=out))
+    export(
+        Options(
+            whole_run,
+            out=out,
+            stages=(3,),
+            int8=True,
+            data=rendered.seg.parent,
+            calibrate_n=5,
+        )
+    )
+    return out
+
+
+@pytest.fixture(scope="module")
+def picture(rendered: DataRoots) -> np.ndarray:
+    return read_picture(sorted((rendered.det / "val").glob("*.jpg"))[0])
+
+
+def test_a_file_answers_like_the_reference(whole_run: Path, exported: Path, picture: np.ndarray):
+    for number in (1, 2, 3):
+        found = ExportedModel(exported / f"stage{number}.onnx").predict(picture, 0.0)
+        wanted = TorchEngine(whole_run / f"stage{number}.safetensors").predict(picture, 0.0)
+        assert found.mask is not None and wanted.mask is not None
+        # The mask is decoded at the input's size, then enlarged: its edges are coarser.
+        assert (found.mask == wanted.mask).mean() > 0.97
+        assert (found.boxes is None) == (number < 2)
+        assert (found.probabilities is None) == (number < 3)
+        if found.boxes is not None:
+            assert abs(len(found.boxes) - len(wanted.boxes)) <= 3
+            n = min(len(found.boxes), len(wanted.boxes), 10)
+            np.testing.assert_allclose(found.boxes.scores[:n], wanted.boxes.scores[:n], atol=2e-3)
+        if found.probabilities is not None:
+            np.testing.assert_allclose(found.probabilities, wanted.probabilities, atol=5e-3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (300, 40), (33, 200)])
+def test_any_size_will_do(exported: Path, size: tuple[int, int]):
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    found = ExportedModel(exported / "stage3.onnx").predict(picture, 0.0)
+    assert found.mask is not None and found.mask.shape == size
+    assert found.boxes is not None and (found.boxes.xyxy <= [*size[::-1], *size[::-1]]).all()
+
+
+def test_the_file_tells_its_contract(whole_run: Path, exported: Path):
+    model = onnx.load(exported / "stage2.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    about = {p.key: p.value for p in model.metadata_props}
+    assert about["input"] == INPUT and about["stage"] == "2"
+    assert set(json.loads(about["class_names"])) == {"seg", "det"}
+    assert list(json.loads(about["outputs"])) == [o.name for o in model.graph.output]
+    assert {"input_px", "max_enlarge", "pad_value", "checkpoint_sha256"} <= set(about)
+
+
+def test_the_pages_snippet_runs_without_torch(exported: Path, picture: np.ndarray, tmp_path: Path):
+    page = (exported / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
+    Image.fromarray(picture).save(tmp_path / "photo.jpg")
+    for file in exported.glob("*.onnx"):
+        (tmp_path / file.name).symlink_to(file)
+    ending = (
+        "\nimport sys\nassert 'torch' not in sys.modules\nassert mask.shape == (height, width)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code + ending],
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "in the picture:" in done.stdout and "the picture shows:" in done.stdout
+
+
+def test_int8_comes_with_its_loss(exported: Path, picture: np.ndarray):
+    told = json.loads((exported / "stage3.int8.json").read_text())
+    metrics = {"mIoU", "mAP", "mAP50", "top1"}
+    assert set(told["float"]) == set(told["int8"]) == set(told["loss"]) == metrics
+    for metric in metrics:
+        assert told["loss"][metric] == pytest.approx(told["float"][metric] - told["int8"][metric])
+    assert told["calibrated_on"] == {"split": "train", "pictures": 5}
+    page = (exported / "README.md").read_text()
+    assert "`stage3.int8.onnx`" in page and f"{told['int8']['mIoU']:.4f}" in page
+    small, large = (exported / f"stage3{s}.onnx" for s in (".int8", ""))
+    assert small.stat().st_size < 0.8 * large.stat().st_size
+    model = onnx.load(small)
+    assert {p.key for p in model.metadata_props} == {p.key for p in onnx.load(large).metadata_props}
+    found, wanted = (ExportedModel(file).predict(picture, 0.0) for file in (small, large))
+    assert (found.mask == wanted.mask).mean() > 0.5
+
+
+def test_fragile_parts_stay_in_float(whole_run: Path):
+    model = decoded_graph(whole_run / "stage3.safetensors", for_int8=True)
+    chosen = set(sturdy_nodes(model))
+    assert len(chosen) > 20 and any("head/layer1" in name for name in chosen)
+    for word in ("stem", "conv_dw", "/se/", "/neck/", "readouts"):
+        assert not [name for name in chosen if word in name], word
+
+
+def test_calibration_takes_the_sets_in_turn(rendered: DataRoots, tiny_model):
+    splits = [read_split(rendered, task, "train") for task in ("seg", "det", "cls")]
+    files = list(in_turn(splits))
+    assert len(files) == len(set(files)) == sum(len(split) for split in splits)
+    calibration = Calibration(splits, 3, tiny_model)
+    fed = [calibration.get_next() for _ in range(4)]
+    assert fed[3] is None and all(f["pixels"].dtype == np.uint8 for f in fed[:3])
+    folders = [next(p for p in path.parts if p.startswith(("mini", "image"))) for path in files[:3]]
+    assert len(set(folders)) == 3
+
+
+def test_bad_input_is_told(whole_run: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="--int8 needs --data"):
+        Options(whole_run, int8=True)
+    with pytest.raises(InputError, match="--stages 7"):
+        export(Options(whole_run, out=tmp_path, stages=(7,)))
+    (tmp_path / "junk.onnx").write_bytes(b"junk")
+    with pytest.raises(InputError, match=r"junk\.onnx is not a file that"):
+        ExportedModel(tmp_path / "junk.onnx")

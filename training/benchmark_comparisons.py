@@ -1,0 +1,237 @@
+"""What a benchmark compares: groups of cases that take turns, and the ratios drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from mtl_core.checkpoint_header import read_header
+from mtl_core.engine import Engine
+from mtl_core.engine.decoding import decode
+from mtl_core.engine.graph_cache import graphs_of
+from mtl_core.engine.onnx_engine import OnnxEngine
+from mtl_core.engine.prepare import prepare
+from mtl_core.engine.stage_bank import StageBank
+from mtl_core.engine.torch_engine import TorchEngine
+from training import benchmark_around as around
+from training import benchmark_networks as networks
+from training.alternating_times import Case
+from training.exported_model import ExportedModel
+from training.node_profile import operator_times
+
+BATCHES, QUICK_BATCHES = (1, 2, 4, 8, 16), (1, 2)
+SIDES_PX, QUICK_SIDES_PX = (256, 320, 384, 448, 512, 640, 768), (256, 512)
+METHODS = 6  # of a study that compares them, three stages each
+TASKS = ("seg", "det", "cls")
+SECOND_SIZE_PX = 512  # at which specialists are compared, too
+
+
+@dataclass
+class Comparison:
+    """Cases that take turns, and what is made of their times.
+
+    Attributes:
+        cases: what to run.
+        sums: further cases, each the sum of some, round by round.
+        ratios: per name the case above and the case below the line.
+    """
+
+    cases: dict[str, Case]
+    sums: dict[str, list[str]] = field(default_factory=dict)
+    ratios: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class Bench:
+    """A run's last stage, ready in every form that is compared.
+
+    Args:
+        stages: the run's checkpoints, in order.
+        threads: of every network.
+        quick: leave out the slow cases.
+    """
+
+    def __init__(self, stages: list[Path], threads: int, quick: bool) -> None:
+        self.stages, self.threads, self.quick = stages, threads, quick
+        self.last = stages[-1]
+        self.info = read_header(self.last)
+        self.side_px = self.info.model.input_px
+
+    def pixels(self, side_px: int, batch: int = 1) -> np.ndarray:
+        """N x S x S x 3 uint8 noise."""
+        shape = (batch, side_px, side_px, 3)
+        return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+    @cached_property
+    def ours(self) -> networks.OurGraphs:
+        """The default engine's graphs."""
+        return networks.OurGraphs.of(self.last, self.threads)
+
+    @cached_property
+    def classes(self) -> networks.Classes:
+        """Numbers of classes; a task that the run lacks counts as one of ten."""
+        return networks.Classes(
+            **{task: len(self.info.class_names.get(task, range(10))) for task in TASKS}
+        )
+
+    def profile(self) -> dict[str, dict[str, float]]:
+        """Milliseconds per operator of both halves, and per part of a picture's way."""
+        runs = 5 if self.quick else 30
+        graphs = graphs_of(self.last)
+        feed = {"pixels": self.pixels(self.side_px)}
+        maps = {
+            f"map{i}": value.numpy()
+            for i, value in enumerate(
+                self.ours.trunk([ort.OrtValue.ortvalue_from_numpy(feed["pixels"])])
+            )
+        }
+        content = around.jpeg(around.scene(around.PHOTO_HW))
+        engines: dict[str, Engine] = {
+            "before, torch": TorchEngine(self.last),
+            "after, onnx": OnnxEngine(self.last, self.threads),
+        }
+        ways = {}
+        for name, engine in engines.items():
+            walks = [around.Way(engine, content).walk() for _ in range(runs)][1:]
+            ways[name] = {
+                part: round(float(np.median([walk[part] for walk in walks])), 3)
+                for part in around.PARTS
+            }
+        return {
+            **ways,
+            "trunk": operator_times(graphs.trunk, feed, self.threads, runs),
+            "rest": operator_times(graphs.rest, maps, self.threads, runs),
+        }
+
+
+def engines(bench: Bench) -> Comparison:
+    """The network alone: eager PyTorch, our graphs, the bare trunk, and int8 where it was made."""
+    pixels = bench.pixels(bench.side_px)
+    trunk = networks.bare_trunk(bench.last, bench.threads)
+    plain_trunk = networks.bare_trunk(bench.last, bench.threads, operated=False)
+    cases = {
+        "torch eager": networks.eager(bench.last, pixels, channels_last=False),
+        "torch eager, channels last": networks.eager(bench.last, pixels, channels_last=True),
+        "onnx": bench.ours.on(pixels),
+        "bare trunk": networks.running(trunk, pixels),
+        "bare trunk as exported": networks.running(plain_trunk, pixels),
+    }
+    ratios = {
+        "onnx / torch eager": ("onnx", "torch eager"),
+        "onnx / torch eager, channels last": ("onnx", "torch eager, channels last"),
+        "whole network / bare trunk": ("onnx", "bare trunk"),
+        "whole network / bare trunk as exported": ("onnx", "bare trunk as exported"),
+    }
+    for kind, suffix in (("float", ".onnx"), ("int8", ".int8.onnx")):
+        file = bench.last.parent / "export" / f"{bench.last.stem}{suffix}"
+        if file.is_file():
+            model = ExportedModel(file, bench.threads)
+            cases[f"exported, {kind}"] = lambda m=model: m.session.run(None, {"pixels": pixels})
+    if "exported, int8" in cases and "exported, float" in cases:
+        ratios["exported, int8 / float"] = ("exported, int8", "exported, float")
+    return Comparison(cases, {}, ratios)
+
+
+def specialists(bench: Bench) -> Comparison:
+    """Our network beside three single-purpose ones, and beside three copies of itself."""
+    pixels = bench.pixels(bench.side_px)
+    cases: dict[str, Case] = {"onehead": bench.ours.on(pixels)}
+    sums: dict[str, list[str]] = {}
+    sizes = {"usual sizes": dict(networks.USUAL_PX)}
+    sizes[f"{SECOND_SIZE_PX} px"] = dict.fromkeys(networks.USUAL_PX, SECOND_SIZE_PX)
+    for title, sides in sizes.items():
+        parts = []
+        for name, side in sides.items():
+            case = f"{name}, {side} px"
+            cases[case] = networks.specialist(name, side, bench.classes, bench.threads)
+            parts.append(case)
+        sums[f"three specialists, {title}"] = parts
+    names = bench.info.class_names
+    copies = networks.single_task_copies(bench.info.model, names, bench.threads)
+    for task, graphs in copies.items():
+        cases[f"onehead for {task} alone"] = graphs.on(pixels)
+    sums["three single-task copies"] = [f"onehead for {task} alone" for task in copies]
+    return Comparison(cases, sums, {f"onehead / {name}": ("onehead", name) for name in sums})
+
+
+def bank(bench: Bench) -> Comparison:
+    """All stages of a picture through the bank, beside one stage, decoding included."""
+    picture = around.scene((bench.side_px, bench.side_px))
+    one = OnnxEngine(bench.last, bench.threads)
+    options = {"threads": bench.threads, "cache_bytes": 0}
+    count = len(bench.stages)
+    cases: dict[str, Case] = {"one stage": lambda: one.predict(picture)}
+    for turn, beside in (("side by side", True), ("one after another", False)):
+        stages = StageBank(bench.stages, side_by_side=beside, **options)
+        cases[f"{count} stages, {turn}"] = lambda b=stages: b.predict_all(picture)
+        if not bench.quick:
+            many = StageBank(bench.stages * METHODS, side_by_side=beside, **options)
+            cases[f"{count * METHODS} stages, {turn}"] = lambda b=many: b.predict_all(picture)
+    ratios = {f"{name} / one stage": (name, "one stage") for name in cases if name != "one stage"}
+    return Comparison(cases, {}, ratios)
+
+
+def growth(bench: Bench) -> Comparison:
+    """How the network's cost grows with batch, size and threads."""
+    cases: dict[str, Case] = {}
+    for batch in QUICK_BATCHES if bench.quick else BATCHES:
+        cases[f"batch {batch}"] = bench.ours.on(bench.pixels(bench.side_px, batch))
+    for side in QUICK_SIDES_PX if bench.quick else SIDES_PX:
+        cases[f"{side} px"] = bench.ours.on(bench.pixels(side))
+    for threads in (1, 2):
+        graphs = networks.OurGraphs.of(bench.last, threads)
+        cases[f"{threads} thread(s)"] = graphs.on(bench.pixels(bench.side_px))
+    largest = max(QUICK_BATCHES if bench.quick else BATCHES)
+    return Comparison(
+        cases,
+        {},
+        {
+            f"batch {largest} / batch 1": (f"batch {largest}", "batch 1"),
+            "1 thread / 2 threads": ("1 thread(s)", "2 thread(s)"),
+        },
+    )
+
+
+def way(bench: Bench) -> Comparison:
+    """A 1280 x 960 JPEG's way to the drawn overlay, part by part.
+
+    Once with all its pixels, and once decoded at half its size (JPEG's draft mode), which is still
+    more than the network sees.
+    """
+    content = around.jpeg(around.scene(around.PHOTO_HW))
+    engine = OnnxEngine(bench.last, bench.threads)
+    names = bench.info.class_names
+    cases: dict[str, Case] = {}
+    sums: dict[str, list[str]] = {}
+    for title, bound_px in (("all pixels", None), ("draft", bench.side_px)):
+        picture = around.read(content, bound_px)
+        pixels, box = prepare(picture, bench.info.model)
+        prediction = engine.predict(picture)
+        raw = [value.numpy()[0] for value in bench.ours.on(pixels)()]
+        outputs = list(zip(bench.ours.rest.outputs, raw, strict=True))
+        cases |= {
+            f"network, {title}": bench.ours.on(pixels),
+            f"read, {title}": partial(around.read, content, bound_px),
+            f"prepare, {title}": partial(prepare, picture, bench.info.model),
+            f"decode, {title}": lambda outputs=outputs, box=box: [
+                decode(task, names[task], output, box, 0.05) for task, output in outputs
+            ],
+            f"draw, {title}": partial(around.draw, picture, prediction),
+        }
+        parts = ("read", "prepare", "decode", "draw")
+        sums[f"all but the network, {title}"] = [f"{part}, {title}" for part in parts]
+    ratios = {name: (name, f"network, {name.split(', ')[1]}") for name in sums}
+    return Comparison(cases, sums, {f"{k} / network": v for k, v in ratios.items()})
+
+
+COMPARISONS: dict[str, Callable[[Bench], Comparison]] = {
+    "engines": engines,
+    "specialists": specialists,
+    "bank": bank,
+    "growth": growth,
+    "way": way,
+}

@@ -1,0 +1,164 @@
+"""The networks that a benchmark compares, as things to call. Weights do not matter for speed."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import timm
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+
+from mtl_core.checkpoint import load_network
+from mtl_core.config import ModelConfig
+from mtl_core.engine.folded_neck import FoldedFusion
+from mtl_core.engine.graph_cache import graphs_of
+from mtl_core.engine.graph_export import RestHalf, TrunkHalf, export, random_pixels
+from mtl_core.engine.graph_surgery import faster
+from mtl_core.engine.session import Graph
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.tasks import build_tasks
+from training.alternating_times import Case
+
+# What one would run instead, each at its own usual size, in pixels.
+USUAL_PX = {"lraspp": 520, "ssdlite": 320, "efficientnet_b0": 224}
+
+
+class BareTrunk(nn.Module):
+    """N x H x W x 3 uint8 -> the trunk's maps at strides 8, 16 and 32: the floor of the design."""
+
+    def __init__(self, network: UnifiedVisionSystem) -> None:
+        super().__init__()
+        self.frozen, self.backbone = TrunkHalf(network), network.backbone
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """As the class says."""
+        return tuple(self.backbone.rest(list(self.frozen(pixels))))
+
+
+class _Lraspp(nn.Module):
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.net = lraspp_mobilenet_v3_large(
+            weights=None, weights_backbone=None, num_classes=classes
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)["out"]
+
+
+class _Ssdlite(nn.Module):
+    """Backbone and heads; sorting and suppression, which it also needs, are left out."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        net = ssdlite320_mobilenet_v3_large(
+            weights=None, weights_backbone=None, num_classes=classes + 1
+        )
+        self.backbone, self.head = net.backbone, net.head
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.head(list(self.backbone(x).values())).values())
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Numbers of classes, the same for all who are compared."""
+
+    seg: int
+    det: int
+    cls: int
+
+
+def specialist(name: str, side_px: int, classes: Classes, threads: int) -> Case:
+    """A single-purpose network with random weights, exported as its users would, at one size."""
+    build = {
+        "lraspp": lambda: _Lraspp(classes.seg),
+        "ssdlite": lambda: _Ssdlite(classes.det),
+        "efficientnet_b0": lambda: timm.create_model("efficientnet_b0", num_classes=classes.cls),
+    }
+    torch.manual_seed(0)
+    module = build[name]().eval()
+    x = torch.randn(1, 3, side_px, side_px)
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's age
+        torch.onnx.export(module, (x,), file, input_names=["x"], dynamo=False)
+    return running(Graph(file.getvalue(), threads), x.numpy())
+
+
+def running(graph: Graph, value: np.ndarray) -> Case:
+    """A graph with one input on one array."""
+    held = [ort.OrtValue.ortvalue_from_numpy(value)]
+    return lambda: graph(held)
+
+
+@dataclass(frozen=True)
+class OurGraphs:
+    """Both halves of a checkpoint on a number of threads."""
+
+    trunk: Graph
+    rest: Graph
+
+    @staticmethod
+    def of(checkpoint: Path, threads: int) -> OurGraphs:
+        """The same graphs that the default engine runs."""
+        graphs = graphs_of(checkpoint)
+        return OurGraphs(Graph(graphs.trunk, threads), Graph(graphs.rest, threads))
+
+    def on(self, pixels: np.ndarray) -> Case:
+        """The whole network on N x H x W x 3 uint8."""
+        held = [ort.OrtValue.ortvalue_from_numpy(pixels)]
+        return lambda: self.rest(self.trunk(held))
+
+
+def bare_trunk(checkpoint: Path, threads: int, operated: bool = True) -> Graph:
+    """The trunk alone, with the same rewrites as our graphs, or as it is exported."""
+    network, _ = load_network(checkpoint)
+    module = BareTrunk(network).eval()
+    with torch.no_grad():
+        graph = export(module, (random_pixels(2, (64, 96)),), ["pixels"], ["p3", "p4", "p5"])
+    return Graph((faster(graph) if operated else graph).SerializeToString(), threads)
+
+
+def single_task_copies(
+    config: ModelConfig, names: dict[str, list[str]], threads: int
+) -> dict[str, OurGraphs]:
+    """Our own network three times, each with one task only."""
+    copies = {}
+    for task in names:
+        network = UnifiedVisionSystem(config, build_tasks({task: names[task]})).eval()
+        network.neck = FoldedFusion(network.neck, config.levels)
+        trunk, rest = TrunkHalf(network).eval(), RestHalf(network).eval()
+        with torch.no_grad():
+            pixels = random_pixels(2, (64, 96))
+            maps = trunk(pixels)
+            map_names = [f"map{i}" for i in range(len(maps))]
+            graphs = (
+                export(trunk, (pixels,), ["pixels"], map_names),
+                export(rest, maps, map_names, [task]),
+            )
+        copies[task] = OurGraphs(
+            *(Graph(faster(graph).SerializeToString(), threads) for graph in graphs)
+        )
+    return copies
+
+
+def eager(checkpoint: Path, pixels: np.ndarray, channels_last: bool) -> Case:
+    """The network in PyTorch on N x H x W x 3 uint8, already normalised and laid out."""
+    network, _ = load_network(checkpoint)
+    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network, x = network.to(memory_format=layout), x.contiguous(memory_format=layout)
+
+    @torch.inference_mode()
+    def run() -> object:
+        return network(x)
+
+    return run

@@ -1,0 +1,138 @@
+"""Write a run's stages as ONNX files for others.
+
+python -m training.export --run RUN --format onnx [--int8 --data DIR]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import onnx
+import tyro
+from tqdm import tqdm
+
+from mtl_core.checkpoint_header import read_header
+from mtl_core.data.layout import DataRoots, read_split
+from mtl_core.run import Run, StageFile, write_json
+from mtl_core.types import InputError
+from training.export_graph import OUTPUTS, decoded_graph
+from training.export_readme import readme
+from training.quantise import Calibration, quantised, scores
+
+
+@dataclass
+class Options:
+    """Write a run's stages as files that others use without this project."""
+
+    run: Path  # a run directory
+    format: Literal["onnx"] = "onnx"
+    out: Path | None = None  # folder to write, RUN/export by default
+    stages: tuple[int, ...] = ()  # numbers from 1; all by default
+    int8: bool = False  # also write int8 files and measure what they lose; needs --data
+    data: Path | None = None  # root of the three sets, as training.train takes it
+    calibrate_split: str = "train"  # its pictures set the ranges of int8
+    calibrate_n: int = 60  # pictures for that
+    measure_split: str = "val"  # its scores are written beside the int8 files
+
+    def __post_init__(self) -> None:
+        if self.int8 and self.data is None:
+            raise InputError("--int8 needs --data DIR: pictures to calibrate and measure with.")
+
+
+def chosen_stages(run: Run, numbers: tuple[int, ...]) -> list[StageFile]:
+    """The run's stages of these numbers.
+
+    Raises:
+        InputError: the run has no such stage.
+    """
+    have = [stage.number for stage in run.stages]
+    for number in numbers:
+        if number not in have:
+            raise InputError(f"--stages {number}: {run.path} has the stages {have}.")
+    return [stage for stage in run.stages if not numbers or stage.number in numbers]
+
+
+def save(model: onnx.ModelProto, path: Path) -> None:
+    """Write a graph under a temporary name, then move it into place."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(model.SerializeToString())
+    os.replace(temporary, path)
+
+
+def bar(items: Iterable[Any], label: str) -> Iterable[Any]:
+    """A progress bar over pictures."""
+    return tqdm(items, desc=label, unit="picture", leave=False)
+
+
+def export_int8(options: Options, stage: StageFile, float_file: Path) -> dict[str, Any]:
+    """Write a stage's int8 file; returns its scores beside those of the float file.
+
+    Raises:
+        InputError: the data is not usable.
+    """
+    assert options.data is not None
+    roots = DataRoots.under(options.data)
+    info = read_header(stage.weights)
+    splits = [read_split(roots, task, options.calibrate_split) for task in info.taught]
+    calibration = Calibration(splits, options.calibrate_n, info.model)
+    path = float_file.with_name(f"{float_file.stem}.int8.onnx")
+    save(quantised(decoded_graph(stage.weights, for_int8=True), calibration), path)
+    before = scores(float_file, roots, options.measure_split, bar)
+    after = scores(path, roots, options.measure_split, bar)
+    result = {
+        "float": before,
+        "int8": after,
+        "loss": {metric: before[metric] - after[metric] for metric in before},
+        "measured_on": options.measure_split,
+        "calibrated_on": {"split": options.calibrate_split, "pictures": len(calibration.files)},
+    }
+    write_json(path.with_suffix(".json"), result)
+    return result
+
+
+def export(options: Options) -> Path:
+    """Write all files; returns their folder.
+
+    Raises:
+        InputError: the run or the data is not usable.
+    """
+    run = Run(options.run)
+    stages = chosen_stages(run, options.stages)
+    out = options.out or run.path / "export"
+    out.mkdir(parents=True, exist_ok=True)
+    files: dict[str, list[str]] = {}
+    losses: dict[str, dict[str, dict[str, float]]] = {}
+    metadata: dict[str, str] = {}
+    for stage in tqdm(stages, desc="export", unit="stage"):
+        model = decoded_graph(stage.weights)
+        path = out / f"stage{stage.number}.onnx"
+        save(model, path)
+        metadata = {p.key: p.value for p in model.metadata_props}
+        taught = read_header(stage.weights).taught
+        files[path.name] = [task for task in OUTPUTS if task in taught]
+        if options.int8:
+            name = f"{path.stem}.int8.onnx"
+            losses[name] = export_int8(options, stage, path)
+            files[name] = files[path.name]
+    told = {n: text for t in OUTPUTS if t in taught for n, text in OUTPUTS[t].items()}
+    page = readme(run.name, files, metadata, told, losses)
+    (out / "README.md").write_text(page, encoding="utf-8")
+    return out
+
+
+def main(options: Options) -> None:
+    """Export, and say where to look."""
+    out = export(options)
+    print(f"Written to {out}; {out / 'README.md'} shows how to use it.")
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,104 @@
+"""The page that goes with exported files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Run by a test as it stands, with the two file names put in.
+SNIPPET = """\
+import json
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession("{file}")
+about = session.get_modelmeta().custom_metadata_map
+names = json.loads(about["class_names"])
+picture = Image.open("photo.jpg").convert("RGB")
+scale = min(int(about["input_px"]) / max(picture.size), float(about["max_enlarge"]))
+width, height = (max(1, round(side * scale)) for side in picture.size)
+pixels = np.full((1, -(-height // 32) * 32, -(-width // 32) * 32, 3), {pad}, np.uint8)
+pixels[0, :height, :width] = picture.resize((width, height), Image.Resampling.BILINEAR)
+outputs = [output.name for output in session.get_outputs()]
+found = dict(zip(outputs, session.run(None, {{"pixels": pixels}})))
+"""
+USES = {
+    "seg": """\
+mask = found["mask"][:height, :width]
+print("in the picture:", [names["seg"][i] for i in np.unique(mask)])
+""",
+    "det": """\
+boxes = found["boxes"] * np.tile(np.divide(picture.size, (width, height)), 2)
+for box, score, label in zip(boxes, found["scores"], found["labels"]):
+    if score > 0.3:
+        print(names["det"][label], round(float(score), 2), box.round().astype(int))
+""",
+    "cls": """\
+print("the picture shows:", names["cls"][found["probabilities"].argmax()])
+""",
+}
+
+
+def snippet(file: str, tasks: list[str], pad_value: int) -> str:
+    """Python code that uses an exported file on ``photo.jpg``, without PyTorch."""
+    return SNIPPET.format(file=file, pad=pad_value) + "".join(USES[task] for task in tasks)
+
+
+def readme(
+    run_name: str,
+    files: dict[str, list[str]],
+    metadata: dict[str, str],
+    outputs: dict[str, str],
+    losses: dict[str, dict[str, dict[str, float]]],
+) -> str:
+    """The page as Markdown.
+
+    Args:
+        run_name: the run that was exported.
+        files: per file the tasks that it answers, in order of the stages.
+        metadata: of the last file.
+        outputs: per output what it holds.
+        losses: per int8 file its scores: ``float`` and ``int8``, each metric -> fraction.
+    """
+    last, tasks = next((f, t) for f, t in reversed(files.items()) if ".int8" not in f)
+    titles = {"seg": "segmentation", "det": "detection", "cls": "classification"}
+    lines = [
+        f"# {Path(run_name).name}, for onnxruntime",
+        "",
+        "| file | answers |",
+        "|---|---|",
+        *(f"| `{file}` | {', '.join(titles[t] for t in own)} |" for file, own in files.items()),
+        "",
+        f"Input `pixels`: {metadata['input']}; input_px = {metadata['input_px']}, max_enlarge = "
+        f"{metadata['max_enlarge']}, pad_value = {metadata['pad_value']}. Normalisation, decoding "
+        "and non-maximum suppression are inside.",
+        "",
+        "| output | holds |",
+        "|---|---|",
+        *(f"| `{name}` | {text} |" for name, text in outputs.items()),
+        "",
+        "Class names and all of this stand in each file's metadata. `pip install onnxruntime "
+        "pillow`, then:",
+        "",
+        "```python",
+        snippet(last, tasks, int(metadata["pad_value"])).rstrip(),
+        "```",
+    ]
+    if losses:
+        metrics = list(next(iter(losses.values()))["float"])
+        lines += [
+            "",
+            "What int8 costs, measured on validation pictures:",
+            "",
+            "| file | " + " | ".join(f"{m}, float | {m}, int8" for m in metrics) + " |",
+            "|---|" + "---:|---:|" * len(metrics),
+        ]
+        for file, values in losses.items():
+            cells = (
+                f"{values['float'][m]:.4f} | {values['int8'][m]:.4f}"
+                if m in values["float"]
+                else " | "
+                for m in metrics
+            )
+            lines.append(f"| `{file}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
