@@ -86,11 +86,12 @@ def compare_boxes(
     free_before, free_after = set(range(len(before))), set(range(len(after)))
     for allowed in (same, ~same):
         candidates = np.argwhere(allowed & (overlap >= MATCH_IOU))
-        order = np.argsort(-overlap[tuple(candidates.T)], kind="stable") if len(candidates) else []
-        for i, j in (candidates[k] for k in order):
+        order = np.argsort(-overlap[tuple(candidates.T)], kind="stable")
+        for i, j in candidates[order]:
             if i not in free_before or j not in free_after:
                 continue
-            free_before.discard(int(i)), free_after.discard(int(j))
+            free_before.discard(int(i))
+            free_after.discard(int(j))
             iou = float(overlap[i, j])
             kind = "renamed" if left[i] != right[j] else "kept" if iou >= STEADY_IOU else "shifted"
             scores = float(before.scores[i]), float(after.scores[j])
@@ -123,7 +124,7 @@ def compare_masks(
     """
     pairs = np.bincount((before.astype(np.int32) * 256 + after).ravel(), minlength=65536)
     changes = []
-    for pair in np.flatnonzero(pairs):
+    for pair in np.flatnonzero(pairs).tolist():
         left, right = _name(names_before, pair // 256), _name(names_after, pair % 256)
         if left != right:
             count = int(pairs[pair])

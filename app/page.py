@@ -159,7 +159,8 @@ def _first_look(site: Site, request: gr.Request) -> tuple:
     run_name = _asked_run(site, request)
     if run_name is None or not examples:
         return None, None, {"message": words("viewer.empty")}, "", gr.update(), gr.update()
-    name = query.get("example") if query.get("example") in examples else next(iter(examples))
+    asked = str(query.get("example"))
+    name = asked if asked in examples else next(iter(examples))
     numbers = {str(stage.number): stage.number for stage in site.runs.get(run_name).stages}
     stage = numbers.get(query.get("stage", ""))
     look = Look(read_upload(examples[name]), example=name)

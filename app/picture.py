@@ -30,7 +30,9 @@ _DECODE_ERRORS = (
 # Formats whose decoders are Pillow's own, as far as this build of it has them; EPS for one would
 # start another program.
 Image.init()
-_FORMATS = [f for f in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF") if f in Image.OPEN]
+_FORMATS: list[str] = [
+    f for f in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF") if f in Image.OPEN
+]
 
 
 def read_upload(path: str | Path) -> np.ndarray:

@@ -19,9 +19,9 @@ from mtl_core.types import InputError
 
 # One pass at a time answers pictures; measuring has its own place, so that it never makes
 # a visitor's picture wait in line.
-PICTURES = {"concurrency_id": "pictures", "concurrency_limit": 1}
-MEASURES = {"concurrency_id": "measures", "concurrency_limit": 1}
-QUICK = {"concurrency_id": "quick", "concurrency_limit": 4}
+PICTURES: dict[str, Any] = {"concurrency_id": "pictures", "concurrency_limit": 1}
+MEASURES: dict[str, Any] = {"concurrency_id": "measures", "concurrency_limit": 1}
+QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 4}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Named recipes: ``report`` the source report's own, ``tuned`` the best, ``tiny`` for tests."""
+"""Named recipes: ``report`` (the source report's), ``tuned`` (shipped), ``tiny`` (tests)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def report() -> RunConfig:
 
 
 def tuned() -> RunConfig:
-    """The best recipe found on a held-out part of train."""
+    """The recipe of the shipped runs."""
     return RunConfig(
         preset="tuned",
         model=ModelConfig(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,16 @@ from mtl_core.presets import tiny
 from mtl_core.tasks import build_tasks
 
 KINDS = ["disc", "box", "star"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def graph_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Graphs that tests make are shared among them and kept from the user's own."""
+    folder = tmp_path_factory.mktemp("graphs")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("ONEHEAD_CACHE", str(folder))
+    yield folder
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mtl_core.checkpoint_header import read_header
-from mtl_core.engine.cores import available_cores
+from mtl_core.engine.processor import available_cores
 from mtl_core.run import Run, write_json
 from mtl_core.types import InputError
 from training.alternating_times import Case, alternate, ratio, summary

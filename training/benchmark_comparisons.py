@@ -112,7 +112,7 @@ def engines(bench: Bench) -> Comparison:
     """The network alone: eager PyTorch, our graphs, the bare trunk, and int8 where it was made."""
     pixels = bench.pixels(bench.side_px)
     trunk = networks.bare_trunk(bench.last, bench.threads)
-    plain_trunk = networks.bare_trunk(bench.last, bench.threads, operated=False)
+    plain_trunk = networks.bare_trunk(bench.last, bench.threads, rewritten=False)
     cases = {
         "torch eager": networks.eager(bench.last, pixels, channels_last=False),
         "torch eager, channels last": networks.eager(bench.last, pixels, channels_last=True),
@@ -178,8 +178,9 @@ def bank(bench: Bench) -> Comparison:
 def growth(bench: Bench) -> Comparison:
     """How the network's cost grows with batch, size and threads."""
     cases: dict[str, Case] = {}
+    several = networks.OurGraphs.for_batches(bench.last, bench.threads)
     for batch in QUICK_BATCHES if bench.quick else BATCHES:
-        cases[f"batch {batch}"] = bench.ours.on(bench.pixels(bench.side_px, batch))
+        cases[f"batch {batch}"] = several.on(bench.pixels(bench.side_px, batch))
     for side in QUICK_SIDES_PX if bench.quick else SIDES_PX:
         cases[f"{side} px"] = bench.ours.on(bench.pixels(side))
     for threads in (1, 2):

@@ -17,10 +17,16 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from mtl_core.checkpoint import load_network
 from mtl_core.config import ModelConfig
-from mtl_core.engine.folded_neck import FoldedFusion
 from mtl_core.engine.graph_cache import graphs_of
-from mtl_core.engine.graph_export import RestHalf, TrunkHalf, export, random_pixels
-from mtl_core.engine.graph_surgery import faster
+from mtl_core.engine.graph_export import (
+    Example,
+    TrunkHalf,
+    export,
+    export_halves,
+    fastest,
+    halves_of,
+    random_pixels,
+)
 from mtl_core.engine.session import Graph
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks import build_tasks
@@ -101,7 +107,7 @@ def running(graph: Graph, value: np.ndarray) -> Case:
 
 @dataclass(frozen=True)
 class OurGraphs:
-    """Both halves of a checkpoint on a number of threads."""
+    """Both halves of a network on a number of threads."""
 
     trunk: Graph
     rest: Graph
@@ -112,19 +118,28 @@ class OurGraphs:
         graphs = graphs_of(checkpoint)
         return OurGraphs(Graph(graphs.trunk, threads), Graph(graphs.rest, threads))
 
+    @staticmethod
+    def for_batches(checkpoint: Path, threads: int) -> OurGraphs:
+        """Graphs that take several pictures at once."""
+        halves = export_halves(checkpoint, one_picture=False)
+        return OurGraphs(Graph(halves.trunk, threads), Graph(halves.rest, threads))
+
     def on(self, pixels: np.ndarray) -> Case:
         """The whole network on N x H x W x 3 uint8."""
         held = [ort.OrtValue.ortvalue_from_numpy(pixels)]
         return lambda: self.rest(self.trunk(held))
 
 
-def bare_trunk(checkpoint: Path, threads: int, operated: bool = True) -> Graph:
-    """The trunk alone, with the same rewrites as our graphs, or as it is exported."""
+@torch.no_grad()
+def bare_trunk(checkpoint: Path, threads: int, rewritten: bool = True) -> Graph:
+    """The trunk alone, in the same form as our graphs, or as it is exported."""
     network, _ = load_network(checkpoint)
     module = BareTrunk(network).eval()
-    with torch.no_grad():
-        graph = export(module, (random_pixels(2, (64, 96)),), ["pixels"], ["p3", "p4", "p5"])
-    return Graph((faster(graph) if operated else graph).SerializeToString(), threads)
+    pixels = random_pixels(1, (96, 64))
+    example = Example({"pixels": pixels}, module(pixels))
+    graph = export(module, (random_pixels(2, (64, 96)),), ["pixels"], ["p3", "p4", "p5"])
+    content = fastest(graph, [example], True)[0] if rewritten else graph.SerializeToString()
+    return Graph(content, threads)
 
 
 def single_task_copies(
@@ -134,19 +149,8 @@ def single_task_copies(
     copies = {}
     for task in names:
         network = UnifiedVisionSystem(config, build_tasks({task: names[task]})).eval()
-        network.neck = FoldedFusion(network.neck, config.levels)
-        trunk, rest = TrunkHalf(network).eval(), RestHalf(network).eval()
-        with torch.no_grad():
-            pixels = random_pixels(2, (64, 96))
-            maps = trunk(pixels)
-            map_names = [f"map{i}" for i in range(len(maps))]
-            graphs = (
-                export(trunk, (pixels,), ["pixels"], map_names),
-                export(rest, maps, map_names, [task]),
-            )
-        copies[task] = OurGraphs(
-            *(Graph(faster(graph).SerializeToString(), threads) for graph in graphs)
-        )
+        halves = halves_of(network)
+        copies[task] = OurGraphs(Graph(halves.trunk, threads), Graph(halves.rest, threads))
     return copies
 
 

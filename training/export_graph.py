@@ -17,7 +17,7 @@ from mtl_core.data.placement import PAD_VALUE
 from mtl_core.engine.folded_neck import FoldedFusion
 from mtl_core.engine.graph_cache import file_sha256
 from mtl_core.engine.graph_export import RestHalf, TrunkHalf, export, random_pixels
-from mtl_core.engine.graph_surgery import drop_unused, fold_constants, fold_gains, merge_pads
+from mtl_core.engine.graph_surgery import cleaned, faster
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks.boxes import cell_centres, decode_boxes
 from mtl_core.tasks.detection import MAX_BOXES, NMS_CANDIDATES, NMS_IOU, SCORE_MIN
@@ -100,11 +100,7 @@ def decoded_graph(checkpoint: Path, for_int8: bool = False) -> onnx.ModelProto:
     with torch.no_grad():
         module = DecodedNetwork(network, tasks).eval()
         graph = export(module, (random_pixels(1, (128, 160)),), ["pixels"], names)
-    model = fold_constants(graph)
-    merge_pads(model)
-    if not for_int8:
-        fold_gains(model)
-    drop_unused(model)
+    model = cleaned(graph) if for_int8 else faster(graph)
     name_axes(model)
     helper.set_model_props(model, metadata(checkpoint, info, tasks))
     return model

@@ -11,8 +11,8 @@ import onnxruntime as ort
 from PIL import Image
 
 from mtl_core.config import ModelConfig
-from mtl_core.engine.cores import available_cores
 from mtl_core.engine.prepare import prepare
+from mtl_core.engine.processor import available_cores
 from mtl_core.types import Boxes, InputError, Prediction
 
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mtl_core.engine.cores import available_cores
+from mtl_core.engine.processor import available_cores
 
 PACKAGES = ("torch", "torchvision", "timm", "onnxruntime", "numpy", "pillow")
 

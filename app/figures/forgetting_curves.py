@@ -19,11 +19,14 @@ _PLOT_PX = 270
 _LABEL_PX = 17
 
 
+View = Literal["kept", "value"]
+
+
 def forgetting_curves(
     points: pd.DataFrame,
     order: list[str],
     words: Words,
-    show: Literal["kept", "value"] = "kept",
+    show: View = "kept",
 ) -> go.Figure:
     """Curves of every task from its own lesson on.
 

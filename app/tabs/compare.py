@@ -141,7 +141,7 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         )
 
     shown = [look, viewer, timing]
-    compared = {
+    compared: dict[str, Any] = {
         "fn": set_against,
         "inputs": [look, left, right],
         "outputs": [slider, changes],
@@ -149,7 +149,7 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         "show_progress": "minimal",
         **PICTURES,
     }
-    private = {"api_visibility": "private", "show_progress_on": viewer, **PICTURES}
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress_on": viewer, **PICTURES}
     # Files, webcam, clipboard and the page's own examples all end in a change, and only there:
     # a snapshot fires nothing else, and clearing fires its other events before the value is gone.
     picture.change(take_picture, [picture, look, run_choice], shown, **private).success(**compared)

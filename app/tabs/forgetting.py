@@ -9,7 +9,7 @@ import gradio as gr
 import pandas as pd
 
 from app.figures.class_losses import class_losses
-from app.figures.forgetting_curves import forgetting_curves
+from app.figures.forgetting_curves import View, forgetting_curves
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
 from app.language import Words
@@ -85,7 +85,7 @@ def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> Forgetting
 
 
 def forgetting_figures(
-    site: Site, run_name: str | None, view: str, task: str, words: Words
+    site: Site, run_name: str | None, view: View, task: str, words: Words
 ) -> tuple[Any, ...]:
     """Verdicts, curve, matrix, classes, the note without classes, methods, the note for one run."""
     hidden = gr.update(value=None, visible=False)

@@ -35,8 +35,8 @@ async function receive() {
   stop();
   touched = hands; // stopping by itself is not a visitor's hand
   const asked = next.stages.findIndex((s) => s.number === next.stage), last = next.stages.length - 1;
-  const greet = !same && asked < 0;
-  view.at = asked >= 0 ? asked : same ? nearest() : 0;
+  const greet = !same && asked < 0 && !touched;
+  view.at = asked >= 0 ? asked : same ? nearest() : touched ? last : 0;
   root.dataset.key = next.key;
   find(".ov-body").hidden = false;
   root.dataset.ready = "yes";

@@ -13,54 +13,36 @@ made it, and must be compared with PyTorch's output before it is used.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from mtl_core.engine.graph_surgery import attributes, constants, drop_unused, readers
+from mtl_core.engine.graph_surgery import attributes, constants, drop_unused, optimised, readers
 
 NCHWC = "com.microsoft.nchwc"
-
-
-def optimised(
-    model: onnx.ModelProto,
-    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
-) -> onnx.ModelProto:
-    """What onnxruntime makes of a graph when it loads it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "optimised.onnx"
-        options = ort.SessionOptions()
-        options.graph_optimization_level = level
-        options.optimized_model_filepath = str(path)
-        options.log_severity_level = 3
-        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return onnx.load(path)
 
 
 @cache
 def block_width() -> int:
     """Channels in a block on this processor; 0 where onnxruntime uses no blocked layout."""
-    width = 17  # rounded up to whole blocks: 20, 24 or 32
-    weight = numpy_helper.from_array(np.zeros((width, 16, 1, 1), np.float32), "weight")
+    out = 17  # is rounded up to whole blocks: to 32, 24 or 20
+    weight = numpy_helper.from_array(np.zeros((out, 16, 1, 1), np.float32), "weight")
     graph = helper.make_graph(
         [helper.make_node("Conv", ["x", "weight"], ["y"])],
         "probe",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 16, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, width, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, out, 8, 8])],
         [weight],
     )
     opset = helper.make_opsetid("", 18)
     probe = optimised(helper.make_model(graph, opset_imports=[opset], ir_version=9))
     if not any(node.domain == NCHWC for node in probe.graph.node):
         return 0
-    return max(t.dims[0] for t in probe.graph.initializer) - 16 if width > 16 else 0
+    return max(t.dims[0] for t in probe.graph.initializer) - 16
 
 
 @dataclass(frozen=True)
@@ -104,8 +86,9 @@ def gained_projections(model: onnx.ModelProto) -> Iterator[Gained]:
     made_by = {name: node for node in model.graph.node for name in node.output}
     values, consumers = constants(model), readers(model)
     for node in model.graph.node:
-        weight = values.get(node.input[1]) if (node.domain, node.op_type) == (NCHWC, "Conv") else None
-        if weight is None or weight.shape[2:] != (1, 1) or attributes(node).get("group", 1) != 1:
+        if (node.domain, node.op_type) != (NCHWC, "Conv") or node.input[1] not in values:
+            continue
+        if values[node.input[1]].shape[2:] != (1, 1) or attributes(node).get("group", 1) != 1:
             continue
         reorder = made_by.get(node.input[0])
         if reorder is None or reorder.op_type != "ReorderInput":
@@ -137,13 +120,15 @@ def fold_gains_blocked(model: onnx.ModelProto, gained: Gained, width: int) -> No
     blocks = weight.reshape(out // width, channels // width, width, width)
     by_block = constant("by_block", np.array([1, channels // width, width, 1], np.int64))
     as_weight = constant("as_weight", np.array([out, channels, 1, 1], np.int64))
-    nodes = [
-        helper.make_node("Reshape", [gained.gains, by_block], [f"{prefix}/gains"]),
-        helper.make_node(
-            "Mul", [constant("weight", blocks), f"{prefix}/gains"], [f"{prefix}/product"]
-        ),
-        helper.make_node("Reshape", [f"{prefix}/product", as_weight], [f"{prefix}/scaled"]),
+    # The gains are repeated first: then the product over all weights runs along whole rows.
+    row = constant("row", np.ones((1, 1, 1, width), np.float32))
+    steps = [
+        ("Reshape", [gained.gains, by_block], "gains"),
+        ("Mul", [f"{prefix}/gains", row], "rows"),
+        ("Mul", [constant("weight", blocks), f"{prefix}/rows"], "product"),
+        ("Reshape", [f"{prefix}/product", as_weight], "scaled"),
     ]
+    nodes = [helper.make_node(kind, inputs, [f"{prefix}/{o}"]) for kind, inputs, o in steps]
     position = list(model.graph.node).index(projection)
     for offset, node in enumerate(nodes):
         model.graph.node.insert(position + offset, node)

@@ -1,9 +1,9 @@
 """Graphs made once per checkpoint and kept on disk.
 
-A file is named ``<part>-<key>-<digest>.onnx``. The key is a hash of what the graph was made from:
-the weights (for the trunk half only the frozen ones, so all stages of a run share one file) and
-the versions of what made it. The digest is the file's own, so a damaged file is known by its name,
-and one is never half written: it is moved into place when it is whole.
+A file is named ``<part>-<key>-<digest>.onnx``. The key is a hash of what the graph was made from
+and for: the weights (for the trunk half only the frozen ones, so all stages of a run share one
+file), the versions of what made it, and the processor. The digest is the file's own, so a damaged
+file is known by its name, and one is never half written: it is moved into place when it is whole.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from mtl_core.checkpoint_header import CheckpointInfo, read_header
+from mtl_core.engine.processor import instruction_set
 
 LOG = logging.getLogger(__name__)
 GRAPH_FORMAT = 1  # raise it when graph_export or graph_surgery changes what they make
@@ -74,8 +75,9 @@ def frozen_sha256(path: Path, info: CheckpointInfo) -> str:
 
 
 def graph_keys(checkpoint: Path, info: CheckpointInfo) -> GraphKeys:
-    """The keys of a checkpoint's graphs, from its bytes and the makers' versions."""
-    makers = {"format": GRAPH_FORMAT} | {name: version(name) for name in MAKERS}
+    """The keys of a checkpoint's graphs: its bytes, the makers' versions, the processor."""
+    makers = {"format": GRAPH_FORMAT, "processor": instruction_set()}
+    makers |= {name: version(name) for name in MAKERS}
     model = asdict(info.model)
     trunk = {k: model[k] for k in ("backbone", "frozen_blocks", "mean", "std")}
     return GraphKeys(

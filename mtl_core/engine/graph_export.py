@@ -1,7 +1,7 @@
 """A checkpoint's network as two ONNX graphs: the frozen half of its trunk, and the rest.
 
-All stages of a run share the frozen half, so it is one graph for all of them. Both take any batch
-size and any H and W that are multiples of 32.
+All stages of a run share the frozen half, so it is one graph for all of them. Both take any H and W
+that are multiples of 32.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from mtl_core.checkpoint import load_network
+from mtl_core.engine.blocked_graph import blocked
 from mtl_core.engine.folded_neck import FoldedFusion
-from mtl_core.engine.graph_surgery import faster
+from mtl_core.engine.graph_surgery import cleaned, faster
 from mtl_core.model.network import UnifiedVisionSystem
 
 LOG = logging.getLogger(__name__)
 TOLERANCE = 1e-3  # largest difference from PyTorch, relative to an output's largest value
-EXAMPLE_HW = (64, 96)  # traced; nothing of it stays in the graphs
-CHECK_HW = (96, 64)  # compared; another size and batch than traced
+TRACED_HW = (64, 96)  # nothing of it stays in the graphs
+CHECKED_HW = ((96, 64), (32, 160))  # compared; other sizes and another batch than traced
 
 
 class TrunkHalf(nn.Module):
@@ -75,28 +76,48 @@ class Halves:
     difference: float
 
 
-def export_halves(checkpoint: Path) -> Halves:
+@dataclass(frozen=True)
+class Example:
+    """Inputs of a graph by name, and what PyTorch makes of them."""
+
+    feed: dict[str, Tensor]
+    wanted: Sequence[Tensor]
+
+
+def export_halves(checkpoint: Path, one_picture: bool = True) -> Halves:
     """Export a checkpoint and compare the graphs with PyTorch's output.
+
+    Args:
+        checkpoint: a stage checkpoint (.safetensors).
+        one_picture: the graphs are faster, but take one picture at a time and run on this
+            processor only; False gives graphs for every batch size and processor.
 
     Raises:
         InputError: the checkpoint is not usable.
         RuntimeError: the graphs do not compute what PyTorch computes.
     """
     network, _ = load_network(checkpoint)
-    with torch.no_grad():
-        trunk, rest = TrunkHalf(network).eval(), RestHalf(network).eval()
-        pixels = random_pixels(1, CHECK_HW)
-        wanted_maps = trunk(pixels)
-        wanted = rest(*wanted_maps)
-        network.neck = FoldedFusion(network.neck, network.config.levels)
-        example = random_pixels(2, EXAMPLE_HW)
-        maps = trunk(example)
+    return halves_of(network, one_picture)
+
+
+@torch.no_grad()
+def halves_of(network: UnifiedVisionSystem, one_picture: bool = True) -> Halves:
+    """As export_halves, of a network in eval mode; its neck is folded and cannot be trained on."""
+    trunk, rest = TrunkHalf(network).eval(), RestHalf(network).eval()
+    trunk_examples, rest_examples = [], []
+    for hw in CHECKED_HW:
+        pixels = random_pixels(1, hw)
+        maps = trunk(pixels)
         map_names = [f"map{i}" for i in range(len(maps))]
-        trunk_graph = export(trunk, (example,), ["pixels"], map_names)
-        rest_graph = export(rest, maps, map_names, list(network.tasks))
-    trunk_bytes, first = checked(trunk_graph, {"pixels": pixels}, wanted_maps)
-    feed = dict(zip(map_names, wanted_maps, strict=True))
-    rest_bytes, second = checked(rest_graph, feed, wanted)
+        trunk_examples.append(Example({"pixels": pixels}, maps))
+        feed = dict(zip(map_names, maps, strict=True))
+        rest_examples.append(Example(feed, rest(*maps)))
+    network.neck = FoldedFusion(network.neck, network.config.levels)
+    traced = random_pixels(2, TRACED_HW)
+    trunk_graph = export(trunk, (traced,), ["pixels"], map_names)
+    rest_graph = export(rest, trunk(traced), map_names, list(network.tasks))
+    trunk_bytes, first = fastest(trunk_graph, trunk_examples, one_picture)
+    rest_bytes, second = fastest(rest_graph, rest_examples, one_picture)
     return Halves(trunk_bytes, rest_bytes, max(first, second))
 
 
@@ -131,43 +152,48 @@ def export(
     return onnx.load_from_string(file.getvalue())
 
 
-def checked(
-    graph: onnx.ModelProto, feed: dict[str, Tensor], wanted: Sequence[Tensor]
+def fastest(
+    graph: onnx.ModelProto, examples: Sequence[Example], one_picture: bool
 ) -> tuple[bytes, float]:
-    """The graph after surgery if that holds, else as it was exported; and its difference.
+    """The fastest form of a graph that still computes what PyTorch does; and its difference.
 
     Raises:
-        RuntimeError: neither gives what PyTorch gives.
+        RuntimeError: not even the graph as it was exported does.
     """
-    try:
-        operated = faster(onnx.ModelProto.FromString(graph.SerializeToString()))
-        content = operated.SerializeToString()
-        distance = difference(content, feed, wanted)
-        if distance <= TOLERANCE:
-            return content, distance
-        reason = f"its output is off by {distance:.2g}"
-    except Exception as error:  # onnx and onnxruntime raise all kinds
-        reason = str(error)
-    LOG.warning("A graph stays as exported, and slower: %s.", reason)
-    content = graph.SerializeToString()
-    distance = difference(content, feed, wanted)
-    if distance > TOLERANCE:
-        raise RuntimeError(
-            f"The exported graph is off from PyTorch by {distance:.2g} of the largest value, "
-            f"expected at most {TOLERANCE:g}."
-        )
-    return content, distance
+    forms: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
+        "rewritten": faster,
+        "as exported": lambda model: model,
+    }
+    if one_picture:
+        forms = {"blocked": lambda model: blocked(cleaned(model)), **forms}
+    reason = ""
+    for name, form in forms.items():
+        try:
+            content = form(copied(graph)).SerializeToString()
+            distance = max(difference(content, example) for example in examples)
+            if distance <= TOLERANCE:
+                return content, distance
+            reason = f"it is off from PyTorch by {distance:.2g} of the largest value"
+        except Exception as error:  # onnx and onnxruntime raise all kinds
+            reason = str(error)
+        LOG.info("The %s form of a graph cannot be used: %s.", name, reason)
+    raise RuntimeError(f"The exported graph cannot be used: {reason}.")
 
 
-def difference(content: bytes, feed: dict[str, Tensor], wanted: Sequence[Tensor]) -> float:
+def copied(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that may be changed."""
+    return onnx.ModelProto.FromString(graph.SerializeToString())
+
+
+def difference(content: bytes, example: Example) -> float:
     """Largest absolute difference per output, over the larger of 1e-6 and its largest value."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    found = session.run(None, {name: value.numpy() for name, value in feed.items()})
+    found = session.run(None, {name: value.numpy() for name, value in example.feed.items()})
     distances = [
         float(np.abs(f - w.numpy()).max() / max(1e-6, float(w.abs().max())))
-        for f, w in zip(found, wanted, strict=True)
+        for f, w in zip(found, example.wanted, strict=True)
     ]
     # NaN compares false with everything: it must not pass as small.
     return max(distances) if np.isfinite(distances).all() else float("inf")

@@ -20,19 +20,34 @@ Nodes = list[onnx.NodeProto]
 
 def faster(model: onnx.ModelProto) -> onnx.ModelProto:
     """All rewrites in order: constants folded, pads merged, gains moved into projections."""
+    model = cleaned(model)
+    fold_gains(model)
+    drop_unused(model)
+    return model
+
+
+def cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Constants folded and pads merged, nothing else."""
     model = fold_constants(model)
     merge_pads(model)
-    fold_gains(model)
     drop_unused(model)
     return model
 
 
 def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
     """What onnxruntime can compute beforehand, computed: batch norms and constant pads among it."""
+    return optimised(model, ort.GraphOptimizationLevel.ORT_ENABLE_BASIC)
+
+
+def optimised(
+    model: onnx.ModelProto,
+    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+) -> onnx.ModelProto:
+    """What onnxruntime makes of a graph when it loads it."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "folded.onnx"
+        path = Path(folder) / "optimised.onnx"
         options = ort.SessionOptions()
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.graph_optimization_level = level
         options.optimized_model_filepath = str(path)
         options.log_severity_level = 3
         ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 import onnxruntime as ort
 
-from mtl_core.engine.cores import available_cores
+from mtl_core.engine.processor import available_cores
 
 
 class Graph:

@@ -19,11 +19,11 @@ import onnxruntime as ort
 
 from mtl_core.checkpoint_header import CheckpointInfo, read_header
 from mtl_core.data.placement import Placement
-from mtl_core.engine.cores import available_cores
 from mtl_core.engine.decoding import decode
 from mtl_core.engine.graph_cache import graphs_of
 from mtl_core.engine.prediction_cache import PredictionCache, picture_sha256
 from mtl_core.engine.prepare import prepare
+from mtl_core.engine.processor import available_cores
 from mtl_core.engine.session import Graph, shared_graph
 from mtl_core.types import InputError, Prediction
 

@@ -1,4 +1,4 @@
-"""Checkpoints with something to say, and a cache folder of their own."""
+"""Checkpoints with something to say."""
 
 from __future__ import annotations
 
@@ -15,16 +15,6 @@ from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks import build_tasks
 
 KINDS = ["disc", "box", "star"]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def graph_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Graphs made by these tests are shared among them and kept from the user's own."""
-    folder = tmp_path_factory.mktemp("graphs")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("ONEHEAD_CACHE", str(folder))
-    yield folder
-    patch.undo()
 
 
 def expressive(config: ModelConfig, seed: int, trunk_seed: int = 0) -> UnifiedVisionSystem:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 
 from mtl_core.checkpoint import load_network, read_info
 from mtl_core.engine import graph_cache as cache
+from mtl_core.engine import graph_export
 from mtl_core.engine.graph_cache import cache_folder, frozen_sha256, graph_keys, graphs_of
 
 
 @pytest.fixture
 def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The checkpoints that were exported since."""
-    from mtl_core.engine import graph_export
-
     seen: list[Path] = []
     plain = graph_export.export_halves
 
@@ -71,6 +71,9 @@ def test_other_versions_make_other_graphs(stages: list[Path], monkeypatch: pytes
     monkeypatch.setattr(cache, "version", lambda name: "0.0")
     after = graph_keys(stages[0], read_info(stages[0]))
     assert before.trunk != after.trunk and before.rest != after.rest
+    monkeypatch.setattr(cache, "instruction_set", lambda: "another processor")
+    elsewhere = graph_keys(stages[0], read_info(stages[0]))
+    assert after.trunk != elsewhere.trunk and after.rest != elsewhere.rest
 
 
 def test_the_frozen_hash_is_of_the_frozen_weights(
@@ -145,22 +148,42 @@ def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert cache_folder() == Path.home() / ".cache" / "onehead"
 
 
-def test_a_wrong_graph_is_not_accepted(stages: list[Path], monkeypatch: pytest.MonkeyPatch):
-    from mtl_core.engine import graph_export
-
+@pytest.fixture
+def trunk_and_example(stages: list[Path]) -> tuple[onnx.ModelProto, graph_export.Example]:
+    """A trunk half as exported, and what it must give."""
     network, _ = load_network(stages[0])
     trunk = graph_export.TrunkHalf(network).eval()
     pixels = graph_export.random_pixels(1, (64, 64))
     with torch.no_grad():
         maps = trunk(pixels)
         graph = graph_export.export(trunk, (pixels,), ["pixels"], [f"map{i}" for i in range(2)])
-    wrong = [m + m.abs().max() for m in maps]
+    return graph, graph_export.Example({"pixels": pixels}, maps)
+
+
+def test_a_wrong_graph_is_not_accepted(trunk_and_example: tuple):
+    graph, example = trunk_and_example
+    off = graph_export.Example(example.feed, [m + m.abs().max() for m in example.wanted])
     with pytest.raises(RuntimeError, match="off from PyTorch"):
-        graph_export.checked(graph, {"pixels": pixels}, wrong)
+        graph_export.fastest(graph, [example, off], True)
 
-    def careless(model: object) -> object:
-        raise ValueError("surgery failed")
 
-    monkeypatch.setattr(graph_export, "faster", careless)
-    content, distance = graph_export.checked(graph, {"pixels": pixels}, maps)
+def broken(model: onnx.ModelProto) -> onnx.ModelProto:
+    raise ValueError("no such pattern")
+
+
+def wrong(model: onnx.ModelProto) -> onnx.ModelProto:
+    next(n for n in model.graph.node if n.op_type == "Sigmoid").op_type = "Tanh"
+    return model
+
+
+@pytest.mark.parametrize("failure", [broken, wrong])
+def test_a_form_that_fails_gives_way_to_the_next(
+    trunk_and_example: tuple, monkeypatch: pytest.MonkeyPatch, failure: Callable
+):
+    graph, example = trunk_and_example
+    monkeypatch.setattr(graph_export, "blocked", failure)
+    rewritten, distance = graph_export.fastest(graph, [example], True)
+    assert rewritten == graph_export.fastest(graph, [example], False)[0] and distance < 1e-3
+    monkeypatch.setattr(graph_export, "faster", failure)
+    content, distance = graph_export.fastest(graph, [example], True)
     assert content == graph.SerializeToString() and distance < 1e-3

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mtl_core.checkpoint import load_network
 from mtl_core.engine.folded_neck import FoldedFusion
-from mtl_core.engine.graph_export import TrunkHalf, difference, export, random_pixels
+from mtl_core.engine.graph_export import Example, TrunkHalf, difference, export, random_pixels
 from mtl_core.engine.graph_surgery import faster, fold_constants, fold_gains, merge_pads
 from mtl_core.model.neck import DynamicFeatureFusion
 
@@ -40,10 +40,11 @@ def test_the_trunk_has_no_pads_and_its_gains_are_folded(stages: list[Path]):
     assert kinds(model)["Pad"] == 0 and kinds(model)["BatchNormalization"] == 0
     assert kinds(model)["MatMul"] == info.model.frozen_blocks
     onnx.checker.check_model(model)
-    assert difference(model.SerializeToString(), {"pixels": pixels}, maps) < 1e-5
+    assert difference(model.SerializeToString(), Example({"pixels": pixels}, maps)) < 1e-5
     other = random_pixels(1, (128, 32))
     with torch.no_grad():
-        assert difference(model.SerializeToString(), {"pixels": other}, trunk(other)) < 1e-5
+        wanted = Example({"pixels": other}, trunk(other))
+    assert difference(model.SerializeToString(), wanted) < 1e-5
 
 
 class Padded(nn.Module):

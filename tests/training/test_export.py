@@ -114,7 +114,7 @@ def test_int8_comes_with_its_loss(exported: Path, picture: np.ndarray):
     page = (exported / "README.md").read_text()
     assert "`stage3.int8.onnx`" in page and f"{told['int8']['mIoU']:.4f}" in page
     small, large = (exported / f"stage3{s}.onnx" for s in (".int8", ""))
-    assert small.stat().st_size < 0.8 * large.stat().st_size
+    assert small.stat().st_size < 0.9 * large.stat().st_size
     model = onnx.load(small)
     assert {p.key for p in model.metadata_props} == {p.key for p in onnx.load(large).metadata_props}
     found, wanted = (ExportedModel(file).predict(picture, 0.0) for file in (small, large))
@@ -124,8 +124,8 @@ def test_int8_comes_with_its_loss(exported: Path, picture: np.ndarray):
 def test_fragile_parts_stay_in_float(whole_run: Path):
     model = decoded_graph(whole_run / "stage3.safetensors", for_int8=True)
     chosen = set(sturdy_nodes(model))
-    assert len(chosen) > 20 and any("head/layer1" in name for name in chosen)
-    for word in ("stem", "conv_dw", "/se/", "/neck/", "readouts"):
+    assert len(chosen) > 12 and any("blocks.15/conv_pwl" in name for name in chosen)
+    for word in ("stem", "conv_dw", "conv_pw/", "/se/", "/neck/", "readouts"):
         assert not [name for name in chosen if word in name], word
 
 

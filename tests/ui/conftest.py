@@ -81,12 +81,17 @@ class Visitor:
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", self._fail)
         self.page.on("request", lambda request: self.requests.append(request.url))
 
     def _hear(self, message) -> None:
-        if message.type == "error":
+        # Leaving a page cuts its streams, of which Gradio complains.
+        if message.type == "error" and "Connection errored out" not in message.text:
             self.complaints.append(message.text)
+
+    def _fail(self, error) -> None:
+        if "AbortError" not in str(error):
+            self.complaints.append(str(error))
 
     def open(self, query: str = "") -> Visitor:
         """Open the page and wait until the viewer has drawn the last stage, or the one asked."""
@@ -100,6 +105,13 @@ class Visitor:
 
     def viewer(self, name: str) -> str:
         return self.page.evaluate(f"document.querySelector('.ov').dataset.{name}")
+
+    def wait_checked(self, run: str) -> None:
+        self.page.wait_for_function(
+            """run => [...document.querySelectorAll('#run input')]
+                 .some(input => input.checked && input.value === run)""",
+            arg=run,
+        )
 
     def wait_other_answer(self, key: str) -> None:
         self.page.wait_for_function(

@@ -8,8 +8,9 @@ def texts(visitor, elem_id):
 
 
 def traces(visitor, elem_id):
+    # What Plotly made of the figure: there the packed arrays are numbers again.
     return visitor.page.evaluate(
-        """id => document.querySelector(`#${id} .js-plotly-plot`).data.map(
+        """id => document.querySelector(`#${id} .js-plotly-plot`)._fullData.map(
              t => ({ name: t.name || '', y: t.y && Array.from(t.y) }))""",
         elem_id,
     )
