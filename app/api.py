@@ -44,7 +44,7 @@ def add_endpoints(site: Site) -> None:
 
     @told
     def compare_stages(
-        picture: FileData, run: str = "", before: int = 1, after: int = 0, score: float = 0.3
+        picture: FileData, run: str = "", before: int = 1, after: int = 0, score: float = 0.25
     ) -> dict[str, Any]:
         """What changed in the answer to one picture between two stages of a run.
 

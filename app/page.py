@@ -43,15 +43,16 @@ def build_page(site: Site) -> gr.Blocks:
         if not names:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")
         with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(t("tab.compare"), id="compare"):
+            with gr.Tab(t("tab.compare"), id="compare") as compare:
                 compare_tab = build_compare(site, run_choice, t)
-            with gr.Tab(t("tab.forgetting"), id="forgetting"):
+            with gr.Tab(t("tab.forgetting"), id="forgetting") as forgetting:
                 forgetting_tab = build_forgetting(site, run_choice, t)
-            with gr.Tab(t("tab.latency"), id="latency"):
+            with gr.Tab(t("tab.latency"), id="latency") as latency:
                 latency_tab = build_latency(site, run_choice, t)
-            with gr.Tab(t("tab.about"), id="about"):
+            with gr.Tab(t("tab.about"), id="about") as about:
                 about_tab = build_about(site, run_choice, t)
 
+        tabs = (compare, forgetting, latency, about)
         with opened:
             build_open_run(site, run_choice, compare_tab, t)
 
@@ -60,6 +61,8 @@ def build_page(site: Site) -> gr.Blocks:
             words, name = words_for(request), _asked_run(site, request)
             return (
                 header_html(words),
+                # A tab that was never opened does not follow a change of language by itself.
+                *(gr.update(label=words(f"tab.{tab.id}")) for tab in tabs),
                 examples_html(words),
                 gr.update(value=name),
                 *forgetting_figures(site, name, "kept", "seg", words),
@@ -88,6 +91,7 @@ def build_page(site: Site) -> gr.Blocks:
             None,
             [
                 header,
+                *tabs,
                 c.examples,
                 run_choice,
                 *forgetting_tab.outputs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mtl_core.config import ModelConfig, RunConfig, StageConfig
 from mtl_core.types import InputError
 
@@ -12,7 +14,13 @@ def report() -> RunConfig:
     Its distillation weights (0.7, 0.8, 0.75) and temperatures (2, 3, 4) are per stage; the first
     stage has nobody to learn from, so its pair is unused.
     """
-    common = {"epochs": 3, "crop_px": 512, "scale": (0.8, 1.25), "lr_trunk": 1.0, "lr_old": 1.0}
+    common: dict[str, Any] = {
+        "epochs": 3,
+        "crop_px": 512,
+        "scale": (0.8, 1.25),
+        "lr_trunk": 1.0,
+        "lr_old": 1.0,
+    }
     return RunConfig(
         preset="report",
         model=ModelConfig(levels=(3, 4), head_channels=128, head_kind="dense"),
@@ -64,7 +72,13 @@ def tuned() -> RunConfig:
 
 def tiny() -> RunConfig:
     """Seconds, not minutes: a small input and narrow layers, for tests."""
-    common = {"epochs": 2, "crop_px": 128, "scale": (0.7, 1.3), "batch": 8, "lr_trunk": 1.0}
+    common: dict[str, Any] = {
+        "epochs": 2,
+        "crop_px": 128,
+        "scale": (0.7, 1.3),
+        "batch": 8,
+        "lr_trunk": 1.0,
+    }
     return RunConfig(
         preset="tiny",
         model=ModelConfig(input_px=128, neck_channels=32, head_channels=32),

@@ -10,7 +10,6 @@ matter to a network's time.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,11 +61,9 @@ def timed(
     return alternate(cases, rounds, WARMUP, lambda: progress.advance(bar))
 
 
-def measured(
-    comparison: Comparison, times: Callable[[dict[str, Case]], dict[str, np.ndarray]]
-) -> dict[str, Any]:
+def measured(comparison: Comparison, times: dict[str, np.ndarray]) -> dict[str, Any]:
     """One comparison: times per case, sums of cases, and ratios."""
-    found = times(comparison.cases)
+    found = dict(times)
     for name, parts in comparison.sums.items():
         found[name] = np.sum([found[part] for part in parts], axis=0)
     return {
@@ -104,9 +101,8 @@ def benchmark(options: Options) -> dict[str, Any]:
         for name in options.only or COMPARISONS:
             title = COMPARISONS[name].__name__.replace("_", " ")
             comparison = COMPARISONS[name](bench)
-            result[name] = measured(
-                comparison, lambda cases, t=title: timed(cases, rounds, progress, t)
-            )
+            times = timed(comparison.cases, rounds, progress, title)
+            result[name] = measured(comparison, times)
     if not options.only:
         result["serving"] = serving([stage.weights for stage in run.stages], info.model.input_px)
     if options.profile:

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 
 from mtl_core.checkpoint_header import read_header
+from mtl_core.data.placement import Placement
 from mtl_core.engine import Engine
 from mtl_core.engine.decoding import decode
 from mtl_core.engine.graph_cache import graphs_of
@@ -130,7 +131,7 @@ def engines(bench: Bench) -> Comparison:
         file = bench.last.parent / "export" / f"{bench.last.stem}{suffix}"
         if file.is_file():
             model = ExportedModel(file, bench.threads)
-            cases[f"exported, {kind}"] = lambda m=model: m.session.run(None, {"pixels": pixels})
+            cases[f"exported, {kind}"] = partial(model.session.run, None, {"pixels": pixels})
     if "exported, int8" in cases and "exported, float" in cases:
         ratios["exported, int8 / float"] = ("exported, int8", "exported, float")
     return Comparison(cases, {}, ratios)
@@ -162,15 +163,15 @@ def bank(bench: Bench) -> Comparison:
     """All stages of a picture through the bank, beside one stage, decoding included."""
     picture = around.scene((bench.side_px, bench.side_px))
     one = OnnxEngine(bench.last, bench.threads)
-    options = {"threads": bench.threads, "cache_bytes": 0}
+    open_bank = partial(StageBank, threads=bench.threads, cache_bytes=0)
     count = len(bench.stages)
     cases: dict[str, Case] = {"one stage": lambda: one.predict(picture)}
     for turn, beside in (("side by side", True), ("one after another", False)):
-        stages = StageBank(bench.stages, side_by_side=beside, **options)
-        cases[f"{count} stages, {turn}"] = lambda b=stages: b.predict_all(picture)
+        stages = open_bank(bench.stages, side_by_side=beside)
+        cases[f"{count} stages, {turn}"] = partial(stages.predict_all, picture)
         if not bench.quick:
-            many = StageBank(bench.stages * METHODS, side_by_side=beside, **options)
-            cases[f"{count * METHODS} stages, {turn}"] = lambda b=many: b.predict_all(picture)
+            many = open_bank(bench.stages * METHODS, side_by_side=beside)
+            cases[f"{count * METHODS} stages, {turn}"] = partial(many.predict_all, picture)
     ratios = {f"{name} / one stage": (name, "one stage") for name in cases if name != "one stage"}
     return Comparison(cases, {}, ratios)
 
@@ -197,6 +198,12 @@ def growth(bench: Bench) -> Comparison:
     )
 
 
+def decoded(outputs: dict[str, np.ndarray], names: dict[str, list[str]], box: Placement) -> None:
+    """All raw outputs of one picture, decoded."""
+    for task, raw in outputs.items():
+        decode(task, names[task], raw, box, 0.05)
+
+
 def way(bench: Bench) -> Comparison:
     """A 1280 x 960 JPEG's way to the drawn overlay, part by part.
 
@@ -212,15 +219,16 @@ def way(bench: Bench) -> Comparison:
         picture = around.read(content, bound_px)
         pixels, box = prepare(picture, bench.info.model)
         prediction = engine.predict(picture)
-        raw = [value.numpy()[0] for value in bench.ours.on(pixels)()]
-        outputs = list(zip(bench.ours.rest.outputs, raw, strict=True))
+        values = bench.ours.rest(bench.ours.trunk([ort.OrtValue.ortvalue_from_numpy(pixels)]))
+        outputs = {
+            task: value.numpy()[0]
+            for task, value in zip(bench.ours.rest.outputs, values, strict=True)
+        }
         cases |= {
             f"network, {title}": bench.ours.on(pixels),
             f"read, {title}": partial(around.read, content, bound_px),
             f"prepare, {title}": partial(prepare, picture, bench.info.model),
-            f"decode, {title}": lambda outputs=outputs, box=box: [
-                decode(task, names[task], output, box, 0.05) for task, output in outputs
-            ],
+            f"decode, {title}": partial(decoded, outputs, names, box),
             f"draw, {title}": partial(around.draw, picture, prediction),
         }
         parts = ("read", "prepare", "decode", "draw")

@@ -95,7 +95,13 @@ def specialist(name: str, side_px: int, classes: Classes, threads: int) -> Case:
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's age
-        torch.onnx.export(module, (x,), file, input_names=["x"], dynamo=False)
+        torch.onnx.export(
+            module,
+            (x,),
+            file,  # type: ignore[arg-type]
+            input_names=["x"],
+            dynamo=False,
+        )
     return running(Graph(file.getvalue(), threads), x.numpy())
 
 

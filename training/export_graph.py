@@ -94,7 +94,8 @@ def decoded_graph(checkpoint: Path, for_int8: bool = False) -> onnx.ModelProto:
         InputError: the checkpoint is not usable.
     """
     network, info = load_network(checkpoint)
-    network.neck = FoldedFusion(network.neck, network.config.levels)
+    folded = FoldedFusion(network.neck, network.config.levels)
+    network.neck = folded  # type: ignore[assignment]
     tasks = [task for task in info.class_names if task in info.taught and task in OUTPUTS]
     names = [name for task in tasks for name in OUTPUTS[task]]
     with torch.no_grad():
@@ -108,7 +109,7 @@ def decoded_graph(checkpoint: Path, for_int8: bool = False) -> onnx.ModelProto:
 
 def name_axes(model: onnx.ModelProto) -> None:
     """Tell the shapes of input and outputs as they are: one picture, free sizes."""
-    shapes = {
+    shapes: dict[str, list[int | str | None]] = {
         "pixels": [1, "H", "W", 3],
         "mask": ["H", "W"],
         "boxes": ["K", 4],

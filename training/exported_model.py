@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -49,7 +50,7 @@ class ExportedModel:
         prepared = time.perf_counter()
         found = dict(zip(self.outputs, self.session.run(None, {"pixels": pixels}), strict=True))
         ran = time.perf_counter()
-        parts: dict[str, object] = {}
+        parts: dict[str, Any] = {}
         if "boxes" in found:
             original = box.boxes_to_original(found["boxes"])
             parts["boxes"] = Boxes(original, found["scores"], found["labels"]).above(

@@ -31,7 +31,7 @@ TASK_TITLES = {"seg": "segmentation", "det": "detection", "cls": "classification
 
 
 @dataclass(frozen=True)
-class PrepareData:
+class Options:
     """Make a data folder: rendered scenes, or a sample of the official downloads."""
 
     source: Literal["synthetic", "official"]
@@ -66,7 +66,7 @@ class PrepareData:
                 raise InputError(f"{option} is {count}, expected at least 1.")
 
 
-def prepare_data(options: PrepareData) -> DataRoots:
+def prepare_data(options: Options) -> DataRoots:
     """Writes the three sets and checks them as training will read them.
 
     Nothing is left behind when it fails.
@@ -107,14 +107,14 @@ def summary(roots: DataRoots, out: Path) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """The command; ends with one sentence on standard error when the input is wrong."""
     try:
-        options = tyro.cli(PrepareData, prog="python -m training.prepare_data", args=arguments)
+        options = tyro.cli(Options, prog="python -m training.prepare_data", args=arguments)
         roots = prepare_data(options)
         print(summary(roots, options.out))
     except InputError as error:
         sys.exit(str(error))
 
 
-def _write(options: PrepareData, roots: DataRoots, counts: dict[str, int]) -> None:
+def _write(options: Options, roots: DataRoots, counts: dict[str, int]) -> None:
     verb = "rendering" if options.source == "synthetic" else "copying"
     with tqdm(total=3 * sum(counts.values()), desc=verb, unit="picture") as bar:
         if options.source == "synthetic":

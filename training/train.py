@@ -76,7 +76,12 @@ def run_config(options: Options) -> RunConfig:
         chosen = [stages[task] for task in options.tasks]
         if len(chosen) == 1:
             # A reference owes nothing to earlier tasks: it moves freely and distils nobody.
-            free = {"distill": {}, "distill_neck": 0.0, "lr_trunk": 0.2, "lr_shared": 1.0}
+            free: dict[str, Any] = {
+                "distill": {},
+                "distill_neck": 0.0,
+                "lr_trunk": 0.2,
+                "lr_shared": 1.0,
+            }
             chosen = [replace(chosen[0], **free)]
         config = replace(config, stages=tuple(chosen))
     if options.epochs:

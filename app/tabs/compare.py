@@ -22,7 +22,7 @@ from app.viewer.payload import viewer_payload
 from mtl_core.run import Run
 from mtl_core.types import InputError
 
-SCORE_THRESHOLD = 0.3
+SCORE_THRESHOLD = 0.25
 # A visitor who leaves a tab open must not keep a picture in memory for ever.
 LOOK_SECONDS = 1800
 # Between a run's name and a stage's number; the number is what follows the last one.
@@ -238,4 +238,5 @@ def against(
         name, _, number = side.rpartition(_SEPARATOR)
         sides.append(look.stage(name, int(number), site.runs, site.engines).prediction)
     drawn = tuple(overlay(look.picture, side, score_threshold=SCORE_THRESHOLD) for side in sides)
-    return drawn, table(compare(*sides, SCORE_THRESHOLD), words, SCORE_THRESHOLD)
+    changes = compare(sides[0], sides[1], SCORE_THRESHOLD)
+    return drawn, table(changes, words, SCORE_THRESHOLD)

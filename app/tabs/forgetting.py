@@ -69,7 +69,7 @@ def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> Forgetting
     asked = [run_choice, view, task]
 
     @told
-    def redraw(run_name: str | None, view: str, task: str, request: gr.Request) -> tuple:
+    def redraw(run_name: str | None, view: View, task: str, request: gr.Request) -> tuple:
         return forgetting_figures(site, run_name, view, task, words_for(request))
 
     gr.on(

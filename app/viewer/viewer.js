@@ -4,7 +4,7 @@ const root = element.querySelector(".ov");
 const find = (selector) => root.querySelector(selector);
 const canvas = find(".ov-canvas"), range = find(".ov-range"), tip = find(".ov-tip");
 const scratch = makeCanvas(1, 1);
-const view = { at: 0, threshold: 0.3, opacity: 0.65, hidden: new Set(), boxes: true, mask: true, tasks: [] };
+const view = { at: 0, threshold: 0.25, opacity: 0.65, hidden: new Set(), boxes: true, mask: true, tasks: [] };
 let payload = null, words = {}, layers = [], picture = null, lifted = null, generation = 0, playing = 0, touched = false;
 
 view.visibleBoxes = (stage) => (stage.boxes || []).filter(

@@ -14,22 +14,27 @@ STRIDE_PX, LOG_DISTANCE_MAX = 8, 5.0
 SCORE_MIN, NMS_IOU, NMS_CANDIDATES, MAX_BOXES = 0.005, 0.6, 600, 100
 
 
-def boxes_of(raw: np.ndarray, box: Placement) -> Boxes:
+def boxes_of(raw: np.ndarray, box: Placement, score_threshold: float = 0.0) -> Boxes:
     """(4 + 1 + C) x h x w float32 -> at most 100 boxes in original pixels, best first.
 
     Args:
         raw: log distances to left, top, right and bottom in strides, objectness, class logits.
         box: where the picture lay in the input.
+        score_threshold: boxes below it are left out. A box never suppresses a better one, so
+            leaving them out at once gives what leaving them out in the end would, in less time.
     """
+    lowest = max(SCORE_MIN, np.nextafter(np.float32(score_threshold), np.float32(0)))
     columns = raw.shape[2]
     flat = raw.reshape(len(raw), -1)
-    # A score is objectness times a probability, so cells below the bound need no softmax.
-    cells = np.flatnonzero(flat[4] > math.log(SCORE_MIN / (1 - SCORE_MIN)))
+    # A score is objectness times a probability, so cells below the bound need no softmax; the
+    # bound is a little lower here, as the logistic function is rounded.
+    lowest_logit = math.log(lowest / (1 - lowest)) if lowest < 1 else math.inf
+    cells = np.flatnonzero(flat[4] > lowest_logit - 0.01)
     objectness = 1 / (1 + np.exp(-flat[4, cells]))
     classes = flat[5:, cells].T
     classes = np.exp(classes - classes.max(1, keepdims=True, initial=-np.inf))
     scores = objectness[:, None] * (classes / classes.sum(1, keepdims=True))
-    rows, labels = (scores > SCORE_MIN).nonzero()
+    rows, labels = (scores > lowest).nonzero()
     values = scores[rows, labels]
     order = np.argsort(-values, kind="stable")[:NMS_CANDIDATES]
     cells, labels, values = cells[rows[order]], labels[order], values[order]

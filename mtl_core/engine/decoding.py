@@ -19,10 +19,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return (powers / powers.sum()).astype(np.float32)
 
 
-DECODERS: dict[str, Callable[[np.ndarray, Placement], dict[str, Any]]] = {
-    "seg": lambda raw, box: {"mask": mask_of(raw, box)},
-    "det": lambda raw, box: {"boxes": boxes_of(raw, box)},
-    "cls": lambda raw, box: {"probabilities": softmax(raw)},
+# raw output, placement, score threshold -> fields of Prediction
+DECODERS: dict[str, Callable[[np.ndarray, Placement, float], dict[str, Any]]] = {
+    "seg": lambda raw, box, threshold: {"mask": mask_of(raw, box)},
+    "det": lambda raw, box, threshold: {"boxes": boxes_of(raw, box, threshold)},
+    "cls": lambda raw, box, threshold: {"probabilities": softmax(raw)},
 }
 
 
@@ -34,7 +35,7 @@ def decode(
     A task that has no decoder here is decoded by its own object, which needs PyTorch.
     """
     if task in DECODERS:
-        parts = DECODERS[task](raw, box)
+        parts = DECODERS[task](raw, box, score_threshold)
     else:
         import torch
 

@@ -24,17 +24,19 @@ class FoldedFusion(nn.Module):
 
     def __init__(self, neck: DynamicFeatureFusion, levels: tuple[int, ...]) -> None:
         super().__init__()
-        norm = neck.norm
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        norm, mean, variance = neck.norm, neck.norm.running_mean, neck.norm.running_var
+        assert mean is not None and variance is not None
+        scale = norm.weight / torch.sqrt(variance + norm.eps)
         self.laterals = nn.ModuleList()
         for i, (lateral, share) in enumerate(
             zip(neck.laterals, neck.fusion.softmax(0), strict=True)
         ):
+            assert isinstance(lateral, nn.Conv2d)
             folded = nn.Conv2d(lateral.in_channels, lateral.out_channels, 1, bias=i == 0)
             with torch.no_grad():
                 folded.weight.copy_(lateral.weight * share * scale[:, None, None, None])
                 if folded.bias is not None:
-                    folded.bias.copy_(norm.bias - norm.running_mean * scale)
+                    folded.bias.copy_(norm.bias - mean * scale)
             self.laterals.append(folded)
         self.enlarge = [2.0 ** (b - a) for a, b in pairwise(levels)]
 

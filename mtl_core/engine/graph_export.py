@@ -34,6 +34,9 @@ CHECKED_HW = ((96, 64), (32, 160))  # compared; other sizes and another batch th
 class TrunkHalf(nn.Module):
     """N x H x W x 3 uint8 RGB -> the maps at the cut; normalisation included."""
 
+    mean: Tensor
+    per_std: Tensor
+
     def __init__(self, network: UnifiedVisionSystem) -> None:
         super().__init__()
         self.backbone = network.backbone
@@ -112,7 +115,8 @@ def halves_of(network: UnifiedVisionSystem, one_picture: bool = True) -> Halves:
         trunk_examples.append(Example({"pixels": pixels}, maps))
         feed = dict(zip(map_names, maps, strict=True))
         rest_examples.append(Example(feed, rest(*maps)))
-    network.neck = FoldedFusion(network.neck, network.config.levels)
+    folded = FoldedFusion(network.neck, network.config.levels)
+    network.neck = folded  # type: ignore[assignment]
     traced = random_pixels(2, TRACED_HW)
     trunk_graph = export(trunk, (traced,), ["pixels"], map_names)
     rest_graph = export(rest, trunk(traced), map_names, list(network.tasks))
@@ -143,7 +147,7 @@ def export(
         torch.onnx.export(
             module,
             example,
-            file,
+            file,  # type: ignore[arg-type]
             input_names=inputs,
             output_names=outputs,
             dynamic_axes={**axes, **{name: {0: "n"} for name in outputs}},

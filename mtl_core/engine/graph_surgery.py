@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,7 +71,7 @@ def readers(model: onnx.ModelProto) -> dict[str, Nodes]:
     return found
 
 
-def attributes(node: onnx.NodeProto) -> dict[str, object]:
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     """A node's attributes as Python values."""
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
@@ -84,11 +85,12 @@ def merge_pads(model: onnx.ModelProto) -> None:
     convolutions = {n.input[0]: n for n in model.graph.node if n.op_type == "Conv"}
     for pad in [n for n in model.graph.node if n.op_type == "Pad"]:
         convolution = convolutions.get(pad.output[0])
+        if convolution is None:
+            continue
         amounts = values.get(pad.input[1])
         fill = values.get(pad.input[2], np.ones(1)) if len(pad.input) > 2 and pad.input[2] else 0
         plain = (
-            convolution is not None
-            and len(consumers[pad.output[0]]) == 1
+            len(consumers[pad.output[0]]) == 1
             and attributes(pad).get("mode", b"constant") == b"constant"
             and amounts is not None
             and amounts.shape == (8,)
@@ -96,7 +98,7 @@ def merge_pads(model: onnx.ModelProto) -> None:
             and not amounts[[0, 1, 4, 5]].any()
             and (amounts >= 0).all()
         )
-        if not plain:
+        if not plain or amounts is None:
             continue
         own = np.array(attributes(convolution).get("pads", [0, 0, 0, 0]))
         merged = own + amounts[[2, 3, 6, 7]]

@@ -10,7 +10,7 @@ import numpy as np
 
 from mtl_core.types import Prediction
 
-Key = tuple[str, str]  # hash of the picture, hash of the checkpoint
+Key = tuple[str, str]  # of the picture (and what was asked of it), of the checkpoint
 OVERHEAD_BYTES = 2_000  # of a prediction's objects beside its arrays
 
 

@@ -29,6 +29,7 @@ from mtl_core.types import InputError, Prediction
 
 LOG = logging.getLogger(__name__)
 CACHE_BYTES = 128 * 2**20
+USUAL_SCORE = 0.05  # few ask for boxes below it, and there are many of them
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,9 @@ class StageBank:
             InputError: the array is not an RGB picture.
         """
         start = time.perf_counter()
-        picture_key = picture_sha256(picture)
+        # Boxes are kept down to a bound, so that another threshold needs no other pass.
+        lowest = USUAL_SCORE if score_threshold >= USUAL_SCORE else 0.0
+        picture_key = f"{picture_sha256(picture)} {lowest}"
         known = [self.predictions.get((picture_key, stage.key)) for stage in self.stages]
         looked_up_ms = (time.perf_counter() - start) * 1e3
         cuts: dict[int, Cut] = {}
@@ -163,7 +166,8 @@ class StageBank:
                 cuts[stage.trunk] = self._cut(picture, stage)
         for number, stage in enumerate(self.stages):
             if known[number] is None and stage.beside:
-                running[number] = self._pool.submit(self._finish, stage, cuts[stage.trunk])
+                cut = cuts[stage.trunk]
+                running[number] = self._pool.submit(self._finish, stage, cut, lowest)
         try:
             for number, stage in enumerate(self.stages):
                 prediction = known[number]
@@ -171,7 +175,7 @@ class StageBank:
                 if prediction is None:
                     cut = cuts[stage.trunk]
                     future = running.get(number)
-                    prediction = future.result() if future else self._finish(stage, cut)
+                    prediction = future.result() if future else self._finish(stage, cut, lowest)
                     self.predictions.put((picture_key, stage.key), prediction)
                     timings = cut.cost_ms | prediction.timings_ms
                     cut.cost_ms.clear()
@@ -190,8 +194,8 @@ class StageBank:
         cost_ms = {"prepare": (prepared - start) * 1e3, "trunk": (ended - prepared) * 1e3}
         return Cut(maps, box, cost_ms)
 
-    def _finish(self, stage: Stage, cut: Cut) -> Prediction:
-        """One stage's whole answer, boxes of every score."""
+    def _finish(self, stage: Stage, cut: Cut, lowest_score: float) -> Prediction:
+        """One stage's whole answer."""
         start = time.perf_counter()
         raw = stage.rest(cut.maps)
         ran = time.perf_counter()
@@ -199,7 +203,7 @@ class StageBank:
         for task, output in zip(stage.rest.outputs, raw, strict=True):
             if task in stage.info.taught or not self.taught_only:
                 names = stage.info.class_names[task]
-                parts.update(decode(task, names, output.numpy()[0], cut.box, 0.0))
+                parts.update(decode(task, names, output.numpy()[0], cut.box, lowest_score))
         timings = {
             "rest": (ran - start) * 1e3,
             "decode": (time.perf_counter() - ran) * 1e3,

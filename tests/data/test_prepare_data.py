@@ -16,7 +16,7 @@ from mtl_core.data.layout import IMAGENETTE_NAMES, DataRoots, fingerprint, read_
 from mtl_core.data.synthetic import voc_palette
 from mtl_core.types import InputError
 from training.official_sources import DETECTION_CLASSES
-from training.prepare_data import PrepareData, main, prepare_data
+from training.prepare_data import Options, main, prepare_data
 
 SPLITS = ("train", "val")
 COCO_IDS = [1, 3, 6, 16, 17, 18, 44, 47, 62, 67]
@@ -105,9 +105,9 @@ def sampled(made_downloads: Path, tmp_path_factory: pytest.TempPathFactory) -> D
     return prepare_data(official(made_downloads, tmp_path_factory.mktemp("sampled")))
 
 
-def official(downloads: Path, out: Path, seed: int = 0) -> PrepareData:
+def official(downloads: Path, out: Path, seed: int = 0) -> Options:
     coco, voc, imagenette = (downloads / name for name in ("coco", "voc", "imagenette"))
-    return PrepareData("official", out, 12, 10, seed, coco=coco, voc=voc, imagenette=imagenette)
+    return Options("official", out, 12, 10, seed, coco=coco, voc=voc, imagenette=imagenette)
 
 
 def test_synthetic_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -241,4 +241,4 @@ def test_a_folder_with_content_is_not_written_to(tmp_path: Path):
 )
 def test_contradicting_options_are_refused(tmp_path: Path, options: dict, words: str):
     with pytest.raises(InputError, match=words):
-        PrepareData(out=tmp_path, **options)
+        Options(out=tmp_path, **options)

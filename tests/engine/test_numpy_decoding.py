@@ -75,6 +75,20 @@ def test_boxes_are_those_of_the_task(size: tuple, objectness: float):
     assert found.xyxy.dtype == np.float32 and found.labels.dtype == np.int64
 
 
+@pytest.mark.parametrize("threshold", [0.004, 0.03, 0.2, 0.97, 1.0, 1.1])
+def test_a_threshold_before_suppression_is_one_after_it(threshold: float):
+    raw = np.random.default_rng(2).normal(size=(9, 12, 16)).astype(np.float32)
+    raw[:4] += 1
+    raw[4] = 2 * raw[4] - 1
+    box = Placement((96, 128), (96, 128), (96, 128))
+    everything = boxes_of(raw, box)
+    exact = float(everything.scores[3])  # a box at the threshold stays
+    for value in (threshold, exact):
+        found, wanted = boxes_of(raw, box, value).above(value), everything.above(value)
+        np.testing.assert_array_equal(found.scores, wanted.scores)
+        np.testing.assert_array_equal(found.xyxy, wanted.xyxy)
+
+
 def test_suppression_stays_within_a_class_and_stops_at_its_limit():
     xyxy = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [1, 0, 10, 10], [50, 0, 60, 10]], np.float32)
     assert suppress(xyxy, np.array([0, 0, 1, 0]), 0.5, 9).tolist() == [0, 2, 3]

@@ -85,7 +85,7 @@ def test_answers_come_one_by_one_and_may_be_left(stages: list[Path], photo: np.n
 
 def test_a_picture_that_comes_again_is_remembered(stages: list[Path], photo: np.ndarray):
     bank = StageBank(stages)
-    first = bank.predict_all(photo, 0.0)
+    first = bank.predict_all(photo, 0.1)
     bank.trunks.clear()  # nothing can be computed any more
     second = bank.predict_all(photo.copy(), 0.5)
     assert all(set(p.timings_ms) == {"cached"} for p in second)

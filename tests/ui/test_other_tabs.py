@@ -101,11 +101,7 @@ def test_a_phone_shows_every_tab_without_sideways_scrolling(visit, scheme):
     visitor = visit(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
     for index, name in enumerate(("compare", "forgetting", "latency", "about")):
         if index:
-            visitor.page.evaluate(
-                """name => [...document.querySelectorAll('#tabs [role=tab]')]
-                     .find(t => t.innerText.trim().toLowerCase() === name).click()""",
-                name,
-            )
+            visitor.tab(name.capitalize())
         if name == "forgetting":
             for figure in FIGURES:
                 visitor.wait_drawn(figure)
