@@ -85,13 +85,13 @@ class Visitor:
         self.page.on("request", lambda request: self.requests.append(request.url))
 
     def _hear(self, message) -> None:
-        # Leaving a page cuts its streams, of which Gradio complains.
-        if message.type == "error" and "Connection errored out" not in message.text:
-            self.complaints.append(message.text)
+        if message.type == "error":
+            self._fail(message.text)
 
-    def _fail(self, error) -> None:
-        if "AbortError" not in str(error):
-            self.complaints.append(str(error))
+    def _fail(self, told) -> None:
+        # Leaving a page cuts its streams, of which Gradio complains.
+        if not any(cut in str(told) for cut in ("AbortError", "Connection errored out")):
+            self.complaints.append(str(told))
 
     def open(self, query: str = "") -> Visitor:
         """Open the page and wait until the viewer has drawn the last stage, or the one asked."""
