@@ -39,7 +39,6 @@ def build_page(site: Site) -> gr.Blocks:
             visible=len(names) > 1,
             elem_id="run",
         )
-        opened = gr.Column()
         if not names:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")
         with gr.Tabs(elem_id="tabs"):
@@ -53,8 +52,7 @@ def build_page(site: Site) -> gr.Blocks:
                 about_tab = build_about(site, run_choice, t)
 
         tabs = (compare, forgetting, latency, about)
-        with opened:
-            build_open_run(site, run_choice, compare_tab, t)
+        build_open_run(site, run_choice, compare_tab, t)
 
         @told
         def first_words(request: gr.Request) -> tuple:

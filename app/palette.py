@@ -62,19 +62,20 @@ COLORS = tuple(_IN_ORDER_OF_USE.values())
 TASK_COLORS = {"seg": "#009E73", "det": "#2B8CC4", "cls": "#D55E00"}
 
 
-def _key(name: str) -> str:
+def class_key(name: str) -> str:
+    """One spelling for one class: VOC's "diningtable" is COCO's "dining table"."""
     key = re.sub(r"[^a-z0-9]", "", name.lower())
     return _SAME_CLASS.get(key, key)
 
 
 def is_background(name: str) -> bool:
     """Whether this class means "nothing that is known"."""
-    return _key(name) == BACKGROUND
+    return class_key(name) == BACKGROUND
 
 
 def color_of(name: str) -> str:
     """The class's colour as ``#RRGGBB``; a name never seen gets one that stays its own."""
-    key = _key(name)
+    key = class_key(name)
     return _IN_ORDER_OF_USE.get(key) or COLORS[zlib.crc32(key.encode()) % len(COLORS)]
 
 
@@ -100,4 +101,4 @@ def ink_on(color: str) -> str:
 
 def readable(name: str) -> str:
     """A class name with the spaces that VOC leaves out."""
-    return _SPACED.get(_key(name), name)
+    return _SPACED.get(class_key(name), name)

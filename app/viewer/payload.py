@@ -14,7 +14,7 @@ from app.change_words import one_line
 from app.changes import compare, mask_shares
 from app.engines import StageAnswer
 from app.language import Words
-from app.palette import color_of, ink_on, is_background
+from app.palette import class_key, color_of, ink_on, is_background
 from app.picture import bounded
 from app.records import TASKS
 from mtl_core.types import Prediction
@@ -111,7 +111,8 @@ def _stage(
 def _class(name: str, words: Words) -> dict[str, Any]:
     color = color_of(name)
     return {
-        "name": name,
+        # One spelling across tasks, so that a class is hidden in mask and boxes at once.
+        "name": class_key(name),
         "shown": words.class_name(name),
         "color": color,
         "ink": ink_on(color),

@@ -121,3 +121,9 @@ def test_an_example_is_known_by_its_content(tmp_path):
     assert not is_example(str(copy), "coffee")
     assert not is_example(str(copy), "nothing")
     assert not is_example(str(tmp_path / "gone.jpg"), "cat")
+
+
+def test_two_spellings_of_one_class_are_one_in_the_legend(site, picture):
+    _, payload, _ = show(site, Look(picture), "keeps", Words("en"))
+    table = payload["classes"]["seg"][4]
+    assert (table["name"], table["shown"]) == ("diningtable", "dining table")
