@@ -47,12 +47,15 @@ def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) ->
         demo = build_page(site)
     if len(site.runs):
         site.engines.warm_up(site.runs.get(None))
-    demo.launch(
-        # A host sets these in the environment; a word on the command line goes before them.
-        server_name=options.host or os.environ.get("GRADIO_SERVER_NAME") or _HOST,
-        server_port=options.port or int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
-        **launch_options(),
-    )
+    # A host sets these in the environment; a word on the command line goes before them.
+    name = options.host or os.environ.get("GRADIO_SERVER_NAME") or _HOST
+    port = options.port or int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
+    try:
+        demo.launch(server_name=name, server_port=port, **launch_options())
+    except OSError as error:
+        if "empty port" not in str(error):
+            raise
+        sys.exit(f"Port {port} is taken by another program: choose another with --port.")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -80,6 +80,17 @@ def test_a_place_that_is_no_run_ends_in_one_sentence(start, tmp_path):
     assert "Traceback" not in told
 
 
+def test_a_taken_port_ends_in_one_sentence(start):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = start("--port", str(taken.getsockname()[1]))
+        told, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert "choose another with --port" in told
+    assert "Traceback" not in told
+
+
 def test_only_a_local_host_may_open_directories(monkeypatch):
     for name in ("SPACE_ID", "GRADIO_SERVER_NAME"):
         monkeypatch.delenv(name, raising=False)
