@@ -34,7 +34,6 @@ class DynamicFeatureFusion(nn.Module):
         fused = self.laterals[0](levels[0]) * weights[0]
         for i in range(1, len(levels)):
             lateral = self.laterals[i](levels[i]) * weights[i]
-            # Nearest, as in the FPN paper: a third of the cost of bilinear, and the
-            # head's first layer smooths.
+            # Nearest, as in the FPN paper: cheap, and the head's first layer smooths.
             fused = fused + F.interpolate(lateral, size=size, mode="nearest")
         return self.norm(fused)
