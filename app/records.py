@@ -150,7 +150,7 @@ def _points(frame: pd.DataFrame, scope: str, order: list[str]) -> pd.DataFrame:
         rows = rows.groupby(["stage", "task"], as_index=False).last()
         rows["x"] = rows.stage.astype(float)
     else:
-        clock = "epoch" if rows.epoch.notna().all() else "step"
+        clock = "step" if rows.step.notna().all() else "epoch"
         rows[clock] = rows[clock].astype(float)
         # Of any scope: the last look of a stage is at the whole split, not along the way.
         longest = frame.dropna(subset=["stage"]).groupby("stage")[clock].max().astype(float)

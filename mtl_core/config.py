@@ -70,13 +70,17 @@ class RunConfig:
     model: ModelConfig
     stages: tuple[StageConfig, ...]
     method: str = "distill"  # how forgetting is met: a file of mtl_core/retention
+    strength: float = 1.0  # factor on all that the method adds to the loss
     seed: int = 0
     weight_decay: float = 0.02  # AdamW, on convolution and linear weights only
     warmup: float = 0.1  # share of a stage's steps in which the one-cycle rate rises
     clip_norm: float = 5.0  # gradient norm above which it is scaled down
     ema_decay: float = 0.995  # per optimizer step; the averaged weights are what is shipped
     probe_every: int = 2  # epochs between looks at the probe pictures inside a stage
+    probe_steps: int = 0  # optimizer steps between such looks; 0 goes by probe_every
     probe_n: int = 40  # validation pictures per task in a probe; they only record
+    # least final score per task id that counts as learned; by default as analysis/floors.py says
+    floors: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tasks = [stage.task for stage in self.stages]

@@ -33,7 +33,7 @@ def predict_task(
     pixels, box = to_input(picture, network.config)
     device = next(network.parameters()).device
     outputs = network.rest(frozen(pixels.to(device)))
-    part = network.tasks[task].decode(outputs.raw[task][0].float().cpu(), box)
+    part = network.tasks[task].decode(outputs.raw[task][0].float().cpu().numpy(), box)
     names = {t: k.class_names for t, k in network.tasks.items()}
     return Prediction(box.size_hw, names, **part)
 

@@ -41,23 +41,23 @@ def tuned() -> RunConfig:
         preset="tuned",
         model=ModelConfig(),
         stages=(
-            StageConfig("seg", epochs=14, lr=1.5e-3, batch=8, crop_px=320, scale=(0.5, 1.5)),
+            StageConfig(
+                "seg", epochs=10, lr=1.5e-3, batch=8, lr_trunk=0.1, crop_px=320, scale=(0.5, 1.5)
+            ),
             StageConfig(
                 "det",
-                epochs=24,
-                lr=1.5e-3,
+                epochs=30,
+                lr=3e-3,
                 batch=8,
-                lr_trunk=0.15,
-                lr_shared=0.5,
-                crop_px=384,
-                scale=(0.5, 1.5),
+                lr_trunk=0.0,
+                crop_px=320,
+                scale=(0.4, 1.2),
                 mosaic=0.5,
-                distill={"seg": 3.0},
-                distill_neck=1.5,
+                distill={"seg": 5.0},
             ),
             StageConfig(
                 "cls",
-                epochs=6,
+                epochs=8,
                 lr=2e-3,
                 lr_trunk=0.1,
                 lr_shared=0.1,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from mtl_core.data.datasets import EpochOrder, ViewDataset, training_loader
+from mtl_core.data.datasets import Lesson, Timetable, ViewDataset, training_loader
 from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.presets import tiny
 from mtl_core.tasks import TASKS
@@ -59,11 +60,12 @@ def test_workers_change_nothing(rendered: DataRoots):
     batches = []
     for workers in (0, 1):
         views = dataset(rendered, "det")
-        loader, order = training_loader(views, TASKS["det"](views.split.class_names), workers)
-        order.epoch = 1
+        lesson = Lesson(TASKS["det"](views.split.class_names), views)
+        loader, timetable = training_loader({"det": lesson}, 0, workers)
+        timetable.epoch = 1
         batches.append(list(loader))
     assert len(batches[0]) == len(batches[1]) == 4
-    for (a, targets_a), (b, targets_b) in zip(*batches, strict=True):
+    for (_, a, targets_a), (_, b, targets_b) in zip(*batches, strict=True):
         assert torch.equal(a, b)
         assert [flat(t) for t in targets_a] == [flat(t) for t in targets_b]
 
@@ -77,16 +79,52 @@ def test_workers_change_nothing(rendered: DataRoots):
     ],
 )
 def test_an_epoch_is_shuffled_anew_and_repeatable(size: int, batch: int, length: int):
-    order = EpochOrder(size, batch, seed=0)
+    timetable = Timetable({"seg": lesson_of("seg", size, 3, batch)}, seed=0)
     epochs = []
     for epoch in (0, 1, 0):
-        order.epoch = epoch
-        epochs.append(list(order))
-    assert len(order) == length and all(len(set(e)) == length for e in epochs)
+        timetable.epoch = epoch
+        epochs.append([key for keys in timetable for key in keys])
+    assert all(len(set(e)) == len(e) == length for e in epochs)
     assert epochs[0] == epochs[2]
-    assert {epoch for epoch, _ in epochs[1]} == {1}
+    assert {(task, epoch) for task, epoch, _ in epochs[1]} == {("seg", 1)}
     if length > 3:
-        assert [i for _, i in epochs[0]] != [i for _, i in epochs[1]]
+        assert [i for *_, i in epochs[0]] != [i for *_, i in epochs[1]]
+
+
+def lesson_of(task: str, size: int, epochs: int, batch: int) -> Any:
+    """As much of a lesson as a timetable reads."""
+
+    class Views:
+        stage = replace(STAGES[task], epochs=epochs, batch=batch)
+
+        def __len__(self) -> int:
+            return size
+
+    return SimpleNamespace(views=Views())
+
+
+def test_lessons_taught_together_see_what_each_would_see_alone():
+    lessons = {"seg": lesson_of("seg", 13, 2, 4), "det": lesson_of("det", 9, 5, 2)}
+    together = Timetable(lessons, seed=0)
+    found: dict[str, list] = {"seg": [], "det": []}
+    mixed = []
+    for epoch in range(together.epochs):
+        together.epoch = epoch
+        batches = list(together)
+        assert len(batches) == len(together)
+        mixed += [keys[0][0] for keys in batches]
+        for keys in batches:
+            assert len({task for task, *_ in keys}) == 1
+            found[keys[0][0]] += [key[1:] for key in keys]
+    assert together.epochs == 5 and len(mixed) == together.total == 2 * 3 + 5 * 4
+    assert mixed != sorted(mixed) and mixed != sorted(mixed, reverse=True)
+    for task, lesson in lessons.items():
+        alone = Timetable({task: lesson}, seed=0)
+        wanted = []
+        for epoch in range(alone.epochs):
+            alone.epoch = epoch
+            wanted += [key[1:] for keys in alone for key in keys]
+        assert sorted(found[task]) == sorted(wanted)
 
 
 def test_classes_are_taught_under_the_networks_indices(rendered: DataRoots):

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_core.config import ModelConfig
-from mtl_core.data.letterbox import PAD_VALUE, Letterbox, normalise, to_input
+from mtl_core.data.letterbox import PAD_VALUE, normalise, to_input
+from mtl_core.data.placement import Placement
+from mtl_core.engine.decode_mask import mask_of
 from mtl_core.types import InputError
 
 SMALL = ModelConfig(input_px=128)
@@ -18,7 +20,7 @@ sides = st.integers(1, 900)
 
 @given(h=sides, w=sides)
 def test_inputs_are_multiples_of_32_just_large_enough(h: int, w: int):
-    box = Letterbox.of((h, w), SMALL)
+    box = Placement.of((h, w), SMALL)
     for content, padded in zip(box.content_hw, box.input_hw, strict=True):
         assert padded % 32 == 0 and 0 <= padded - content < 32
     assert max(box.content_hw) <= 128
@@ -29,7 +31,7 @@ def test_inputs_are_multiples_of_32_just_large_enough(h: int, w: int):
 def test_boxes_come_back_within_half_a_pixel(h: int, w: int, data: st.DataObject):
     x0, y0 = (data.draw(st.floats(0, side - 1)) for side in (w, h))
     x1, y1 = data.draw(st.floats(x0, w)), data.draw(st.floats(y0, h))
-    box = Letterbox.of((h, w), SMALL)
+    box = Placement.of((h, w), SMALL)
     per_x, per_y = box.content_hw[1] / w, box.content_hw[0] / h
     inside = np.array([[x0 * per_x, y0 * per_y, x1 * per_x, y1 * per_y]], np.float32)
     found = box.boxes_to_original(inside)
@@ -38,25 +40,25 @@ def test_boxes_come_back_within_half_a_pixel(h: int, w: int, data: st.DataObject
 
 
 def test_boxes_are_clipped_to_the_picture():
-    found = Letterbox.of((60, 100), SMALL).boxes_to_original(np.array([[-9, -9, 999, 999.0]]))
+    found = Placement.of((60, 100), SMALL).boxes_to_original(np.array([[-9, -9, 999, 999.0]]))
     assert found.tolist() == [[0, 0, 100, 60]]
 
 
 @settings(deadline=None, max_examples=30)
 @given(h=st.integers(1, 200), w=st.integers(1, 200), stride=st.sampled_from([4, 8]))
 def test_masks_have_exactly_the_pictures_size(h: int, w: int, stride: int):
-    box = Letterbox.of((h, w), SMALL)
-    mask = box.logits_to_mask(torch.randn(3, *(side // stride for side in box.input_hw)))
+    box = Placement.of((h, w), SMALL)
+    mask = mask_of(torch.randn(3, *(side // stride for side in box.input_hw)).numpy(), box)
     assert mask.shape == (h, w) and mask.dtype == np.uint8
 
 
 def test_a_mask_lies_where_its_logits_lie():
     # 60 x 100 enlarged to 77 x 128: the left half is class 1, the padding below is class 2.
-    box = Letterbox.of((60, 100), SMALL)
+    box = Placement.of((60, 100), SMALL)
     logits = torch.zeros(3, box.input_hw[0] // 4, box.input_hw[1] // 4)
     logits[1, :, :16] = 1.0
     logits[2, 20:, :] = 9.0
-    mask = box.logits_to_mask(logits)
+    mask = mask_of(logits.numpy(), box)
     assert (mask[:56, :48] == 1).all() and (mask[:56, 52:] == 0).all()
 
 

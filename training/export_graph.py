@@ -10,17 +10,23 @@ import torch
 import torch.nn.functional as F
 from onnx import helper
 from torch import Tensor, nn
-from torchvision.ops import nms
+from torchvision.ops import box_iou, nms
 
 from mtl_core.checkpoint import CheckpointInfo, load_network
 from mtl_core.data.placement import PAD_VALUE
+from mtl_core.engine.decode_boxes import (
+    MAX_BOXES,
+    NMS_CANDIDATES,
+    NMS_IOU,
+    SCORE_MIN,
+    VOTE_IOU,
+)
 from mtl_core.engine.folded_neck import FoldedFusion
 from mtl_core.engine.graph_cache import file_sha256
 from mtl_core.engine.graph_export import RestHalf, TrunkHalf, export, random_pixels
 from mtl_core.engine.graph_surgery import cleaned, faster
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks.boxes import cell_centres, decode_boxes
-from mtl_core.tasks.detection import MAX_BOXES, NMS_CANDIDATES, NMS_IOU, SCORE_MIN
 
 # Outputs of the three tasks; a stage has those of the tasks that it was taught.
 OUTPUTS = {
@@ -60,7 +66,7 @@ def mask(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:
 
 
 def boxes(raw: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As Detection.decode, but clipped to the input, whose padding nothing here knows."""
+    """As ``boxes_of``, but clipped to the input, whose padding nothing here knows."""
     _, channels, h, w = raw.shape
     flat = raw[0].flatten(1).T
     scores = (flat[:, 4].sigmoid().unsqueeze(1) * flat[:, 5:].softmax(1)).flatten()
@@ -72,10 +78,14 @@ def boxes(raw: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     xyxy = decode_boxes(flat[cells, :4], cell_centres(h, w)[cells])
     limit = torch.cat([cells.new_zeros(1) + w * 8, cells.new_zeros(1) + h * 8]).repeat(2)
     xyxy = torch.minimum(xyxy.clamp(min=0), limit.to(xyxy.dtype))
+    solid = (xyxy[:, 2:] > xyxy[:, :2]).all(1)
+    xyxy, values, labels = xyxy[solid], values[solid], labels[solid]
     # Boxes of different classes are moved apart, so that they never suppress each other.
     apart = labels.to(xyxy.dtype).unsqueeze(1) * (limit.max().to(xyxy.dtype) + 1)
-    keep = nms(xyxy + apart, values, NMS_IOU)[:MAX_BOXES]
-    return xyxy[keep], values[keep], labels[keep]
+    apart = xyxy + apart
+    keep = nms(apart, values, NMS_IOU)[:MAX_BOXES]
+    votes = (box_iou(apart[keep], apart) > VOTE_IOU) * values
+    return votes @ xyxy / votes.sum(1, keepdim=True), values[keep], labels[keep]
 
 
 def probabilities(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:

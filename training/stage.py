@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from mtl_core.config import RunConfig, StageConfig
-from mtl_core.data.datasets import EpochOrder
+from mtl_core.data.datasets import Timetable
 from mtl_core.data.letterbox import normalise
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import Retention
@@ -25,13 +25,17 @@ class NotFinite(RuntimeError):
 
 
 def parameter_groups(
-    network: UnifiedVisionSystem, run: RunConfig, stage: StageConfig, earlier: list[str]
+    network: UnifiedVisionSystem,
+    run: RunConfig,
+    stage: StageConfig,
+    earlier: list[str],
+    learning: list[str],
 ) -> list[dict[str, Any]]:
     """AdamW's groups: each part's rate is the stage's times the part's factor.
 
-    Parts: trunk (its trainable blocks), shared (neck and shared head layers), own (the new task's
-    slice, embedding and readout), old (those of the tasks taught earlier). Those of tasks still to
-    come are left alone. Vectors (norms, biases, gains) are not decayed.
+    Parts: trunk (its trainable blocks), shared (neck and shared head layers), own (slice, embedding
+    and readout of what is being learned), old (those of the tasks taught earlier). Those of tasks
+    still to come are left alone. Vectors (norms, biases, gains) are not decayed.
     """
     factor = {"trunk": stage.lr_trunk, "shared": stage.lr_shared, "own": 1.0, "old": stage.lr_old}
     groups: dict[tuple[str, bool], list[Tensor]] = {}
@@ -45,7 +49,7 @@ def parameter_groups(
             owners = [task for task in network.tasks if task in name.split(".")]
             if not owners:
                 part = "shared"
-            elif owners[0] == stage.task:
+            elif owners[0] in learning:
                 part = "own"
             elif owners[0] in earlier:
                 part = "old"
@@ -115,19 +119,29 @@ def begin_stage(
     run: RunConfig,
     stage: StageConfig,
     earlier: list[str],
-    steps_per_epoch: int,
+    learning: list[str],
+    steps: int,
 ) -> StageState:
-    """Optimizer, schedule and averaged weights for a stage that starts from ``network``."""
-    groups = parameter_groups(network, run, stage, earlier)
+    """Optimizer, schedule and averaged weights for a stage that starts from ``network``.
+
+    Args:
+        network: as the stage before left it.
+        run: rates' common settings.
+        stage: its rates.
+        earlier: tasks taught before.
+        learning: tasks taught now; one, unless all are taught together.
+        steps: optimizer steps of the whole stage.
+    """
+    groups = parameter_groups(network, run, stage, earlier, learning)
     moving = {id(p) for group in groups for p in group["params"]}
     for parameter in network.parameters():
         # No gradient is computed for what this stage does not move.
         parameter.requires_grad_(id(parameter) in moving)
     optimizer = torch.optim.AdamW(groups)
-    factor = one_cycle(stage.epochs * steps_per_epoch, run.warmup)
+    factor = one_cycle(steps, run.warmup)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     # A short stage must not end on an average that still remembers its first steps.
-    horizon = max(1.0, stage.epochs * steps_per_epoch / 10)
+    horizon = max(1.0, steps / 10)
     decay = min(run.ema_decay, 1 - 1 / (1 + horizon))
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     return StageState(network, average, optimizer, schedule)
@@ -140,27 +154,40 @@ def train_epoch(
     retention: Retention,
     frozen: Callable[[Tensor], list[Tensor]],
     loader: DataLoader,
-    order: EpochOrder,
+    timetable: Timetable,
     device: torch.device,
+    watch: Callable[[StageState], None],
 ) -> None:
-    """One pass over the task's pictures.
+    """One pass over the pictures of what is being learned.
+
+    Args:
+        state: moved on by one epoch.
+        run: the run's settings.
+        stage: this stage's.
+        retention: the method against forgetting.
+        frozen: the frozen half of the trunk.
+        loader: batches of (task, pixels, targets).
+        timetable: its order; told the epoch.
+        device: where the network is.
+        watch: called after every step.
 
     Raises:
         NotFinite: a loss term is not finite; nothing was updated with it.
     """
-    network, task = state.network, state.network.tasks[stage.task]
+    network = state.network
     network.train()
-    order.epoch = state.epoch
+    timetable.epoch = state.epoch
     moving = [p for group in state.optimizer.param_groups for p in group["params"]]
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
     bar = tqdm(loader, desc=f"{stage.task} {state.epoch + 1}/{stage.epochs}", unit="batch")
-    for pixels, targets in bar:
+    for task, pixels, targets in bar:
         with autocast:
             inputs = normalise(pixels.to(device), network.config)
             cut = frozen(inputs.contiguous(memory_format=torch.channels_last))
             outputs = network.rest(cut)
-        terms = task.loss(outputs.raw[stage.task], targets)
-        terms.update(retention.loss(cut, outputs))
+        terms = network.tasks[task].loss(outputs.raw[task], targets)
+        kept = retention.loss(cut, outputs, state.step)
+        terms.update({name: run.strength * value for name, value in kept.items()})
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
             table = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
@@ -172,6 +199,7 @@ def train_epoch(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(moving, run.clip_norm)
         state.optimizer.step()
+        retention.after_step()
         state.schedule.step()
         state.average.update_parameters(network)
         state.step += 1
@@ -181,4 +209,5 @@ def train_epoch(
         shown = {name: f"{value:.3f}" for name, value in state.losses.items()}
         shown["lr"] = f"{max(state.schedule.get_last_lr()):.1e}"
         bar.set_postfix(shown)
+        watch(state)
     state.epoch += 1

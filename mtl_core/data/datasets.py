@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -89,20 +90,95 @@ class ViewDataset(Dataset):
         return pixels, self.task.target(view)
 
 
-class EpochOrder(Sampler):
-    """A shuffled epoch, as (epoch, picture) keys; the last short batch is dropped if it may be."""
+@dataclass
+class Lesson:
+    """A task and the random views of its training pictures."""
 
-    def __init__(self, size: int, batch: int, seed: int) -> None:
-        self.size, self.seed, self.epoch = size, seed, 0
-        self.length = max(size // batch * batch, min(size, batch))
+    task: Task
+    views: ViewDataset
+
+    def batch(self, keys: list[tuple[int, int]]) -> tuple[Tensor, Any]:
+        """(epoch, picture) keys -> N x 3 x S x S uint8 and the targets that the task's loss takes.
+
+        Asked for one key at a time this is what the loop's own loader gives.
+        """
+        pixels, targets = zip(*(self.views[key] for key in keys), strict=True)
+        return torch.stack(pixels), self.task.collate(list(targets))
+
+
+class LessonViews(Dataset):
+    """The views of several lessons; indices are (task, epoch, picture)."""
+
+    def __init__(self, lessons: dict[str, Lesson]) -> None:
+        self.lessons = lessons
 
     def __len__(self) -> int:
-        return self.length
+        return sum(len(lesson.views) for lesson in self.lessons.values())
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        generator = torch.Generator().manual_seed(sample_seed(self.seed, "order", self.epoch))
-        order = torch.randperm(self.size, generator=generator)[: self.length]
-        return iter([(self.epoch, i) for i in order.tolist()])
+    def __getitem__(self, key: tuple[str, int, int]) -> tuple[str, Tensor, Any]:
+        """The task, 3 x S x S uint8 and the task's target."""
+        task, epoch, picture = key
+        return task, *self.lessons[task].views[epoch, picture]
+
+    def collate(self, samples: list[tuple[str, Tensor, Any]]) -> tuple[str, Tensor, Any]:
+        """Samples of one task -> the task, N x 3 x S x S uint8, targets as its loss takes them."""
+        tasks, pixels, targets = zip(*samples, strict=True)
+        return tasks[0], torch.stack(pixels), self.lessons[tasks[0]].task.collate(list(targets))
+
+
+class Timetable(Sampler):
+    """The batches of an epoch: lists of (task, epoch, picture) keys, each list of one task.
+
+    A lesson alone is shuffled anew in each of its epochs. Several lessons at once are spread
+    evenly over the epochs of the longest one, their batches in random order, so that each task
+    sees what it would see alone. A last short batch is dropped if it may be.
+
+    Args:
+        lessons: what is taught at the same time.
+        seed: of the shuffling.
+    """
+
+    def __init__(self, lessons: dict[str, Lesson], seed: int) -> None:
+        self.seed, self.epoch = seed, 0
+        self.sizes = {task: len(lesson.views) for task, lesson in lessons.items()}
+        self.batch = {task: lesson.views.stage.batch for task, lesson in lessons.items()}
+        self.per_epoch = {task: max(1, n // self.batch[task]) for task, n in self.sizes.items()}
+        rounds = {task: lesson.views.stage.epochs for task, lesson in lessons.items()}
+        self.totals = {task: rounds[task] * self.per_epoch[task] for task in lessons}
+        self.epochs = max(rounds.values())
+
+    @property
+    def total(self) -> int:
+        """Batches of all epochs."""
+        return sum(self.totals.values())
+
+    def share(self, task: str) -> range:
+        """The numbers of a task's batches that fall into this epoch."""
+        total, epochs = self.totals[task], self.epochs
+        return range(total * self.epoch // epochs, total * (self.epoch + 1) // epochs)
+
+    def __len__(self) -> int:
+        return sum(len(self.share(task)) for task in self.totals)
+
+    def __iter__(self) -> Iterator[list[tuple[str, int, int]]]:
+        batches = [(task, number) for task in self.totals for number in self.share(task)]
+        if len(self.totals) > 1:
+            generator = torch.Generator().manual_seed(sample_seed(self.seed, "mix", self.epoch))
+            shuffled = torch.randperm(len(batches), generator=generator).tolist()
+            batches = [batches[i] for i in shuffled]
+        orders: dict[tuple[str, int], list[int]] = {}
+        for task, number in batches:
+            epoch, place = divmod(number, self.per_epoch[task])
+            if (task, epoch) not in orders:
+                orders[task, epoch] = self.order(self.sizes[task], epoch)
+            start = place * self.batch[task]
+            chosen = orders[task, epoch][start : start + self.batch[task]]
+            yield [(task, epoch, picture) for picture in chosen]
+
+    def order(self, size: int, epoch: int) -> list[int]:
+        """A lesson's pictures as shuffled for one of its epochs."""
+        generator = torch.Generator().manual_seed(sample_seed(self.seed, "order", epoch))
+        return torch.randperm(size, generator=generator).tolist()
 
 
 def one_thread(worker: int) -> None:
@@ -111,22 +187,16 @@ def one_thread(worker: int) -> None:
 
 
 def training_loader(
-    dataset: ViewDataset, task: Task, workers: int
-) -> tuple[DataLoader, EpochOrder]:
-    """Batches (N x 3 x S x S uint8, targets) and the order whose ``epoch`` is to be set."""
-    order = EpochOrder(len(dataset), dataset.stage.batch, dataset.seed)
-
-    def collate(samples: list[tuple[Tensor, Any]]) -> tuple[Tensor, Any]:
-        pixels, targets = zip(*samples, strict=True)
-        return torch.stack(pixels), task.collate(list(targets))
-
+    lessons: dict[str, Lesson], seed: int, workers: int
+) -> tuple[DataLoader, Timetable]:
+    """Batches (task, N x 3 x S x S uint8, targets), and the timetable that is told the epoch."""
+    views, timetable = LessonViews(lessons), Timetable(lessons, seed)
     loader = DataLoader(
-        dataset,
-        batch_size=dataset.stage.batch,
-        sampler=order,
+        views,
+        batch_sampler=timetable,
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=views.collate,
         persistent_workers=workers > 0,  # a worker keeps its decoded pictures
         worker_init_fn=one_thread,
     )
-    return loader, order
+    return loader, timetable

@@ -1,4 +1,4 @@
-"""Boxes from detection's raw output, in NumPy: the same rule as ``Detection.decode``."""
+"""Boxes from detection's raw output, in NumPy: the one rule for training, page and engines."""
 
 from __future__ import annotations
 
@@ -9,43 +9,58 @@ import numpy as np
 from mtl_core.data.placement import Placement
 from mtl_core.types import Boxes
 
-# As in tasks/detection.py and tasks/boxes.py, which need PyTorch; a test holds them equal.
-STRIDE_PX, LOG_DISTANCE_MAX = 8, 5.0
-SCORE_MIN, NMS_IOU, NMS_CANDIDATES, MAX_BOXES = 0.005, 0.6, 600, 100
+# As in tasks/boxes.py, which needs PyTorch; a test holds them equal.
+STRIDE_PX, LOG_DISTANCE_MIN, LOG_DISTANCE_MAX = 8, -5.0, 5.0
+SCORE_MIN, NMS_IOU, NMS_CANDIDATES, MAX_BOXES = 0.005, 0.5, 600, 100
+VOTE_IOU = 0.6  # candidates of its class that overlap a kept box by more than this move it
 
 
 def boxes_of(raw: np.ndarray, box: Placement, score_threshold: float = 0.0) -> Boxes:
     """(4 + 1 + C) x h x w float32 -> at most 100 boxes in original pixels, best first.
 
+    A score is sigmoid(objectness) x softmax(class). After suppression within each class, a kept
+    box becomes the mean of the candidates around it, weighted by their scores: box voting after
+    S. Gidaris, N. Komodakis, "Object detection via a multi-region & semantic segmentation-aware
+    CNN model", ICCV 2015, section 5.
+
     Args:
         raw: log distances to left, top, right and bottom in strides, objectness, class logits.
         box: where the picture lay in the input.
         score_threshold: boxes below it are left out. A box never suppresses a better one, so
-            leaving them out at once gives what leaving them out in the end would, in less time.
+            leaving them out before suppression gives what leaving them out in the end would, in
+            less time; they still vote.
     """
-    lowest = max(SCORE_MIN, np.nextafter(np.float32(score_threshold), np.float32(0)))
     columns = raw.shape[2]
     flat = raw.reshape(len(raw), -1)
     # A score is objectness times a probability, so cells below the bound need no softmax; the
     # bound is a little lower here, as the logistic function is rounded.
-    lowest_logit = math.log(lowest / (1 - lowest)) if lowest < 1 else math.inf
-    cells = np.flatnonzero(flat[4] > lowest_logit - 0.01)
+    cells = np.flatnonzero(flat[4] > math.log(SCORE_MIN / (1 - SCORE_MIN)) - 0.01)
     objectness = 1 / (1 + np.exp(-flat[4, cells]))
     classes = flat[5:, cells].T
     classes = np.exp(classes - classes.max(1, keepdims=True, initial=-np.inf))
     scores = objectness[:, None] * (classes / classes.sum(1, keepdims=True))
-    rows, labels = (scores > lowest).nonzero()
+    rows, labels = (scores > SCORE_MIN).nonzero()
     values = scores[rows, labels]
     order = np.argsort(-values, kind="stable")[:NMS_CANDIDATES]
-    cells, labels, values = cells[rows[order]], labels[order], values[order]
+    cells, labels, values = cells[rows[order]], labels[order], values[order].astype(np.float32)
     centres = (np.stack([cells % columns, cells // columns], 1) + 0.5) * STRIDE_PX
-    reach = np.exp(np.minimum(flat[:4, cells].T, LOG_DISTANCE_MAX)) * STRIDE_PX
+    reach = np.exp(flat[:4, cells].T.clip(LOG_DISTANCE_MIN, LOG_DISTANCE_MAX)) * STRIDE_PX
     xyxy = np.concatenate([centres - reach[:, :2], centres + reach[:, 2:]], 1).astype(np.float32)
     xyxy = box.boxes_to_original(xyxy)
     solid = (xyxy[:, 2:] > xyxy[:, :2]).all(1)
-    xyxy, labels, values = xyxy[solid], labels[solid], values[solid].astype(np.float32)
-    keep = suppress(xyxy, labels, NMS_IOU, MAX_BOXES)
-    return Boxes(xyxy[keep], values[keep], labels[keep].astype(np.int64))
+    xyxy, labels, values = xyxy[solid], labels[solid], values[solid]
+    wanted = int((values >= score_threshold).sum())
+    keep = suppress(xyxy[:wanted], labels[:wanted], NMS_IOU, MAX_BOXES)
+    voted = vote(xyxy, labels, values, keep)
+    return Boxes(voted, values[keep], labels[keep].astype(np.int64))
+
+
+def overlaps(xyxy: np.ndarray, one: np.ndarray) -> np.ndarray:
+    """N x 4 boxes and one of 4 numbers -> N intersections over unions."""
+    sides = np.maximum(np.minimum(xyxy[:, 2:], one[2:]) - np.maximum(xyxy[:, :2], one[:2]), 0)
+    shared = sides[:, 0] * sides[:, 1]
+    areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
+    return shared / (areas + (one[2] - one[0]) * (one[3] - one[1]) - shared)
 
 
 def suppress(xyxy: np.ndarray, labels: np.ndarray, iou: float, limit: int) -> np.ndarray:
@@ -60,7 +75,6 @@ def suppress(xyxy: np.ndarray, labels: np.ndarray, iou: float, limit: int) -> np
     Returns:
         Indices of the boxes kept, ascending.
     """
-    areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
     alive = np.ones(len(xyxy), bool)
     keep: list[int] = []
     for i in range(len(xyxy)):
@@ -70,10 +84,16 @@ def suppress(xyxy: np.ndarray, labels: np.ndarray, iou: float, limit: int) -> np
         if len(keep) == limit:
             break
         later = slice(i + 1, None)
-        lower = np.maximum(xyxy[later, :2], xyxy[i, :2])
-        upper = np.minimum(xyxy[later, 2:], xyxy[i, 2:])
-        sides = np.maximum(upper - lower, 0)
-        shared = sides[:, 0] * sides[:, 1]
-        over = shared > iou * (areas[later] + areas[i] - shared)
-        alive[later] &= ~(over & (labels[later] == labels[i]))
+        alive[later] &= ~((overlaps(xyxy[later], xyxy[i]) > iou) & (labels[later] == labels[i]))
     return np.array(keep, np.int64)
+
+
+def vote(xyxy: np.ndarray, labels: np.ndarray, values: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Kept boxes K x 4, each the mean of its neighbours N x 4 weighted by their scores N."""
+    voted = np.empty((len(keep), 4), np.float32)
+    for row, i in enumerate(keep):
+        near = (overlaps(xyxy, xyxy[i]) > VOTE_IOU) & (labels == labels[i])
+        voters = xyxy[near]
+        mean = np.average(voters, 0, values[near])
+        voted[row] = mean.clip(voters.min(0), voters.max(0))  # rounding must not leave the picture
+    return voted

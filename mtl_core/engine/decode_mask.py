@@ -1,9 +1,9 @@
 """A mask of the original picture from class logits at a lower resolution, in NumPy.
 
-Bilinear interpolation of all classes at full size, then argmax, is what this equals, and what
-``Letterbox.logits_to_mask`` does; on a photo that reads and writes a hundred megabytes. But
-between four neighbouring cells that agree, every interpolated value has the same winner, so only
-the quads at the edges between classes are interpolated, and in them only the classes that can win.
+Bilinear interpolation of all classes at full size, then argmax, is what this equals; on a photo
+that would read and write a hundred megabytes. But between four neighbouring cells that agree, every
+interpolated value has the same winner, so only the quads at the edges between classes are
+interpolated, and in them only the classes that can win.
 """
 
 from __future__ import annotations

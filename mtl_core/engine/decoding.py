@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -37,12 +36,9 @@ def decode(
     if task in DECODERS:
         parts = DECODERS[task](raw, box, score_threshold)
     else:
-        import torch
-
-        from mtl_core.data.letterbox import Letterbox
         from mtl_core.tasks import TASKS
 
-        parts = TASKS[task](class_names).decode(torch.from_numpy(raw), Letterbox(*astuple(box)))
+        parts = TASKS[task](class_names).decode(raw, box)
     if "boxes" in parts:
         parts["boxes"] = parts["boxes"].above(score_threshold)
     return parts

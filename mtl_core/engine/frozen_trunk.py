@@ -68,5 +68,6 @@ class FrozenTrunk:
         if self.session is None:
             return self.backbone.frozen(x)
         pixels = np.ascontiguousarray(x.numpy())
-        maps = self.session.run(None, {"pixels": pixels})
-        return [torch.from_numpy(m) for m in maps]
+        # One picture at a time: its maps stay in the processor's cache, a whole batch's do not.
+        maps = [self.session.run(None, {"pixels": one[None]}) for one in pixels]
+        return [torch.from_numpy(np.concatenate(level)) for level in zip(*maps, strict=True)]

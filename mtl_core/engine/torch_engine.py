@@ -37,7 +37,7 @@ class TorchEngine:
         pixels, box = to_input(picture, self.info.model)
         pixels = pixels.to(self.device, memory_format=torch.channels_last)
         prepared = time.perf_counter()
-        raw = {task: r[0].float().cpu() for task, r in self.network(pixels).raw.items()}
+        raw = {task: r[0].float().cpu().numpy() for task, r in self.network(pixels).raw.items()}
         ran = time.perf_counter()
         parts = {}
         for task, output in raw.items():

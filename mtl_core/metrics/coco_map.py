@@ -11,6 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mtl_core.metrics.matching import data_to_model
+from mtl_core.metrics.resampled_map import matches, resampled_map
 from mtl_core.tasks.base import Meter, Score
 from mtl_core.types import Prediction
 
@@ -71,17 +72,41 @@ class DetectionMeter(Meter):
             "categories": [{"id": i + 1, "name": n} for i, n in enumerate(self.data_names)],
         }
 
+    def _coco(self) -> tuple[COCO, COCO]:
+        """Truth and detections as pycocotools takes them; there must be a detection."""
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
+            truth = COCO()
+            truth.dataset = self._truth()
+            truth.createIndex()
+            return truth, truth.loadRes(self.detections)
+
+    def answers(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The boxes' scores, and whether each hits an object of its class at an IoU of 0.5."""
+        if not self.detections:
+            return None
+        cells = matches(*self._coco()).evalImgs
+        parts = [(c["dtScores"], c["dtMatches"][0], c["dtIgnore"][0]) for c in cells if c]
+        scores, hits, ignored = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return scores[ignored == 0], hits[ignored == 0] > 0
+
+    def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """See Meter.resampled."""
+        if not self.detections:
+            held = (np.array([(~item.crowd).sum() for item in self.items]) @ counts.T) > 0
+            zeros = np.where(held, 0.0, np.nan)
+            return {"mAP": zeros, "mAP50": zeros}
+        pictures = [item.image_id for item in self.items]
+        return resampled_map(matches(*self._coco()), pictures, counts)
+
     def score(self) -> Score:
         """mAP and mAP50 over the classes that the pictures hold; AP per class; 0 without boxes."""
         n = len(self.items)
         if not self.detections:
             held = {int(label) for item in self.items for label in item.labels[~item.crowd]}
             return Score({"mAP": 0.0, "mAP50": 0.0}, {self.data_names[i]: 0.0 for i in held}, n)
-        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
-            truth = COCO()
-            truth.dataset = self._truth()
-            truth.createIndex()
-            evaluation = COCOeval(truth, truth.loadRes(self.detections), "bbox")
+        truth, found = self._coco()
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation = COCOeval(truth, found, "bbox")
             evaluation.evaluate()
             evaluation.accumulate()
             evaluation.summarize()

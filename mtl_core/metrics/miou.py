@@ -50,19 +50,31 @@ class SegmentationMeter(Meter):
         self.to_model = np.full(256, VOID, dtype=np.uint8)
         indices = data_to_model(model_names, data_names, "segmentation")
         self.to_model[: len(data_names)] = indices
-        self.matrix = np.zeros((len(model_names), len(model_names)), np.int64)
-        self.n = 0
+        self.matrices: list[np.ndarray] = []  # one confusion per picture
 
     def add(self, prediction: Prediction, item: np.ndarray) -> None:
         """A prediction beside its annotated mask, H x W uint8 in the data's indices."""
         assert prediction.mask is not None
-        self.matrix += confusion(self.to_model[item], prediction.mask, len(self.names))
-        self.n += 1
+        self.matrices.append(confusion(self.to_model[item], prediction.mask, len(self.names)))
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The confusion of all pictures, C x C int64."""
+        empty = np.zeros((len(self.names), len(self.names)), np.int64)
+        return sum(self.matrices, start=empty)
 
     def score(self) -> Score:
         """mIoU, and the IoU of every class that occurs."""
-        ious = class_ious(self.matrix)
+        matrix = self.matrix
+        ious = class_ious(matrix)
         per_class = {
             name: float(iou) for name, iou in zip(self.names, ious, strict=True) if iou == iou
         }
-        return Score({"mIoU": mean_iou(self.matrix)}, per_class, self.n)
+        return Score({"mIoU": mean_iou(matrix)}, per_class, len(self.matrices))
+
+    def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """See Meter.resampled."""
+        flat = np.stack(self.matrices).reshape(len(self.matrices), -1)
+        classes = len(self.names)
+        sums = (counts @ flat).reshape(len(counts), classes, classes)
+        return {"mIoU": np.array([mean_iou(matrix) for matrix in sums])}

@@ -20,22 +20,35 @@ class ClassificationMeter(Meter):
     def __init__(self, model_names: list[str], data_names: list[str]) -> None:
         self.names = model_names
         self.to_model = data_to_model(model_names, data_names, "classification")
-        self.right = np.zeros(len(model_names), np.int64)
-        self.seen = np.zeros(len(model_names), np.int64)
+        self.labels: list[int] = []  # per picture, the annotated class
+        self.probabilities: list[np.ndarray] = []  # per picture, of all classes
 
     def add(self, prediction: Prediction, item: int) -> None:
         """A prediction beside its annotated label, in the data's indices."""
         assert prediction.probabilities is not None
-        label = int(self.to_model[item])
-        self.seen[label] += 1
-        self.right[label] += int(prediction.probabilities.argmax() == label)
+        self.labels.append(int(self.to_model[item]))
+        self.probabilities.append(prediction.probabilities)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Per picture whether the first choice is the annotated class, n bool."""
+        choices = [int(p.argmax()) for p in self.probabilities]
+        return np.array(choices, int) == np.array(self.labels, int)
 
     def score(self) -> Score:
         """top1, and the share per class that occurs."""
-        n = int(self.seen.sum())
+        right, labels = self.right, np.array(self.labels, int)
         per_class = {
-            name: float(self.right[i] / self.seen[i])
+            name: float(right[labels == i].mean())
             for i, name in enumerate(self.names)
-            if self.seen[i]
+            if (labels == i).any()
         }
-        return Score({"top1": float(self.right.sum() / n) if n else 0.0}, per_class, n)
+        return Score({"top1": float(right.mean()) if len(right) else 0.0}, per_class, len(right))
+
+    def answers(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first choices' probabilities, and whether they are right."""
+        return np.array([p.max() for p in self.probabilities]), self.right
+
+    def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """See Meter.resampled."""
+        return {"top1": counts @ self.right / counts.sum(1)}

@@ -107,6 +107,7 @@ class Backbone(nn.Module):
                 f"{len(self.blocks)} blocks."
             )
         self.freeze_until(config.frozen_blocks)
+        self.eval()  # a module begins in training mode, in which one pass would move statistics
 
     def freeze_until(self, blocks: int | None) -> None:
         """Cut after so many blocks; None freezes the whole trunk, for a stage that spares it."""

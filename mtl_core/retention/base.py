@@ -1,33 +1,77 @@
-"""A way not to forget: an object with three moments, so that a new one is one file."""
+"""A way not to forget: an object with a few moments, so that a new one is one file."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
 from mtl_core.config import StageConfig
+from mtl_core.data.datasets import Lesson
 from mtl_core.model.network import Outputs, UnifiedVisionSystem
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a method is told at the borders of a stage.
+
+    Attributes:
+        network: as the stage finds it, or as it leaves it.
+        stage: the stage's settings.
+        earlier: ids of the tasks taught before this stage.
+        lessons: training pictures per task; reading an earlier task's is for the methods that
+            keep pictures.
+        frozen: the frozen half of the trunk, N x 3 x H x W -> maps; None runs the network's own.
+    """
+
+    network: UnifiedVisionSystem
+    stage: StageConfig
+    earlier: list[str] = field(default_factory=list)
+    lessons: Mapping[str, Lesson] = field(default_factory=dict)
+    frozen: Callable[[Tensor], list[Tensor]] | None = None
+
+    def cut(self, pixels: Tensor) -> list[Tensor]:
+        """Normalised pixels -> the maps from which the moving half goes on."""
+        return (self.frozen or self.network.backbone.frozen)(pixels)
 
 
 class Retention:
     """What every method may do; this one does nothing.
 
-    The loop calls the moments in this order: ``before_stage`` once, ``loss`` per batch,
-    ``after_stage`` once.
+    One object lives through a run. The loop calls ``settings`` and ``before_stage`` once a stage,
+    ``loss`` and ``after_step`` per batch, ``after_stage`` once a stage.
     """
 
-    def before_stage(
-        self, network: UnifiedVisionSystem, stage: StageConfig, earlier: list[str]
-    ) -> None:
-        """The network as the stage finds it; ``earlier`` are the task ids taught so far."""
+    together = False  # teach all lessons at once, as the upper bound does
 
-    def loss(self, cut: list[Tensor], outputs: Outputs) -> dict[str, Tensor]:
-        """Named terms added to the new task's loss.
+    def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:
+        """The stage as this method needs it; as it is by default."""
+        return stage
+
+    def before_stage(self, situation: Situation) -> None:
+        """The network as the stage finds it."""
+
+    def loss(self, cut: list[Tensor], outputs: Outputs, step: int = 0) -> dict[str, Tensor]:
+        """Named terms added to the new task's loss, each times the run's ``strength``.
 
         Args:
             cut: what the frozen half of the trunk gave for the batch, shared with any teacher.
             outputs: the student's pass over the same batch.
+            step: optimizer steps done in this stage.
         """
         return {}
 
-    def after_stage(self, network: UnifiedVisionSystem) -> None:
+    def after_step(self) -> None:
+        """The network right after an optimizer step."""
+
+    def after_stage(self, situation: Situation) -> None:
         """The network as the stage leaves it."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What later stages need, as tensors and plain values, for a run that is resumed."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of state_dict."""

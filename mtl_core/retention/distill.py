@@ -15,27 +15,27 @@ from torch import Tensor
 
 from mtl_core.config import StageConfig
 from mtl_core.model.network import Outputs, UnifiedVisionSystem
-from mtl_core.retention.base import Retention
+from mtl_core.retention.base import Retention, Situation
 
 
 class Distill(Retention):
     """Earlier tasks' outputs and the neck's map are held to the previous stage's network."""
+
+    logits_only = False
 
     def __init__(self) -> None:
         self.teacher: UnifiedVisionSystem | None = None
         self.stage: StageConfig | None = None
         self.earlier: list[str] = []
 
-    def before_stage(
-        self, network: UnifiedVisionSystem, stage: StageConfig, earlier: list[str]
-    ) -> None:
+    def before_stage(self, situation: Situation) -> None:
         """Freeze a copy of the network as the teacher; the first stage has none."""
-        self.stage, self.earlier = stage, list(earlier)
+        self.stage, self.earlier = situation.stage, list(situation.earlier)
         self.teacher = None
-        if earlier:
-            self.teacher = copy.deepcopy(network).eval().requires_grad_(False)
+        if self.earlier:
+            self.teacher = copy.deepcopy(situation.network).eval().requires_grad_(False)
 
-    def loss(self, cut: list[Tensor], outputs: Outputs) -> dict[str, Tensor]:
+    def loss(self, cut: list[Tensor], outputs: Outputs, step: int = 0) -> dict[str, Tensor]:
         """One term per earlier task, and one for the neck's features, as the stage weighs them."""
         if self.teacher is None or self.stage is None:
             return {}
@@ -46,7 +46,7 @@ class Distill(Retention):
             weight = self.stage.distill.get(task, 0.0)
             if weight:
                 distance = self.teacher.tasks[task].distill(
-                    outputs.raw[task], taught.raw[task], self.stage.temperature
+                    outputs.raw[task], taught.raw[task], self.stage.temperature, self.logits_only
                 )
                 terms[f"keep_{task}"] = weight * distance
         if self.stage.distill_neck:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from mtl_core.data.letterbox import Letterbox
-from mtl_core.types import Prediction
+from mtl_core.data.placement import Placement
+from mtl_core.types import InputError, Prediction
 
 
 @dataclass
@@ -38,6 +38,25 @@ class Meter(ABC):
     @abstractmethod
     def score(self) -> Score:
         """The score of all that was added."""
+
+    def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """The scores of other samples of the pictures that were added.
+
+        Args:
+            counts: R x n, how often each picture stands in each of R samples, in the order in
+                which they were added.
+
+        Returns:
+            Per metric R scores, NaN where a sample has none.
+
+        Raises:
+            InputError: this metric cannot be resampled.
+        """
+        raise InputError(f"{type(self).__name__} cannot score resampled pictures.")
+
+    def answers(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Stated probabilities N in 0..1 and whether each came true, N bool; None without any."""
+        return None
 
 
 class Task(ABC):
@@ -99,12 +118,21 @@ class Task(ABC):
         """Named terms of order one each, to be summed."""
 
     @abstractmethod
-    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
-        """How far the raw output is from a teacher's on the same pictures; zero when equal."""
+    def distill(
+        self, raw: Tensor, teacher_raw: Tensor, temperature: float, logits_only: bool = False
+    ) -> Tensor:
+        """How far the raw output is from a teacher's on the same pictures; zero when equal.
+
+        Args:
+            raw: the student's raw output.
+            teacher_raw: the teacher's, of the same shape.
+            temperature: softens both before they are compared.
+            logits_only: leave out what is no logit, such as coordinates.
+        """
 
     @abstractmethod
-    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
-        """One picture's raw output (no batch axis) -> its fields of Prediction."""
+    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
+        """One picture's raw float32 output (no batch axis) -> its fields of Prediction."""
 
     @abstractmethod
     def meter(self, split: Any) -> Meter:

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtl_core.data.layout import ClsItem, Split, read_picture
-from mtl_core.data.letterbox import Letterbox
+from mtl_core.data.placement import Placement
+from mtl_core.engine.decoding import softmax
 from mtl_core.metrics.top1 import ClassificationMeter
 from mtl_core.tasks.base import Task
 
@@ -76,15 +77,17 @@ class Classification(Task):
         """Cross-entropy, smoothed by 0.1 (C. Szegedy et al., CVPR 2016, section 7)."""
         return {"cls": F.cross_entropy(raw.float(), targets, label_smoothing=LABEL_SMOOTHING)}
 
-    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
+    def distill(
+        self, raw: Tensor, teacher_raw: Tensor, temperature: float, logits_only: bool = False
+    ) -> Tensor:
         """T^2 KL(teacher || student), a mean over pictures (Hinton et al. 2015)."""
         student = F.log_softmax(raw.float() / temperature, dim=1)
         teacher = F.log_softmax(teacher_raw.float() / temperature, dim=1)
         return F.kl_div(student, teacher, log_target=True, reduction="batchmean") * temperature**2
 
-    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
+    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
         """C logits -> probabilities."""
-        return {"probabilities": raw.float().softmax(0).numpy()}
+        return {"probabilities": softmax(raw)}
 
     def meter(self, split: Any) -> ClassificationMeter:
         """Counts of right first choices."""

@@ -15,20 +15,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import tv_tensors
-from torchvision.ops import batched_nms, complete_box_iou_loss
+from torchvision.ops import complete_box_iou_loss
 
 from mtl_core.data.layout import DetItem, Split, read_det
-from mtl_core.data.letterbox import Letterbox
+from mtl_core.data.placement import Placement
+from mtl_core.engine.decode_boxes import boxes_of
 from mtl_core.metrics.coco_map import DetectionMeter
 from mtl_core.tasks.assignment import assign
 from mtl_core.tasks.base import Task
 from mtl_core.tasks.boxes import FIRST_LOG_DISTANCE, cell_centres, decode_boxes
-from mtl_core.types import Boxes
 
 BOX_WEIGHT, CLASS_WEIGHT = 4.0, 1.0  # beside the objectness term's 1
 NEGATIVE_ALPHA, NEGATIVE_GAMMA = 0.75, 2.0  # varifocal weight of empty cells
 FIRST_OBJECTNESS = 0.01  # a new network's objectness everywhere
-SCORE_MIN, NMS_IOU, NMS_CANDIDATES, MAX_BOXES = 0.005, 0.6, 600, 100
 TEACHER_CONFIDENT = 0.05  # objectness above which a teacher's box is worth keeping
 
 
@@ -134,7 +133,9 @@ class Detection(Task):
             "kind": CLASS_WEIGHT * (class_loss * q).sum() / total,
         }
 
-    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
+    def distill(
+        self, raw: Tensor, teacher_raw: Tensor, temperature: float, logits_only: bool = False
+    ) -> Tensor:
         """Objectness everywhere, boxes and classes where the teacher is confident.
 
         Every term is weighted per cell by the teacher's objectness, as in the response-based
@@ -150,31 +151,21 @@ class Detection(Task):
             student[:, 4], q, reduction="none"
         ) - F.binary_cross_entropy(q, q, reduction="none")
         objectness = (divergence * torch.maximum(p.detach(), q)).sum() / total
-        distance = (student[:, :4] - teacher[:, :4]).abs().mean(1)
-        boxes = (distance * confident).sum() / total
         kinds = F.kl_div(
             F.log_softmax(student[:, 5:] / temperature, dim=1),
             F.log_softmax(teacher[:, 5:] / temperature, dim=1),
             log_target=True,
             reduction="none",
         ).sum(1)
-        return objectness + boxes + (kinds * confident).sum() / total * temperature**2
+        logits = objectness + (kinds * confident).sum() / total * temperature**2
+        if logits_only:
+            return logits
+        distance = (student[:, :4] - teacher[:, :4]).abs().mean(1)
+        return logits + (distance * confident).sum() / total
 
-    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
-        """channels x h x w -> at most 100 boxes after class-wise suppression."""
-        _, h, w = raw.shape
-        flat = raw.float().flatten(1).T
-        scores = flat[:, 4].sigmoid().unsqueeze(1) * flat[:, 5:].softmax(1)
-        cells, labels = (scores > SCORE_MIN).nonzero(as_tuple=True)
-        values = scores[cells, labels]
-        order = values.argsort(descending=True, stable=True)[:NMS_CANDIDATES]
-        cells, labels, values = cells[order], labels[order], values[order]
-        xyxy = decode_boxes(flat[cells, :4], cell_centres(h, w)[cells])
-        xyxy = torch.from_numpy(box.boxes_to_original(xyxy.numpy()))
-        solid = ((xyxy[:, 2:] - xyxy[:, :2]) > 0).all(1)
-        xyxy, labels, values = xyxy[solid], labels[solid], values[solid]
-        keep = batched_nms(xyxy, values, labels, NMS_IOU)[:MAX_BOXES]
-        return {"boxes": Boxes(xyxy[keep].numpy(), values[keep].numpy(), labels[keep].numpy())}
+    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
+        """channels x h x w -> at most 100 boxes after class-wise suppression and voting."""
+        return {"boxes": boxes_of(raw, box)}
 
     def meter(self, split: Any) -> DetectionMeter:
         """pycocotools on the split's own annotations."""

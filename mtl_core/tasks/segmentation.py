@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torchvision import tv_tensors
 
 from mtl_core.data.layout import SegItem, Split, read_seg
-from mtl_core.data.letterbox import Letterbox
+from mtl_core.data.placement import Placement
+from mtl_core.engine.decode_mask import mask_of
 from mtl_core.metrics.miou import SegmentationMeter
 from mtl_core.tasks.base import Task
 
@@ -96,7 +97,9 @@ class Segmentation(Task):
         focal = (entropy * weight).sum() / weight.sum().clamp(min=1)
         return {"seg": 0.5 * (plain + focal)}
 
-    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
+    def distill(
+        self, raw: Tensor, teacher_raw: Tensor, temperature: float, logits_only: bool = False
+    ) -> Tensor:
         """Mean over pixels of T^2 KL(teacher || student).
 
         G. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2.
@@ -106,9 +109,9 @@ class Segmentation(Task):
         divergence = F.kl_div(student, teacher, log_target=True, reduction="none").sum(1)
         return divergence.mean() * temperature**2
 
-    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
+    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
         """C x h x w logits -> the mask of the original picture."""
-        return {"mask": box.logits_to_mask(raw)}
+        return {"mask": mask_of(raw, box)}
 
     def meter(self, split: Any) -> SegmentationMeter:
         """A confusion matrix over the whole split."""

@@ -1,4 +1,4 @@
-"""Decoding without PyTorch gives what each task's own decoding gives."""
+"""Decoding in NumPy gives what PyTorch's and torchvision's own operations give."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
+from torchvision.ops import batched_nms, box_iou
 
 from mtl_core.config import ModelConfig
-from mtl_core.data.letterbox import Letterbox, to_input
+from mtl_core.data.letterbox import to_input
 from mtl_core.data.placement import Placement
 from mtl_core.engine import decode_boxes
 from mtl_core.engine.decode_boxes import boxes_of, suppress
 from mtl_core.engine.decode_mask import mask_of, winners
 from mtl_core.engine.decoding import DECODERS, decode, softmax
 from mtl_core.engine.prepare import prepare, resized
-from mtl_core.tasks import TASKS, boxes, detection
-from mtl_core.types import InputError
+from mtl_core.tasks import TASKS, boxes
+from mtl_core.tasks.boxes import cell_centres
+from mtl_core.types import Boxes, InputError
 
 CONFIG = ModelConfig(input_px=128)
 SIZES = [(90, 120), (33, 200), (200, 33), (1, 1), (128, 128), (640, 300)]
@@ -33,21 +36,32 @@ def soft_logits(box: Placement, classes: int, stride: int, noise: float) -> np.n
 
 
 def test_constants_are_the_tasks_own():
-    for name in ("SCORE_MIN", "NMS_IOU", "NMS_CANDIDATES", "MAX_BOXES"):
-        assert getattr(decode_boxes, name) == getattr(detection, name)
-    for name in ("STRIDE_PX", "LOG_DISTANCE_MAX"):
+    for name in ("STRIDE_PX", "LOG_DISTANCE_MIN", "LOG_DISTANCE_MAX"):
         assert getattr(decode_boxes, name) == getattr(boxes, name)
     assert set(DECODERS) == set(TASKS)
+
+
+def interpolated_winners(logits: np.ndarray, box: Placement) -> np.ndarray:
+    """All classes at full size by grid_sample, then argmax."""
+    _, h, w = logits.shape
+    rows = box.content_hw[0] * h / box.input_hw[0]
+    columns = box.content_hw[1] * w / box.input_hw[1]
+    ys = (torch.arange(box.size_hw[0]) + 0.5) / box.size_hw[0] * rows * 2 / h - 1
+    xs = (torch.arange(box.size_hw[1]) + 0.5) / box.size_hw[1] * columns * 2 / w - 1
+    grid = torch.stack(torch.meshgrid(ys, xs, indexing="ij")[::-1], dim=-1).unsqueeze(0)
+    maps = torch.from_numpy(logits).unsqueeze(0)
+    sampled = F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
+    return sampled[0].argmax(0).to(torch.uint8).numpy()
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("stride", [4, 8])
 @pytest.mark.parametrize("noise", [0.05, 3.0])  # few edges; edges everywhere, many candidates
 def test_masks_are_those_of_full_interpolation(size: tuple, stride: int, noise: float):
-    box = Letterbox.of(size, CONFIG)
+    box = Placement.of(size, CONFIG)
     logits = soft_logits(box, 7, stride, noise)
-    wanted = box.logits_to_mask(torch.from_numpy(logits))
-    found = mask_of(logits, Placement(*astuple(box)))
+    wanted = interpolated_winners(logits, box)
+    found = mask_of(logits, box)
     assert found.shape == size and found.dtype == np.uint8
     assert (found != wanted).mean() < 1e-3
 
@@ -58,16 +72,36 @@ def test_the_first_of_equal_classes_wins():
     assert (mask_of(logits, Placement((5, 5), (8, 8), (32, 32))) == 0).all()
 
 
+def voted_boxes(raw: torch.Tensor, box: Placement) -> tuple[torch.Tensor, ...]:
+    """torchvision's suppression; every kept box becomes the weighted mean of its class nearby."""
+    flat = raw.flatten(1).T
+    scores = flat[:, 4].sigmoid().unsqueeze(1) * flat[:, 5:].softmax(1)
+    cells, labels = (scores > decode_boxes.SCORE_MIN).nonzero(as_tuple=True)
+    values = scores[cells, labels]
+    order = values.argsort(descending=True, stable=True)[: decode_boxes.NMS_CANDIDATES]
+    cells, labels, values = cells[order], labels[order], values[order]
+    centres = cell_centres(*raw.shape[1:])[cells]
+    xyxy = box.boxes_to_original(boxes.decode_boxes(flat[cells, :4], centres).numpy())
+    xyxy = torch.from_numpy(xyxy)
+    solid = ((xyxy[:, 2:] - xyxy[:, :2]) > 0).all(1)
+    xyxy, labels, values = xyxy[solid], labels[solid], values[solid]
+    keep = batched_nms(xyxy, values, labels, decode_boxes.NMS_IOU)[: decode_boxes.MAX_BOXES]
+    near = box_iou(xyxy[keep], xyxy) > decode_boxes.VOTE_IOU
+    votes = near * (labels[keep][:, None] == labels) * values
+    return votes @ xyxy / votes.sum(1, keepdim=True), values[keep], labels[keep]
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("objectness", [-1.0, -4.0, -12.0])  # crowded, some, none at all
-def test_boxes_are_those_of_the_task(size: tuple, objectness: float):
-    box = Letterbox.of(size, CONFIG)
+def test_boxes_are_those_of_torchvision(size: tuple, objectness: float):
+    box = Placement.of(size, CONFIG)
     raw = np.random.default_rng(1).normal(size=(4 + 1 + 5, *(s // 8 for s in box.input_hw)))
     raw = raw.astype(np.float32)
     raw[:4] += 1
     raw[4] += objectness
-    wanted = detection.Detection(list("abcde")).decode(torch.from_numpy(raw), box)["boxes"]
-    found = boxes_of(raw, Placement(*astuple(box)))
+    xyxy, scores, labels = voted_boxes(torch.from_numpy(raw), box)
+    wanted = Boxes(xyxy.numpy(), scores.numpy(), labels.numpy())
+    found = boxes_of(raw, box)
     assert len(found) == len(wanted) and (len(found) > 0) == (objectness > -12)
     np.testing.assert_array_equal(found.labels, wanted.labels)
     np.testing.assert_allclose(found.scores, wanted.scores, rtol=1e-5)

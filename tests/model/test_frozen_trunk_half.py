@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mtl_core.engine.frozen_trunk import FrozenTrunk
-from mtl_core.model.backbone import EvenSameConv2d
+from mtl_core.model.backbone import Backbone, EvenSameConv2d
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
 from training.stage import begin_stage
@@ -34,7 +34,7 @@ def real_step(network: UnifiedVisionSystem, number: int) -> None:
     earlier = [s.task for s in config.stages[: number - 1]]
     if earlier:
         network.freeze_norms()
-    state = begin_stage(network, config, stage, earlier, 1)
+    state = begin_stage(network, config, stage, earlier, [stage.task], 1)
     network.train()
     raw = network(torch.randn(2, 3, 64, 64)).raw
     sum(r.square().mean() for r in raw.values()).backward()
@@ -110,3 +110,15 @@ def test_constant_padding_equals_timms(tiny_network: UnifiedVisionSystem, tmp_pa
         with torch.no_grad():
             for a, b in zip(ours(x), theirs(x), strict=True):
                 torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_a_fresh_trunk_is_not_moved_by_what_a_run_does_first():
+    backbone = Backbone(tiny().model)
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    frozen = FrozenTrunk(backbone, torch.device("cpu"), 1)
+    pixels = torch.randn(3, 3, 64, 96)
+    found, wanted = frozen(pixels), backbone.frozen(pixels)
+    backbone(pixels)
+    assert all(torch.equal(v, before[name]) for name, v in backbone.state_dict().items())
+    for ours, theirs in zip(found, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from mtl_core.config import ModelConfig
 from mtl_core.data.layout import DataRoots, read_split
-from mtl_core.data.letterbox import Letterbox
+from mtl_core.data.placement import Placement
+from mtl_core.engine.decode_boxes import MAX_BOXES
 from mtl_core.tasks.boxes import cell_centres, encode_boxes
-from mtl_core.tasks.detection import MAX_BOXES, Detection
+from mtl_core.tasks.detection import Detection
 from mtl_core.types import Prediction
 
 
-def perfect_raw(item: Any, box: Letterbox, classes: int) -> Tensor:
+def perfect_raw(item: Any, box: Placement, classes: int) -> Tensor:
     """What a perfect network would say: each object by the free cell nearest to its middle."""
     h, w = (side // 8 for side in box.input_hw)
     centres = cell_centres(h, w)
@@ -46,15 +47,15 @@ def test_the_truth_survives_encoding_and_decoding(rendered: DataRoots, input_px:
     meter = task.meter(split)
     config = ModelConfig(input_px=input_px, max_enlarge=4)
     for item in split.items:
-        box = Letterbox.of((item.height, item.width), config)
-        part = task.decode(perfect_raw(item, box, len(split.class_names)), box)
+        box = Placement.of((item.height, item.width), config)
+        part = task.decode(perfect_raw(item, box, len(split.class_names)).numpy(), box)
         meter.add(Prediction(box.size_hw, {"det": split.class_names}, **part), item)
     assert meter.score().values == {"mAP": pytest.approx(1.0), "mAP50": pytest.approx(1.0)}
 
 
 def test_decoding_suppresses_repeats_within_a_class_and_sorts():
     task = Detection(["a", "b"])
-    box = Letterbox((64, 64), (64, 64), (64, 64))
+    box = Placement((64, 64), (64, 64), (64, 64))
     raw = torch.zeros(7, 8, 8)
     raw[4] = -20
     # Two cells claim one object, a third claims the same place for the other class.
@@ -65,7 +66,7 @@ def test_decoding_suppresses_repeats_within_a_class_and_sorts():
         raw[:4, row, column] = encode_boxes(target, centres[row, column][None])[0]
         raw[4, row, column] = objectness
         raw[5 + label, row, column] = 20
-    boxes = task.decode(raw, box)["boxes"]
+    boxes = task.decode(raw.numpy(), box)["boxes"]
     assert boxes.labels.tolist() == [0, 1]
     np.testing.assert_allclose(boxes.xyxy, [[10, 10, 50, 50]] * 2, atol=1e-2)
     np.testing.assert_allclose(boxes.scores, torch.tensor([3.0, 1.0]).sigmoid(), atol=1e-4)
@@ -75,9 +76,8 @@ def test_decoding_suppresses_repeats_within_a_class_and_sorts():
 def test_decoding_gives_no_box_or_a_hundred_at_most(bias: float):
     raw = torch.randn(7, 16, 16)
     raw[4] = bias
-    boxes = Detection(["a", "b"]).decode(raw, Letterbox((100, 128), (100, 128), (128, 128)))[
-        "boxes"
-    ]
+    box = Placement((100, 128), (100, 128), (128, 128))
+    boxes = Detection(["a", "b"]).decode(raw.numpy(), box)["boxes"]
     assert (len(boxes) == 0) if bias < 0 else (0 < len(boxes) <= MAX_BOXES)
     assert (boxes.xyxy >= 0).all() and (boxes.xyxy <= [128, 100, 128, 100]).all()
     assert ((boxes.scores >= 0) & (boxes.scores <= 1)).all()

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from mtl_core.checkpoint import load_network, save_checkpoint
 from mtl_core.config import ModelConfig
 from mtl_core.data.items import Split
-from mtl_core.data.letterbox import Letterbox
+from mtl_core.data.placement import Placement
 from mtl_core.measure import measure
 from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.retention import Situation
 from mtl_core.retention.distill import Distill
 from mtl_core.tasks import TASKS, build_tasks
 from mtl_core.tasks.base import Meter, Score, Task
@@ -76,13 +77,15 @@ class Brightness(Task):
     def loss(self, raw: Tensor, targets: Tensor) -> dict[str, Tensor]:
         return {"bright": (raw.sigmoid() - targets).square().mean()}
 
-    def distill(self, raw: Tensor, teacher_raw: Tensor, temperature: float) -> Tensor:
+    def distill(
+        self, raw: Tensor, teacher_raw: Tensor, temperature: float, logits_only: bool = False
+    ) -> Tensor:
         return (raw - teacher_raw).square().mean()
 
-    def decode(self, raw: Tensor, box: Letterbox) -> dict[str, Any]:
+    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
         h, w = box.size_hw
         whole = np.array([[0, 0, w, h]], np.float32)
-        return {"boxes": Boxes(whole, raw.sigmoid().numpy(), np.zeros(1, np.int64))}
+        return {"boxes": Boxes(whole, 1 / (1 + np.exp(-raw)), np.zeros(1, np.int64))}
 
     def meter(self, split: Any) -> Meter:
         return BrightnessMeter()
@@ -137,7 +140,7 @@ def test_its_own_distance_keeps_it(network: UnifiedVisionSystem):
         temperature, distill, distill_neck = 2.0, {"bright": 3.0}, 0.0
 
     method = Distill()
-    method.before_stage(network, Stage, ["bright"])  # type: ignore[arg-type]
+    method.before_stage(Situation(network, Stage, ["bright"]))  # type: ignore[arg-type]
     cut = network.eval().backbone.frozen(torch.randn(1, 3, 64, 64))
     outputs = network.rest(cut)
     outputs.raw["bright"] = outputs.raw["bright"] + 2

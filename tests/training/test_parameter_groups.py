@@ -15,7 +15,9 @@ def begun(network: UnifiedVisionSystem, config: RunConfig, number: int) -> Stage
     """The stages up to ``number`` begun one after another, as a run does."""
     for n in range(1, number + 1):
         earlier = [stage.task for stage in config.stages[: n - 1]]
-        state = begin_stage(network, config, config.stages[n - 1], earlier, 10)
+        state = begin_stage(
+            network, config, config.stages[n - 1], earlier, [config.stages[n - 1].task], 10
+        )
     return state
 
 
@@ -58,8 +60,16 @@ def test_the_frozen_half_is_moved_by_no_stage(tiny_network: UnifiedVisionSystem,
     assert not [p for p in frozen if id(p) in moved or p.requires_grad]
 
 
+def test_lessons_taught_together_are_all_new(tiny_network: UnifiedVisionSystem):
+    config = tiny()
+    tasks = [stage.task for stage in config.stages]
+    moved = parts(begin_stage(tiny_network, config, config.stages[0], [], tasks, 10))
+    for task in tasks:
+        assert {moved.get(id(p)) for p in owned(tiny_network, task).values()} == {"own"}
+
+
 def test_beginning_a_stage_afresh_moves_the_same_parts(tiny_network: UnifiedVisionSystem):
     # A resumed run begins its stage on a network that began no other.
     config = tiny()
-    afresh = parts(begin_stage(tiny_network, config, config.stages[1], ["seg"], 10))
+    afresh = parts(begin_stage(tiny_network, config, config.stages[1], ["seg"], ["det"], 10))
     assert parts(begun(tiny_network, config, 2)) == afresh

@@ -12,7 +12,7 @@ from torch import Tensor
 from mtl_core.config import RunConfig, StageConfig
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
-from mtl_core.retention import Retention
+from mtl_core.retention import Retention, Situation
 from mtl_core.retention.distill import Distill
 from training.stage import NotFinite, StageState, begin_stage, one_cycle, train_epoch
 
@@ -29,11 +29,11 @@ class Batches:
     def __len__(self) -> int:
         return 2
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[str, Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(0)
         for _ in range(2):
             pixels = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8, generator=generator)
-            yield pixels, torch.tensor([0, 1, 2])
+            yield "cls", pixels, torch.tensor([0, 1, 2])
 
 
 def taught(
@@ -52,6 +52,7 @@ def taught(
         Batches(),  # type: ignore[arg-type]
         Order(),  # type: ignore[arg-type]
         torch.device("cpu"),
+        lambda state: None,
     )
 
 
@@ -78,8 +79,8 @@ def test_a_stage_that_spares_the_trunk_moves_none_of_it_and_the_next_one_does(
     tiny_network.backbone.freeze_until(None)
     before = {n: v.clone() for n, v in tiny_network.backbone.state_dict().items()}
     method = Distill()
-    method.before_stage(tiny_network, sparing, ["seg", "det"])
-    state = begin_stage(tiny_network, config, sparing, ["seg", "det"], 2)
+    method.before_stage(Situation(tiny_network, sparing, ["seg", "det"]))
+    state = begin_stage(tiny_network, config, sparing, ["seg", "det"], ["cls"], 2)
     taught(tiny_network, method, state, config, sparing)
     after = tiny_network.backbone.state_dict()
     assert all(torch.equal(v, before[n]) for n, v in after.items())
@@ -87,7 +88,7 @@ def test_a_stage_that_spares_the_trunk_moves_none_of_it_and_the_next_one_does(
     assert set(state.losses) == {"cls", "keep_seg", "keep_det", "keep_neck"}
 
     tiny_network.backbone.freeze_until(config.model.frozen_blocks)
-    state = begin_stage(tiny_network, config, config.stages[2], ["seg", "det"], 2)
+    state = begin_stage(tiny_network, config, config.stages[2], ["seg", "det"], ["cls"], 2)
     assert "trunk" in {group["name"] for group in state.optimizer.param_groups}
     taught(tiny_network, Retention(), state, config, config.stages[2])
     after = tiny_network.backbone.state_dict()
@@ -99,7 +100,7 @@ def test_the_average_follows_the_weights(tiny_network: UnifiedVisionSystem):
     config = tiny()
     stage = config.stages[2]
     start = tiny_network.head.output.weights["cls"].detach().clone()
-    state = begin_stage(tiny_network, config, stage, ["seg", "det"], 2)
+    state = begin_stage(tiny_network, config, stage, ["seg", "det"], ["cls"], 2)
     taught(tiny_network, Retention(), state, config, stage)
     now = tiny_network.head.output.weights["cls"].detach()
     average = state.average.module.head.output.weights["cls"].detach()
@@ -109,7 +110,7 @@ def test_the_average_follows_the_weights(tiny_network: UnifiedVisionSystem):
 def test_an_exploded_loss_stops_with_its_table(tiny_network: UnifiedVisionSystem):
     config = tiny()
     stage = config.stages[2]
-    state = begin_stage(tiny_network, config, stage, ["seg", "det"], 2)
+    state = begin_stage(tiny_network, config, stage, ["seg", "det"], ["cls"], 2)
     with torch.no_grad():
         tiny_network.readouts["cls"].linear.bias.fill_(torch.inf)
     weights = tiny_network.neck.laterals[0].weight.detach().clone()

@@ -17,7 +17,8 @@ from mtl_core.data.layout import DataRoots
 from mtl_core.presets import tiny
 from mtl_core.run import Run
 from mtl_core.types import InputError
-from training.train import Options, Trainer, main, run_config
+from training.train import Options, main, run_config
+from training.trainer import Trainer
 
 Make = Callable[..., Options]
 TASKS = ["seg", "det", "cls"]

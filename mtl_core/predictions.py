@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mtl_core.types import Prediction
+from mtl_core.types import Boxes, InputError, Prediction
 
 
 class PredictionFile:
@@ -40,3 +41,34 @@ class PredictionFile:
         temporary = self.path.with_suffix(".part.npz")
         np.savez_compressed(temporary, **self.arrays)
         os.replace(temporary, self.path)
+
+
+def read_predictions(
+    folder: Path, stage: int, task: str, class_names: dict[str, list[str]]
+) -> dict[str, Prediction]:
+    """What ``PredictionFile`` wrote: picture stem -> the task's part of its prediction.
+
+    A prediction's ``size_hw`` is its mask's; where there is no mask it is (0, 0), not stored.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    path = folder / f"stage{stage}_{task}.npz"
+    if not path.is_file():
+        raise InputError(f"{path} is missing: expected the predictions that training.train keeps.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        raise InputError(f"{path} is damaged: expected an .npz file of predictions.") from error
+    found = {}
+    for name, array in arrays.items():
+        stem, part = name.rsplit("/", 1)
+        if part == "mask":
+            found[stem] = Prediction((array.shape[0], array.shape[1]), class_names, mask=array)
+        elif part == "boxes":
+            boxes = Boxes(array[:, :4], array[:, 4], array[:, 5].astype(np.int64))
+            found[stem] = Prediction((0, 0), class_names, boxes=boxes)
+        else:
+            found[stem] = Prediction((0, 0), class_names, probabilities=array)
+    return found

@@ -1,0 +1,91 @@
+"""A run judged: the drop of every task with its interval, and whether it was kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mtl_core.analysis.floors import floor
+from mtl_core.config import RunConfig
+from mtl_core.data.layout import Split
+from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
+from mtl_core.metrics.calibration import calibration
+from mtl_core.predictions import read_predictions
+from mtl_core.run import Run, write_json
+from mtl_core.tasks import TASKS
+from mtl_core.tasks.base import Meter
+from mtl_core.types import InputError
+
+
+def stored_meter(run: Run, stage: int, split: Split) -> Meter:
+    """A meter fed with the predictions that a run kept of a stage, in the split's order.
+
+    Raises:
+        InputError: predictions are missing, or belong to other pictures.
+    """
+    task = TASKS[split.task](run.class_names[split.task])
+    stored = read_predictions(run.path / "predictions", stage, split.task, run.class_names)
+    wanted = {item.picture.stem for item in split.items}
+    if wanted != set(stored):
+        strange = sorted(wanted ^ set(stored))[0]
+        raise InputError(
+            f"{run.path} keeps predictions of other pictures than {split.name}: {strange} stands "
+            "in only one of them."
+        )
+    meter = task.meter(split)
+    for item in split.items:
+        meter.add(stored[item.picture.stem], task.read(item, split)[1])
+    return meter
+
+
+def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list[Verdict]:
+    """One verdict per task that the run taught.
+
+    Args:
+        run: with its predictions.
+        splits: per task the pictures that it was evaluated on.
+        draws: of the bootstrap.
+    """
+    last = run.stages[-1].number
+    records = run.records()
+    whole = records[records["scope"] == "stage"]
+    floors = RunConfig.from_dict(run.manifest["config"]).floors
+    found = []
+    for task, split in splits.items():
+        first = int(whole[whole["task"] == task]["stage"].min())
+        metric = TASKS[task].metrics[0]
+        final = stored_meter(run, last, split)
+        score = final.score()
+        floor_metric, least = floor(split)
+        least = floors.get(task, least)
+        base, drop = score.values[metric], None
+        if first != last:
+            before = stored_meter(run, first, split)
+            base = before.score().values[metric]
+            drop = drop_interval(before, final, metric, resamples(len(split.items), draws))
+        reached, answers = score.values[floor_metric], final.answers()
+        found.append(
+            Verdict(
+                task=task,
+                metric=metric,
+                base=base,
+                final=score.values[metric],
+                drop=drop,
+                floor_metric=floor_metric,
+                floor=least,
+                reached=reached,
+                verdict=gate(drop, reached, least),
+                n=score.n,
+                ece=None if answers is None else calibration(*answers).error,
+            )
+        )
+    return found
+
+
+def judge(run: Run, splits: dict[str, Split]) -> dict[str, Any]:
+    """Write the verdicts into the run as ``verdicts.json``, which the page shows."""
+    content = {
+        "draws": RESAMPLES,
+        "tasks": [verdict.to_dict() for verdict in verdicts(run, splits)],
+    }
+    write_json(run.path / "verdicts.json", content)
+    return content

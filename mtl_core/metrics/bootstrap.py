@@ -1,0 +1,115 @@
+"""How sure a drop or a difference is, given the pictures it was measured on.
+
+The paired bootstrap of B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters
+8 and 13: pictures are drawn with replacement, the same ones for both networks, and the 2.5th and
+97.5th percentiles of the quantity over the draws are its interval.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
+from mtl_core.tasks.base import Meter
+
+RESAMPLES = 1000
+COVERAGE = (2.5, 97.5)  # percentiles
+
+
+def resamples(n: int, draws: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """How often each of n pictures stands in each of R draws with replacement: R x n int64."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(n, np.full(n, 1 / n), size=draws)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A quantity and the range that holds it in 95 % of the draws; ends NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(value: float, draws: np.ndarray) -> Interval:
+        """From its value on all pictures and its values over the draws, NaN where undefined."""
+        seen = draws[np.isfinite(draws)]
+        if not len(seen):
+            return Interval(value, math.nan, math.nan)
+        low, high = np.percentile(seen, COVERAGE)
+        return Interval(value, float(low), float(high))
+
+
+def drop_interval(base: Meter, final: Meter, metric: str, counts: np.ndarray) -> Interval:
+    """The relative drop (base - final) / base of a metric, both meters fed the same pictures."""
+    before, after = base.score().values[metric], final.score().values[metric]
+    draws_before, draws_after = (m.resampled(counts)[metric] for m in (base, final))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        draws = (draws_before - draws_after) / draws_before
+    return Interval.of((before - after) / before if before else math.nan, draws)
+
+
+def difference_interval(one: Meter, other: Meter, metric: str, counts: np.ndarray) -> Interval:
+    """The difference other - one of a metric in points, both meters fed the same pictures."""
+    values = [m.score().values[metric] for m in (one, other)]
+    draws = [m.resampled(counts)[metric] for m in (one, other)]
+    return Interval.of(values[1] - values[0], draws[1] - draws[0])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a task was kept.
+
+    Attributes:
+        task: its id.
+        metric: what the drop is measured in.
+        base: the score right after its own stage.
+        final: the score after the last stage.
+        drop: relative, with its interval; None for a task that no later stage could harm.
+        floor_metric: what the floor is measured in.
+        floor: the least final score that counts as having learned the task at all.
+        reached: the final score in ``floor_metric``.
+        verdict: pass, fail, or undecided where the interval holds the allowed drop.
+        n: pictures measured.
+        ece: expected calibration error of the final answers' probabilities, 0 to 1; None for a
+            task that states none.
+    """
+
+    task: str
+    metric: str
+    base: float
+    final: float
+    drop: Interval | None
+    floor_metric: str
+    floor: float
+    reached: float
+    verdict: Literal["pass", "fail", "undecided"]
+    n: int
+    ece: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; what is not finite becomes None."""
+        content = asdict(self)
+        if self.drop is not None:
+            content["drop"] = {
+                k: v if math.isfinite(v) else None for k, v in asdict(self.drop).items()
+            }
+        return content
+
+
+def gate(
+    drop: Interval | None, reached: float, floor: float
+) -> Literal["pass", "fail", "undecided"]:
+    """At most 5 % lost and the floor reached, so that a task never learned cannot pass.
+
+    A drop is decided where its whole interval lies on one side of 5 %.
+    """
+    if reached < floor or (drop is not None and drop.low > ALLOWED_DROP):
+        return "fail"
+    if drop is None or drop.high <= ALLOWED_DROP:
+        return "pass"
+    return "undecided"

@@ -1,0 +1,94 @@
+"""COCO average precision of many resamples of the same pictures.
+
+Which box hits which object depends on one picture alone, so pycocotools matches once; what is left
+for every resample is to add up hits in the order of their scores. That is done here with counts per
+picture, as COCOeval.accumulate does it with lists; a test holds both equal. (Where one picture has
+several detections of the very same score, its copies in a sample are ranked together.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+BLOCK = 100  # resamples counted at once, which bounds the memory
+
+
+def matches(truth: COCO, found: COCO) -> COCOeval:
+    """Which detection hits which object, per class and picture, in ``evalImgs``.
+
+    Args:
+        truth: annotated objects.
+        found: detections, as ``truth.loadRes`` made them.
+    """
+    evaluation = COCOeval(truth, found, "bbox")
+    evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+    evaluation.params.maxDets = [100]
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation.evaluate()
+    return evaluation
+
+
+def resampled_map(
+    evaluation: COCOeval, image_ids: list[int], counts: np.ndarray
+) -> dict[str, np.ndarray]:
+    """mAP and mAP50 of R samples.
+
+    Args:
+        evaluation: what ``matches`` found.
+        image_ids: of n pictures, in the columns' order.
+        counts: R x n, how often a picture stands in a sample.
+
+    Returns:
+        Per metric R fractions, NaN where a sample holds no object at all.
+    """
+    parameters = evaluation.params
+    column = {image_id: i for i, image_id in enumerate(image_ids)}
+    pictures = [column[i] for i in parameters.imgIds]
+    per_class = []
+    for k in range(len(parameters.catIds)):
+        of_class = evaluation.evalImgs[k * len(pictures) : (k + 1) * len(pictures)]
+        cells = [(p, cell) for p, cell in zip(pictures, of_class, strict=True) if cell is not None]
+        if cells:
+            per_class.append(class_precision(cells, counts, parameters.recThrs))
+    precision = np.stack(per_class)  # class x R x IoU threshold
+    with np.errstate(invalid="ignore"):
+        held = ~np.isnan(precision)
+        sums = np.where(held, precision, 0).sum(0)
+        means = sums / held.sum(0)
+    return {"mAP": means.mean(1), "mAP50": means[:, 0]}
+
+
+def class_precision(
+    cells: list[tuple[int, dict]], counts: np.ndarray, recalls: np.ndarray
+) -> np.ndarray:
+    """One class's mean precision over the recall thresholds: R x T, NaN without an object."""
+    objects = np.zeros(counts.shape[1])
+    for picture, cell in cells:
+        objects[picture] += np.sum(np.asarray(cell["gtIgnore"]) == 0)
+    scores = np.concatenate([cell["dtScores"] for _, cell in cells])
+    order = np.argsort(-scores, kind="mergesort")
+    picture = np.concatenate([np.full(len(cell["dtScores"]), p) for p, cell in cells]).astype(int)
+    picture = picture[order]
+    matched = np.concatenate([cell["dtMatches"] for _, cell in cells], 1)[:, order] > 0
+    ignored = np.concatenate([cell["dtIgnore"] for _, cell in cells], 1)[:, order] > 0
+    thresholds = len(matched)
+    result = np.full((len(counts), thresholds), np.nan)
+    for start in range(0, len(counts), BLOCK):
+        block = counts[start : start + BLOCK]
+        wanted = block @ objects
+        weight = block[:, picture].astype(np.float64)
+        for t in range(thresholds):
+            hits = np.cumsum(weight * (matched[t] & ~ignored[t]), 1)
+            misses = np.cumsum(weight * (~matched[t] & ~ignored[t]), 1)
+            precision = hits / (hits + misses + np.spacing(1))
+            envelope = np.maximum.accumulate(precision[:, ::-1], 1)[:, ::-1]
+            for row in np.flatnonzero(wanted > 0):
+                at = np.searchsorted(hits[row] / wanted[row], recalls, side="left")
+                reached = at < envelope.shape[1]
+                result[start + row, t] = envelope[row, at[reached]].sum() / len(recalls)
+    return result

@@ -1,0 +1,70 @@
+"""The dip inside a stage: how deep an earlier task falls while the new one is taught.
+
+M. De Lange et al., "Continual Evaluation for Lifelong Learning: Identifying the Stability Gap",
+ICLR 2023: the minimum accuracy within a task (section 3) and the steps until it is won back.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+RECOVERED = 0.95  # of what the probe scored before the stage
+
+
+@dataclass(frozen=True)
+class Dip:
+    """One earlier task in one stage, on the probe pictures.
+
+    Attributes:
+        stage: its number.
+        task: the earlier task.
+        before: the probe's score as the stage began.
+        lowest: the lowest score inside the stage.
+        lowest_step: where it was, optimizer steps.
+        recovery_steps: from there until 95 % of ``before`` were back; 0 if it never fell below
+            them, NaN if it never came back.
+    """
+
+    stage: int
+    task: str
+    before: float
+    lowest: float
+    lowest_step: int
+    recovery_steps: float
+
+
+def dips(records: pd.DataFrame, metrics: dict[str, str]) -> list[Dip]:
+    """All dips that the probes of a run show.
+
+    Args:
+        records: as ``Run.records`` gives them.
+        metrics: the metric per task in which a dip is told.
+    """
+    probes = records[(records["scope"] == "probe")]
+    probes = probes[probes["metric"] == probes["task"].map(metrics)]
+    found = []
+    for (stage, task), rows in probes.groupby(["stage", "task"], sort=True):
+        rows = rows.drop_duplicates("step", keep="last").sort_values("step")
+        start = rows[rows["step"] == 0]
+        if start.empty or len(rows) < 2:
+            continue  # the task's own stage, or a stage that was not watched from its beginning
+        before = float(start["value"].iloc[0])
+        inside = rows[rows["step"] > 0]
+        lowest = inside.loc[inside["value"].astype(float).idxmin()]
+        later = inside[inside["step"] >= lowest["step"]]
+        back = later[later["value"] >= RECOVERED * before]
+        steps = float(back["step"].iloc[0] - lowest["step"]) if len(back) else math.nan
+        found.append(
+            Dip(
+                int(stage),
+                str(task),
+                before,
+                float(lowest["value"]),
+                int(lowest["step"]),
+                steps,
+            )
+        )
+    return found

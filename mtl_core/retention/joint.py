@@ -1,0 +1,14 @@
+"""All tasks at once: the upper bound, which forgets nothing because nothing comes later.
+
+It sees every task's pictures as often as the stages would, in mixed order, so its budget is theirs.
+"""
+
+from __future__ import annotations
+
+from mtl_core.retention.base import Retention
+
+
+class Joint(Retention):
+    """One stage in which every batch may be of any task."""
+
+    together = True

@@ -1,0 +1,76 @@
+"""Rehearsal: a few kept pictures of earlier tasks are trained again beside the new ones.
+
+A. Chaudhry et al., "On Tiny Episodic Memories in Continual Learning", 2019 (experience replay,
+algorithm 1), with annotated pictures and their own task's loss. The memory holds ten pictures
+spread evenly over the task's training list; none is chosen by what the network makes of it. Every
+step rehearses one earlier task, in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mtl_core.data.datasets import Lesson
+from mtl_core.data.letterbox import normalise
+from mtl_core.model.network import Outputs
+from mtl_core.retention.base import Retention, Situation
+
+MEMORY = 10  # pictures kept of each earlier task
+REHEARSED = 4  # of them in a step
+
+
+class Replay(Retention):
+    """Ten annotated pictures of each earlier task."""
+
+    def __init__(self) -> None:
+        self.memory: dict[str, list[int]] = {}  # task -> indices in its training split
+        self.situation: Situation | None = None
+
+    def before_stage(self, situation: Situation) -> None:
+        """Take hold of the network that rehearses."""
+        self.situation = situation
+
+    def loss(self, cut: list[Tensor], outputs: Outputs, step: int = 0) -> dict[str, Tensor]:
+        """The loss of one earlier task on a few of its kept pictures, in new random views."""
+        situation = self.situation
+        if situation is None or not self.memory:
+            return {}
+        tasks = list(self.memory)
+        task = tasks[step % len(tasks)]
+        pixels, targets = rehearsal(situation.lessons, task, self.memory[task], step)
+        network = situation.network
+        device = next(network.parameters()).device
+        inputs = normalise(pixels.to(device), network.config)
+        again = network.rest(situation.cut(inputs.contiguous(memory_format=torch.channels_last)))
+        terms = network.tasks[task].loss(again.raw[task], targets)
+        return {f"keep_{task}": torch.stack(list(terms.values())).sum()}
+
+    def after_stage(self, situation: Situation) -> None:
+        """Keep ten pictures of the task just taught, spread evenly over its list."""
+        task = situation.stage.task
+        n = len(situation.lessons[task].views)
+        kept = min(MEMORY, n)
+        self.memory[task] = [i * n // kept for i in range(kept)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which pictures are kept."""
+        return {"memory": self.memory}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of state_dict."""
+        self.memory = state["memory"]
+
+
+def rehearsal(
+    lessons: Mapping[str, Lesson], task: str, memory: list[int], step: int
+) -> tuple[Tensor, Any]:
+    """A batch of kept pictures, all of them in turn, in views that no other step has."""
+    start = step * REHEARSED
+    keys = [
+        (start + i, memory[(start + i) % len(memory)]) for i in range(min(REHEARSED, len(memory)))
+    ]
+    return lessons[task].batch(keys)

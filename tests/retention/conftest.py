@@ -1,0 +1,50 @@
+"""Lessons that tell which pictures were read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from mtl_core.data.datasets import Lesson, ViewDataset
+from mtl_core.data.layout import DataRoots, read_split
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.presets import tiny
+from mtl_core.tasks import build_tasks
+
+
+class WatchedViews(ViewDataset):
+    """Remembers every picture that was looked at."""
+
+    def __getitem__(self, key):
+        self.__dict__.setdefault("read", []).append(key[1])
+        return super().__getitem__(key)
+
+
+@pytest.fixture
+def tiny_network(rendered: DataRoots) -> UnifiedVisionSystem:
+    """The narrow network with the rendered set's classes; the same weights every time."""
+    torch.manual_seed(0)
+    stages = tiny().stages
+    names = {s.task: read_split(rendered, s.task, "train").class_names for s in stages}
+    return UnifiedVisionSystem(tiny().model, build_tasks(names))
+
+
+@pytest.fixture
+def lessons(
+    rendered: DataRoots, tiny_network: UnifiedVisionSystem
+) -> Callable[[], dict[str, Lesson]]:
+    """All three lessons of the rendered set, watched."""
+
+    def make() -> dict[str, Lesson]:
+        found = {}
+        for stage in tiny().stages:
+            split = read_split(rendered, stage.task, "train")
+            names = np.arange(len(split.class_names))
+            views = WatchedViews(split, names, stage, tiny().model, 0)
+            found[stage.task] = Lesson(tiny_network.tasks[stage.task], views)
+        return found
+
+    return make

@@ -1,0 +1,124 @@
+"""A study: what it trains, what its runs share, and what its report says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from mtl_core.data.layout import DataRoots
+from mtl_core.run import Run
+from mtl_core.types import InputError
+from training.compare import Options, main, planned
+from training.study import Cell, StudyRuns, by_method, references
+
+
+@pytest.fixture(scope="module")
+def study(
+    rendered: DataRoots, trunk_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp("study") / "study"
+    main(options(out, rendered, trunk_weights))
+    return out
+
+
+def options(out: Path, rendered: DataRoots, trunk_weights: Path, **changes: object) -> Options:
+    plain = {
+        "methods": "finetune,distill,progressive,joint,single",
+        "preset": "tiny",
+        "init": trunk_weights,
+        "workers": 0,
+        "threads": 1,
+        "probe_steps": 2,
+    }
+    return Options(data=rendered.seg.parent, out=out, **{**plain, **changes})
+
+
+def test_names_say_what_a_run_is():
+    for cell in (
+        Cell("distill", 1.0, 0),
+        Cell("ewc", 0.3, 2),
+        Cell("replay", 3.0, 11),
+        Cell("single", 1.0, 0, "det"),
+    ):
+        assert Cell.of(cell.name) == cell
+    assert Cell("ewc", 0.3, 2).name == "ewc-x0.3-seed2" and Cell("ewc", 0.3, 2).label == "ewc-x0.3"
+    assert Cell.of("notes") is None
+
+
+def test_the_plan_has_every_method_seed_and_strength(rendered: DataRoots, tmp_path: Path):
+    plan = planned(
+        options(
+            tmp_path, rendered, tmp_path, methods="all", seeds="0,1", sweep="0.3,1", preset="tuned"
+        )
+    )
+    names = [cell.name for cell in plan]
+    assert names[0] == "distill-seed0" and len(names) == len(set(names))
+    assert {"ewc-x0.3-seed1", "ewc-seed1", "finetune-seed0", "single-cls-seed1"} <= set(names)
+    assert not [n for n in names if n.startswith(("finetune-x", "joint-x", "progressive-x"))]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"methods": "hope"}, "--methods hope"), ({"seeds": "a"}, "--seeds and --sweep")],
+)
+def test_bad_plans_are_told(rendered: DataRoots, tmp_path: Path, changes: dict, words: str):
+    with pytest.raises(InputError, match=words):
+        planned(options(tmp_path, rendered, tmp_path, **changes))
+
+
+def test_methods_start_from_the_same_first_stage(study: Path):
+    first = load_file(study / "distill-seed0" / "stage1.safetensors")
+    other = load_file(study / "finetune-seed0" / "stage1.safetensors")
+    own = load_file(study / "progressive-seed0" / "stage1.safetensors")
+    assert all((first[k] == other[k]).all() for k in first)
+    assert any((first[k] != own[k]).any() for k in first)
+    runs = [Run(study / f"{name}-seed0") for name in ("distill", "finetune")]
+    assert runs[0].manifest["stage_seconds"]["1"] == runs[1].manifest["stage_seconds"]["1"]
+    rows = [run.records() for run in runs]
+    assert rows[0][rows[0]["stage"] == 1].equals(rows[1][rows[1]["stage"] == 1])
+
+
+def test_all_at_once_is_one_checkpoint_with_all_tasks(study: Path):
+    run = Run(study / "joint-seed0")
+    assert [stage.number for stage in run.stages] == [3]
+    whole = run.records().query("scope == 'stage'")
+    assert set(whole["metric"]) == {"mIoU", "mAP", "mAP50", "top1"} and set(whole["stage"]) == {3}
+
+
+def test_columns_lose_nothing_at_all(study: Path):
+    frame = pd.read_csv(study / "results.csv").query("method == 'progressive' and drop == drop")
+    assert len(frame) == 2 and (frame[["drop", "drop_low", "drop_high"]] == 0).all(axis=None)
+
+
+def test_probes_begin_with_the_stage(study: Path):
+    records = Run(study / "distill-seed0").records().query("scope == 'probe' and stage == 2")
+    assert sorted(set(records["step"])) == [0, 2]
+    assert set(records.query("step == 0")["task"]) == {"seg"}
+
+
+def test_the_report_names_every_method(study: Path):
+    page = (study / "report.html").read_text()
+    text = (study / "report.md").read_text()
+    for name in ("finetune", "distill", "progressive", "joint"):
+        assert f"<td>{name}</td>" in page and f"| {name} |" in text
+    assert "plotly" in page and "<script src=" not in page
+    frame = pd.read_csv(study / "results.csv")
+    assert set(references(frame)) == {"seg", "det", "cls"}
+    table = by_method(frame).set_index("method")
+    assert table.loc["joint", "drop seg"] != table.loc["joint", "drop seg"]
+    assert (table["seeds"] == 1).all()
+
+
+def test_a_finished_study_trains_nothing(
+    study: Path, rendered: DataRoots, trunk_weights: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(options: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("training.compare.train", refuse)
+    main(options(study, rendered, trunk_weights))
+    assert StudyRuns(study).first_stage(0) is not None
+    assert StudyRuns(study).first_stage(5) is None

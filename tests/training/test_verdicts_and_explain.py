@@ -1,0 +1,59 @@
+"""A run judged and explained by its own files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mtl_core.data.layout import DataRoots
+from mtl_core.run import Run
+from mtl_core.types import InputError
+from training import explain, verdicts
+
+
+def test_training_ends_with_verdicts_and_the_command_gives_the_same(
+    whole_run: Path, rendered: DataRoots, tmp_path: Path
+):
+    written = json.loads((whole_run / "verdicts.json").read_text())
+    run = tmp_path / "run"
+    shutil.copytree(whole_run, run, ignore=shutil.ignore_patterns("state", "verdicts.json"))
+    verdicts.main(verdicts.Options(run=run, data=rendered.seg.parent))
+    assert json.loads((run / "verdicts.json").read_text()) == written
+    rows = {row["task"]: row for row in written["tasks"]}
+    assert list(rows) == ["seg", "det", "cls"] and rows["cls"]["drop"] is None
+    matrix = Run(whole_run).records().query("scope == 'stage'")
+    for row in rows.values():
+        own = matrix[(matrix["task"] == row["task"]) & (matrix["metric"] == row["metric"])]
+        assert row["base"] == pytest.approx(own["value"].iloc[0], abs=1e-9)
+        assert row["final"] == pytest.approx(own["value"].iloc[-1], abs=1e-9)
+        assert row["n"] == 6
+    # A predictor that never looks says background: the floor is three times its score.
+    assert 0 < rows["seg"]["floor"] < 1 and rows["det"]["floor"] == 0.05
+
+
+def test_predictions_of_other_pictures_are_refused(
+    whole_run: Path, rendered: DataRoots, tmp_path: Path
+):
+    with pytest.raises(InputError, match="predictions of other pictures"):
+        verdicts.main(verdicts.Options(whole_run, rendered.seg.parent, split="train"))
+
+
+def test_parts_put_back_explain_a_drop(whole_run: Path, rendered: DataRoots):
+    content = explain.explain(explain.Options(whole_run, rendered.seg.parent))
+    assert set(content["tasks"]) == {"seg", "det"}
+    for scores in content["tasks"].values():
+        assert set(scores) == {"base", "final", *explain.PARTS}
+        # Statistics never move after the first stage, so they explain nothing.
+        assert scores["norm statistics"] == scores["final"]
+
+
+def test_a_single_stage_has_nothing_to_explain(whole_run: Path, rendered: DataRoots, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("run.json", "stage1.safetensors"):
+        shutil.copy(whole_run / name, run / name)
+    with pytest.raises(InputError, match="single stage"):
+        explain.explain(explain.Options(run, rendered.seg.parent))

@@ -1,0 +1,124 @@
+"""Train and judge every way not to forget, side by side.
+
+python -m training.compare --data DIR --out STUDY --methods all --seeds 0,1,2
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from mtl_core.presets import preset
+from mtl_core.retention import METHODS
+from mtl_core.types import InputError
+from training.stage import NotFinite
+from training.study import OWN_START, Cell, StudyRuns
+from training.study_report import write_report
+from training.train import Options as TrainOptions
+from training.train import main as train
+
+SWEPT = ("ewc", "lwf", "replay", "distill")  # methods with a strength
+
+
+@dataclass
+class Options:
+    """Train what is missing of a study, then write its report.
+
+    A study that was stopped goes on where it stopped when the command is given again.
+    """
+
+    data: Path  # root of the three sets (see training.prepare_data)
+    out: Path  # study directory: one run directory per method, strength and seed
+    methods: str = "all"  # all, or some of mtl_core/retention with commas between; "single", too
+    seeds: str = "0"  # with commas between
+    sweep: str = ""  # factors on the strength of the methods that have one, e.g. 0.3,1,3
+    preset: str = "tuned"
+    init: Path | None = None  # trunk weights (.safetensors); timm's from the Hub by default
+    report_only: bool = False  # train nothing, write the report of what is there
+    train_split: str = "train"  # "train:fit" with eval_split "train:tune" to choose a recipe
+    eval_split: str = "val"
+    workers: int = 1  # processes that decode and augment
+    threads: int = 0  # CPU threads; 0 takes what the machine offers
+    probe_steps: int = 50  # optimizer steps between looks at the probe pictures
+
+
+def planned(options: Options) -> list[Cell]:
+    """The runs of a study, in the order in which they are trained.
+
+    Raises:
+        InputError: an unknown method, or a seed or factor that is no number.
+    """
+    known = [*METHODS, "single"]
+    methods = known if options.methods == "all" else options.methods.split(",")
+    unknown = [method for method in methods if method not in known]
+    if unknown:
+        raise InputError(f"--methods {unknown[0]}: expected all or some of {', '.join(known)}.")
+    try:
+        seeds = [int(seed) for seed in options.seeds.split(",")]
+        factors = [float(factor) for factor in options.sweep.split(",") if factor] or [1.0]
+    except ValueError as error:
+        raise InputError("--seeds and --sweep: expected numbers with commas between.") from error
+    # The default first: its first stage is the one that the others start from.
+    methods = sorted(methods, key=lambda method: method != "distill")
+    tasks = [stage.task for stage in preset(options.preset).stages]
+    cells = []
+    for seed in seeds:
+        for method in methods:
+            if method == "single":
+                # The first task alone is the first stage itself.
+                cells += [Cell("single", 1.0, seed, task) for task in tasks[1:]]
+            else:
+                strengths = factors if method in SWEPT else [1.0]
+                strengths = sorted(strengths, key=lambda factor: factor != 1)
+                cells += [Cell(method, strength, seed) for strength in strengths]
+    return cells
+
+
+def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
+    """Train one run of the study, or go on with it."""
+    out = study.folder(cell)
+    start = None
+    if cell.task is None and cell.method not in OWN_START:
+        first = study.first_stage(cell.seed)
+        start = None if first in (None, out) else first
+    train(
+        TrainOptions(
+            data=options.data,
+            out=out,
+            preset=options.preset,
+            method=None if cell.task else cell.method,
+            strength=cell.strength,
+            tasks=(cell.task,) if cell.task else (),
+            init=options.init,
+            start=start,
+            resume=out.exists(),
+            seed=cell.seed,
+            train_split=options.train_split,
+            eval_split=options.eval_split,
+            workers=options.workers,
+            threads=options.threads,
+            probe_steps=options.probe_steps,
+        )
+    )
+
+
+def main(options: Options) -> None:
+    """Train what is missing, then write report.html, report.md and results.csv."""
+    cells = planned(options)
+    study = StudyRuns(options.out)
+    missing = [] if options.report_only else [cell for cell in cells if not study.finished(cell)]
+    for number, cell in enumerate(missing, start=1):
+        print(f"[{number}/{len(missing)}] {cell.name}", flush=True)
+        train_cell(options, study, cell)
+    write_report(study, options.data, options.eval_split)
+    print(f"Done: {options.out / 'report.html'}")
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except (InputError, NotFinite) as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,188 @@
+"""A study: runs of several methods on the same pictures, found in one directory."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_core.metrics.accuracy_matrix import PRIMARY
+from mtl_core.metrics.stability_gap import dips
+from mtl_core.run import Run
+
+# Same stage-1 network for all but these: progressive divides the channels from the first stage on,
+# joint has no first stage.
+OWN_START = ("progressive", "joint")
+NAME = re.compile(
+    r"(?P<method>[a-z]+)(-(?P<task>[a-z]+))?(-x(?P<strength>[\d.]+))?-seed(?P<seed>\d+)"
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study: a method, its strength and a seed; or one task alone."""
+
+    method: str
+    strength: float
+    seed: int
+    task: str | None = None  # of a single-task reference
+
+    @property
+    def name(self) -> str:
+        """The run's folder, such as ``distill-seed0``, ``ewc-x3-seed0`` or ``single-det-seed0``."""
+        alone = f"-{self.task}" if self.task else ""
+        factor = "" if self.strength == 1 else f"-x{self.strength:g}"
+        return f"{self.method}{alone}{factor}-seed{self.seed}"
+
+    @property
+    def label(self) -> str:
+        """As tables show it, without the seed."""
+        return self.name.rsplit("-seed", 1)[0]
+
+    @staticmethod
+    def of(name: str) -> Cell | None:
+        """The inverse of ``name``; None for a folder that is none of ours."""
+        match = NAME.fullmatch(name)
+        if match is None:
+            return None
+        found = match.groupdict()
+        return Cell(
+            found["method"], float(found["strength"] or 1), int(found["seed"]), found["task"]
+        )
+
+
+class StudyRuns:
+    """The runs of a study directory.
+
+    Args:
+        path: the directory; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def folder(self, cell: Cell) -> Path:
+        """Where a run lies, or will."""
+        return self.path / cell.name
+
+    def finished(self, cell: Cell) -> bool:
+        """A run is judged when all its stages are done, so its verdicts are its last file."""
+        return (self.folder(cell) / "verdicts.json").is_file()
+
+    def first_stage(self, seed: int) -> Path | None:
+        """A run whose first stage others of this seed may start from, or None."""
+        for path in sorted(self.path.glob(f"*-seed{seed}")):
+            cell = Cell.of(path.name)
+            if cell is None or cell.task is not None or cell.method in OWN_START:
+                continue
+            if (path / "state" / "start2.pt").is_file() and (path / "run.json").is_file():
+                return path
+        return None
+
+    def runs(self) -> list[tuple[Cell, Run]]:
+        """All finished runs, by name."""
+        found = []
+        for path in sorted(self.path.iterdir()) if self.path.is_dir() else []:
+            cell = Cell.of(path.name)
+            if cell is not None and self.finished(cell):
+                found.append((cell, Run(path)))
+        return found
+
+
+def results(study: StudyRuns) -> pd.DataFrame:
+    """One row per run and task.
+
+    Columns: method (with its strength), strength, seed, task, metric, base, final, drop, drop_low,
+    drop_high (relative; NaN where no later stage came), retention, floor, reached, verdict, n,
+    ece, stage_seconds (of the task's own stage), seconds (of the run), dip (relative, deepest
+    inside later stages).
+    """
+    rows = []
+    for cell, run in study.runs():
+        judged = json.loads((run.path / "verdicts.json").read_text(encoding="utf-8"))["tasks"]
+        deepest = deepest_dips(run)
+        for row in judged:
+            drop = row["drop"] or {}
+            number = [s["task"] for s in run.manifest["config"]["stages"]].index(row["task"]) + 1
+            seconds = run.manifest.get("stage_seconds", {})
+            rows.append(
+                {
+                    "method": cell.label if cell.task is None else "single",
+                    "strength": cell.strength,
+                    "seed": cell.seed,
+                    **{k: row[k] for k in ("task", "metric", "base", "final")},
+                    "drop": number_or_nan(drop.get("value")),
+                    "drop_low": number_or_nan(drop.get("low")),
+                    "drop_high": number_or_nan(drop.get("high")),
+                    "retention": row["final"] / row["base"] if row["base"] else math.nan,
+                    **{k: row[k] for k in ("floor", "reached", "verdict", "n")},
+                    "ece": number_or_nan(row["ece"]),
+                    "stage_seconds": seconds.get(str(number), math.nan),
+                    "seconds": run.manifest["wall_time_s"],
+                    "dip": deepest.get(row["task"], math.nan),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def number_or_nan(value: Any) -> float:
+    """JSON's null is NaN."""
+    return math.nan if value is None else float(value)
+
+
+def deepest_dips(run: Run) -> dict[str, float]:
+    """Per earlier task the largest relative fall inside a later stage, on the probe pictures."""
+    found: dict[str, float] = {}
+    for dip in dips(run.records(), PRIMARY):
+        if dip.before > 0:
+            depth = 1 - dip.lowest / dip.before
+            found[dip.task] = max(found.get(dip.task, -math.inf), depth)
+    return found
+
+
+def references(frame: pd.DataFrame) -> dict[str, float]:
+    """Per task the single-task score, a mean over seeds; tasks without a reference are left out.
+
+    The first task's is its own first stage, which starts from the same trunk with nothing to keep.
+    """
+    alone = frame[frame["method"] == "single"].groupby("task")["final"].mean().to_dict()
+    shared = frame[~frame["method"].isin(["single", *OWN_START])]
+    if len(shared):
+        first = shared["task"].iloc[0]
+        alone.setdefault(first, float(shared[shared["task"] == first]["base"].mean()))
+    return {str(task): float(score) for task, score in alone.items()}
+
+
+def by_method(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per method: means over its seeds.
+
+    Columns: method, seeds, per task ``base T``, ``final T``, ``drop T``, ``pass T`` (as "2/3"),
+    ``of single T`` (final / single-task score, NaN without a reference), then ``retention`` (mean
+    over all tasks), ``old`` (mean retention of the tasks before the last), ``new`` (mean of base /
+    single-task score over the tasks after the first), ``dip`` and ``seconds``.
+    """
+    alone = references(frame)
+    rows = []
+    for method, runs in frame[frame["method"] != "single"].groupby("method", sort=False):
+        tasks = list(dict.fromkeys(runs["task"]))
+        row: dict[str, Any] = {"method": method, "seeds": runs["seed"].nunique()}
+        for task in tasks:
+            own = runs[runs["task"] == task]
+            reference = alone.get(task, math.nan)
+            row[f"base {task}"], row[f"final {task}"] = own["base"].mean(), own["final"].mean()
+            row[f"drop {task}"] = own["drop"].mean()
+            row[f"pass {task}"] = f"{(own['verdict'] == 'pass').sum()}/{len(own)}"
+            row[f"of single {task}"] = own["final"].mean() / reference
+        row["retention"] = runs["retention"].mean()
+        row["old"] = runs[runs["task"] != tasks[-1]]["retention"].mean()
+        news = [row[f"base {task}"] / alone.get(task, math.nan) for task in tasks[1:]]
+        row["new"] = sum(news) / len(news) if news else math.nan
+        row["dip"] = runs["dip"].max()
+        row["seconds"] = runs.drop_duplicates("seed")["seconds"].mean()
+        rows.append(row)
+    return pd.DataFrame(rows)
