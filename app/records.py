@@ -78,7 +78,10 @@ def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:
     """Base, final and drop of each task that has a score after its own lesson."""
     scores = stage_scores(frame)
     found = []
+    # Tasks that were taught all at once have scores after the last stage alone.
+    together = len(scores) > 0 and scores.stage.min() == len(order)
     for number, task in enumerate(order, start=1):
+        number = len(order) if together else number
         own = scores[(scores.task == task) & (scores.stage >= number)].sort_values("stage")
         if own.empty or own.iloc[0].stage != number:
             continue
@@ -188,6 +191,8 @@ def methods_table(
         found = drops(frame, order)
         old = [drop.retention for drop in found if drop.final_stage > drop.base_stage]
         new = [drop.final for drop in found if drop.base_stage > 1]
-        if old and new:
+        if found and method == "joint":  # nothing came later: all is kept
+            rows.append((name, method, sum(d.final for d in found[1:]) / len(found[1:]), 1.0))
+        elif old and new:
             rows.append((name, method, sum(new) / len(new), min(old)))
     return pd.DataFrame(rows, columns=["run", "method", "reached", "kept"])

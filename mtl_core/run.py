@@ -100,6 +100,22 @@ class Run:
             return None
         return _object(path.read_bytes(), f"{path}: expected a JSON object.")
 
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """What ``analysis.verdicts.judge`` found, per task; empty where the run was not judged.
+
+        Raises:
+            InputError: the file is not what ``judge`` writes.
+        """
+        path = self.path / "verdicts.json"
+        if not path.is_file():
+            return {}
+        fault = f"{path}: expected what training.verdicts writes."
+        content = _object(path.read_bytes(), fault)
+        try:
+            return {row["task"]: row for row in content["tasks"]}
+        except (KeyError, TypeError) as error:
+            raise InputError(fault) from error
+
 
 def read_records(path: Path) -> pd.DataFrame:
     """Read records.jsonl; an absent file is an empty frame with the same columns."""

@@ -90,17 +90,17 @@ def forgetting_figures(
     """Verdicts, curve, matrix, classes, the note without classes, methods, the note for one run."""
     hidden = gr.update(value=None, visible=False)
     if not len(site.runs):
-        return verdict_cards([], words), *[hidden] * 6
+        return verdict_cards([], {}, words), *[hidden] * 6
     run = site.runs.get(run_name)
     records, order = run.records(), lesson_order(run.manifest)
     table = stage_matrix(records)
     if table.empty:
-        return verdict_cards([], words), *[hidden] * 6
+        return verdict_cards([], {}, words), *[hidden] * 6
     lost = class_drops(records, order, task)
     side = methods_table(_all_records(site))
     curve = forgetting_curves(curves(records, order), order, words, view)
     return (
-        verdict_cards(drops(records, order), words),
+        verdict_cards(drops(records, order), run.verdicts(), words),
         gr.update(value=curve, visible=True),
         gr.update(value=score_matrix(table, order, words), visible=True),
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,

@@ -1,0 +1,45 @@
+"""What a card says of a task, with and without an interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.language import Words
+from app.records import Drop
+from app.verdict_cards import verdict_cards
+
+WORDS = Words("en")
+SEG = Drop("seg", "mIoU", 1, 0.60, 3, 0.588, 150)
+CLS = Drop("cls", "top1", 3, 0.95, 3, 0.95, 400)
+
+
+def judged(verdict: str = "pass", low: float | None = -0.01, high: float | None = 0.04, **changes):
+    row: dict[str, Any] = {"verdict": verdict, "drop": {"value": 0.02, "low": low, "high": high}}
+    row |= {"floor_metric": "mIoU", "floor": 0.1, "reached": 0.588}
+    return {"seg": row | changes}
+
+
+def test_without_a_verdict_the_drop_alone_is_told():
+    page = verdict_cards([SEG, CLS], {}, WORDS)
+    assert "98 %" in page and "within 5 %" in page and "the last lesson" in page
+    assert "differences of a few percent can be chance" in page and "95 %:" not in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [("pass", "✓ within 5 %"), ("fail", "✗ beyond 5 %"), ("undecided", "? undecided")],
+)
+def test_a_verdict_comes_with_its_interval(verdict: str, words: str):
+    page = verdict_cards([SEG], judged(verdict), WORDS)
+    assert words in page and "95 %: 96 % to 101 %" in page and "bootstrap" in page
+
+
+def test_a_task_below_its_floor_was_not_learned():
+    page = verdict_cards([SEG], judged(floor=0.7), WORDS)
+    assert "✗ not learned: mIoU 0.588 is below 0.700" in page
+
+
+def test_an_undefined_interval_is_left_out():
+    assert "95 %:" not in verdict_cards([SEG], judged("undecided", None, None), WORDS)
