@@ -6,10 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import gradio as gr
 
 from app.engines import EngineShelf
+from app.evidence import Evidence
 from app.page import build_page, launch_options
 from app.runs import RunShelf, open_run, shipped_runs
 from app.site import Site
@@ -18,19 +20,22 @@ from mtl_core.types import InputError
 _HOST = "127.0.0.1"
 
 
-def site_of(places: Sequence[str] = (), host: str | None = None) -> Site:
+def site_of(places: Sequence[str] = (), host: str | None = None, data: str | None = None) -> Site:
     """The named runs in their order, then the shipped ones.
 
     Args:
         places: run directories or Hub ids.
         host: the address to listen on; None means what the environment or the default says.
+        data: root of the sets whose validation pictures the runs were measured on.
 
     Raises:
         InputError: a named place is not a run.
     """
     address = host or os.environ.get("GRADIO_SERVER_NAME") or _HOST
     local = address in ("127.0.0.1", "localhost", "::1") and "SPACE_ID" not in os.environ
-    return Site(RunShelf([*map(open_run, places), *shipped_runs()]), EngineShelf(), local)
+    evidence = None if data is None else Evidence(Path(data))
+    runs = RunShelf([*map(open_run, places), *shipped_runs()])
+    return Site(runs, EngineShelf(), local, evidence)
 
 
 def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) -> None:
@@ -39,9 +44,9 @@ def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) ->
     Runs or a host on the command line make the page anew; without them the given one is served.
     """
     options = _parser().parse_args(arguments)
-    if options.run or options.host:
+    if options.run or options.host or options.data:
         try:
-            site = site_of(options.run, options.host)
+            site = site_of(options.run, options.host, options.data)
         except InputError as error:
             sys.exit(str(error))
         demo = build_page(site)
@@ -68,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="PATH_OR_HUB_ID",
         help="a run directory or a Hub repository; may be given several times",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="the sets that the runs were measured on, to show the pictures behind the figures",
     )
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default 7860)")

@@ -23,12 +23,16 @@ class Look:
     Attributes:
         picture: H x W x 3 uint8 RGB.
         example: name of the example picture, or None for a visitor's own.
+        truth: what people annotated on it, or None.
+        placed: the file that the page itself put into the upload, or None.
         answers: every stage's answer, per run that was asked.
         key: tells this look from any other.
     """
 
     picture: np.ndarray
     example: str | None = None
+    truth: StageAnswer | None = None
+    placed: Path | None = None
     answers: dict[str, list[StageAnswer]] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
 
@@ -60,7 +64,6 @@ def example_pictures() -> dict[str, Path]:
     return dict(sorted(found.items(), key=lambda i: order.index(i[0]) if i[0] in order else 99))
 
 
-def is_example(path: str, name: str) -> bool:
-    """Whether a file is the example picture of that name, wherever it was copied to."""
-    known = example_pictures().get(name)
-    return known is not None and Path(path).is_file() and filecmp.cmp(path, known, shallow=False)
+def is_copy(path: str, known: Path) -> bool:
+    """Whether a file holds what another does, wherever it was copied to."""
+    return Path(path).is_file() and filecmp.cmp(path, known, shallow=False)

@@ -14,6 +14,7 @@ from app.look import Look, example_pictures
 from app.picture import MAX_BYTES, read_upload
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.about import about_texts, build_about
+from app.tabs.broken import broken_rows, build_broken
 from app.tabs.compare import build_compare, first_sides, show, side_choices
 from app.tabs.forgetting import build_forgetting, forgetting_figures
 from app.tabs.latency import build_latency, latency_figures
@@ -41,17 +42,19 @@ def build_page(site: Site) -> gr.Blocks:
         )
         if not names:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as all_tabs:
             with gr.Tab(t("tab.compare"), id="compare") as compare:
                 compare_tab = build_compare(site, run_choice, t)
             with gr.Tab(t("tab.forgetting"), id="forgetting") as forgetting:
                 forgetting_tab = build_forgetting(site, run_choice, t)
+            with gr.Tab(t("tab.broken"), id="broken") as broken:
+                broken_tab = build_broken(site, run_choice, compare_tab, all_tabs, t)
             with gr.Tab(t("tab.latency"), id="latency") as latency:
                 latency_tab = build_latency(site, run_choice, t)
             with gr.Tab(t("tab.about"), id="about") as about:
                 about_tab = build_about(site, run_choice, t)
 
-        tabs = (compare, forgetting, latency, about)
+        tabs = (compare, forgetting, broken, latency, about)
         build_open_run(site, run_choice, compare_tab, t)
 
         @told
@@ -64,6 +67,7 @@ def build_page(site: Site) -> gr.Blocks:
                 examples_html(words),
                 gr.update(value=name),
                 *forgetting_figures(site, name, "kept", "seg", words),
+                *broken_rows(site, name, "seg", None, None, None, words),
                 *latency_figures(site, name, words),
                 *about_texts(site, name, words),
             )
@@ -93,6 +97,7 @@ def build_page(site: Site) -> gr.Blocks:
                 c.examples,
                 run_choice,
                 *forgetting_tab.outputs,
+                *broken_tab.outputs,
                 *latency_tab.outputs,
                 *about_tab.outputs,
             ],
@@ -165,7 +170,7 @@ def _first_look(site: Site, request: gr.Request) -> tuple:
     name = asked if asked in examples else next(iter(examples))
     numbers = {str(stage.number): stage.number for stage in site.runs.get(run_name).stages}
     stage = numbers.get(query.get("stage", ""))
-    look = Look(read_upload(examples[name]), example=name)
+    look = Look(read_upload(examples[name]), example=name, placed=examples[name])
     shown = show(site, look, run_name, words, stage)
     choices = side_choices(site, words)
     sides = list(first_sides(site, site.runs.get(run_name)))

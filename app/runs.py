@@ -13,7 +13,14 @@ SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "runs"
 PREFERRED = "onehead"
 # A Hub repository is named owner/name; training state never leaves its machine.
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
-_HUB_FILES = ["run.json", "records.jsonl", "latency.json", "verdicts.json", "stage*.safetensors"]
+_HUB_FILES = [
+    "run.json",
+    "records.jsonl",
+    "latency.json",
+    "verdicts.json",
+    "regressions.json",
+    "stage*.safetensors",
+]
 
 
 class RunShelf:

@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from app.engines import EngineShelf
+from app.evidence import Evidence
 from app.language import Words, language_of
 from app.runs import RunShelf
 from mtl_core.types import InputError
@@ -31,11 +32,13 @@ class Site:
     Attributes:
         local: whether only this machine's user can reach the page, who may then open any
             directory as a run; on a public host that would let strangers probe the disk.
+        evidence: the validation pictures behind the runs, where they are at hand.
     """
 
     runs: RunShelf
     engines: EngineShelf
     local: bool = False
+    evidence: Evidence | None = None
 
 
 def words_for(request: gr.Request | None) -> Words:

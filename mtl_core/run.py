@@ -116,6 +116,24 @@ class Run:
         except (KeyError, TypeError) as error:
             raise InputError(fault) from error
 
+    def regressions(self) -> list[dict[str, Any]]:
+        """What ``analysis.regressions`` found, largest loss first; empty where it was not asked.
+
+        Raises:
+            InputError: the file is not what ``keep_regressions`` writes.
+        """
+        path = self.path / "regressions.json"
+        if not path.is_file():
+            return []
+        fault = f"{path}: expected what training.verdicts writes."
+        rows = _object(path.read_bytes(), fault).get("rows")
+        wanted = {"picture", "task", "before", "after", "loss", "kinds", "classes"}
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and wanted <= set(row) for row in rows
+        ):
+            raise InputError(fault)
+        return rows
+
 
 def read_records(path: Path) -> pd.DataFrame:
     """Read records.jsonl; an absent file is an empty frame with the same columns."""

@@ -10,7 +10,8 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from mtl_core.config import ModelConfig, StageConfig
-from mtl_core.data.views import KEEP_VISIBLE, VOID, mark_cut_boxes, mosaic, random_view
+from mtl_core.data.items import VOID
+from mtl_core.data.views import KEEP_VISIBLE, mark_cut_boxes, mosaic, random_view
 
 MODEL = ModelConfig(input_px=128)
 STAGE = StageConfig("det", 1, 1e-3, crop_px=128, scale=(0.7, 1.6))

@@ -12,7 +12,7 @@ from app.changes import compare
 from app.examples_row import example_alt, examples_row
 from app.exports import saved_file
 from app.language import Words
-from app.look import Look, example_pictures, is_example
+from app.look import Look, example_pictures, is_copy
 from app.overlay import overlay
 from app.picture import read_upload
 from app.site import PICTURES, QUICK, Site, told, words_for
@@ -98,7 +98,7 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     ) -> tuple:
         if path is None:
             return None, {"message": words_for(request)("viewer.empty")}, ""
-        if look is not None and look.example and is_example(path, look.example):
+        if look is not None and look.placed and is_copy(path, look.placed):
             return gr.skip(), gr.skip(), gr.skip()  # the page itself has just put it there
         return show(site, Look(read_upload(path)), run_name, words_for(request))
 
@@ -108,7 +108,7 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         if name not in example_pictures():
             raise InputError("That example picture is not here.")
         path = example_pictures()[name]
-        look = Look(read_upload(path), example=name)
+        look = Look(read_upload(path), example=name, placed=path)
         return str(path), *show(site, look, run_name, words_for(request))
 
     @told
@@ -186,7 +186,7 @@ def show(
     alt = example_alt(look.example, words) if look.example else words("picture")
     payload = viewer_payload(
         look.picture,
-        answers,
+        answers if look.truth is None else [*answers, look.truth],
         words,
         key=f"{look.key}-{name}-{words.language}",
         alt=alt,

@@ -61,6 +61,7 @@ function facts(stage, view, classes, words) {
   for (const task of ["seg", "det", "cls"]) {
     if (!view.tasks.includes(task)) continue;
     const taught = stage.taught.includes(task);
+    if (!taught && !stage.number) continue;
     let text = words["viewer.not_yet"];
     if (taught && task === "seg") text = maskWords(stage, classes.seg, words);
     if (taught && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words, stage.boxes);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mtl_core.analysis.floors import floor
+from mtl_core.analysis.regressions import keep_regressions
 from mtl_core.config import RunConfig
 from mtl_core.data.layout import Split
 from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
@@ -82,10 +83,13 @@ def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list
 
 
 def judge(run: Run, splits: dict[str, Split]) -> dict[str, Any]:
-    """Write the verdicts into the run as ``verdicts.json``, which the page shows."""
-    content = {
-        "draws": RESAMPLES,
-        "tasks": [verdict.to_dict() for verdict in verdicts(run, splits)],
-    }
+    """Write what became of the tasks into the run, where the page finds it.
+
+    ``regressions.json`` holds every picture that a later stage broke, ``verdicts.json`` the
+    verdicts; the latter is a run's last file.
+    """
+    found = [verdict.to_dict() for verdict in verdicts(run, splits)]
+    keep_regressions(run, splits)
+    content = {"draws": RESAMPLES, "tasks": found}
     write_json(run.path / "verdicts.json", content)
     return content

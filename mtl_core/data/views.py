@@ -17,9 +17,9 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as v2f
 
 from mtl_core.config import ModelConfig, StageConfig
+from mtl_core.data.items import VOID
 from mtl_core.data.letterbox import PAD_VALUE, evaluation_scale
 
-VOID = 255
 KEEP_VISIBLE = 0.35  # an object cut below this share of its area is neither taught nor punished
 COLOUR = v2.Compose(
     [v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3), v2.RandomGrayscale(p=0.05)]

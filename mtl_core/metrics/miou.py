@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mtl_core.data.items import VOID
 from mtl_core.metrics.matching import data_to_model
 from mtl_core.tasks.base import Meter, Score
 from mtl_core.types import Prediction
-
-VOID = 255
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -13,13 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import tv_tensors
 
+from mtl_core.data.items import VOID
 from mtl_core.data.layout import SegItem, Split, read_seg
 from mtl_core.data.placement import Placement
 from mtl_core.engine.decode_mask import mask_of
 from mtl_core.metrics.miou import SegmentationMeter
 from mtl_core.tasks.base import Task
 
-VOID = 255  # pixels that no class claims: neither trained nor measured
 FOCAL_GAMMA = 1.0  # exponent of the focal weight
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from stand_in import NAMES
 
 from app.language import Words
-from app.look import Look, example_pictures, is_example
+from app.look import Look, example_pictures, is_copy
 from app.tabs.compare import against, first_sides, show, side_choices, side_of
 from app.viewer.payload import VIEW_LONG_SIDE_PX, viewer_payload
 from mtl_core.types import InputError
@@ -117,10 +117,10 @@ def test_an_example_is_known_by_its_content(tmp_path):
     cat = example_pictures()["cat"]
     copy = tmp_path / "anything.jpg"
     copy.write_bytes(cat.read_bytes())
-    assert is_example(str(copy), "cat")
-    assert not is_example(str(copy), "coffee")
-    assert not is_example(str(copy), "nothing")
-    assert not is_example(str(tmp_path / "gone.jpg"), "cat")
+    cat, coffee = (example_pictures()[name] for name in ("cat", "coffee"))
+    assert is_copy(str(copy), cat)
+    assert not is_copy(str(copy), coffee)
+    assert not is_copy(str(tmp_path / "gone.jpg"), cat)
 
 
 def test_two_spellings_of_one_class_are_one_in_the_legend(site, picture):

@@ -1,0 +1,113 @@
+"""The validation pictures behind a run's figures, where the server has them at hand."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from app.engines import StageAnswer
+from app.look import Look
+from app.overlay import overlay
+from app.picture import bounded, read_upload
+from mtl_core.data.items import VOID
+from mtl_core.data.layout import DataRoots, Split, read_split
+from mtl_core.metrics.matching import data_to_model
+from mtl_core.predictions import read_predictions
+from mtl_core.run import Run
+from mtl_core.types import Boxes, InputError, Prediction
+
+THUMBNAIL_PX = 360
+
+
+class Evidence:
+    """Pictures and annotations of one split, read when first asked for.
+
+    Args:
+        data: root of the three sets.
+        split: the one that runs are evaluated on.
+    """
+
+    def __init__(self, data: Path, split: str = "val") -> None:
+        self.data, self.split = data, split
+        self._splits: dict[str, Split] = {}
+        # Copies that the page may serve; the sets themselves stay closed to visitors.
+        self._served = Path(tempfile.mkdtemp(prefix="onehead-"))
+
+    def item(self, task: str, stem: str) -> tuple[Split, Any]:
+        """A task's split and one picture of it.
+
+        Raises:
+            InputError: the set is not here, or has no such picture.
+        """
+        if task not in self._splits:
+            self._splits[task] = read_split(DataRoots.under(self.data), task, self.split)
+        split = self._splits[task]
+        for item in split.items:
+            if item.picture.stem == stem:
+                return split, item
+        raise InputError(f"{self.data} has no {task} picture {stem}: expected the run's own data.")
+
+    def thumbnail(self, run: Run, row: dict[str, Any]) -> np.ndarray:
+        """A picture as the later stage saw it, small: h x w x 3 uint8 RGB.
+
+        Args:
+            run: with its predictions.
+            row: as ``Run.regressions`` gives it.
+        """
+        task = row["task"]
+        _, item = self.item(task, row["picture"])
+        stored = read_predictions(run.path / "predictions", row["after"], task, run.class_names)[
+            row["picture"]
+        ]
+        with Image.open(item.picture) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        return bounded(overlay(pixels, stored, tasks=(task,)), THUMBNAIL_PX)
+
+    def served(self, task: str, stem: str) -> Path:
+        """A copy of a picture that the page may show."""
+        _, item = self.item(task, stem)
+        copy = self._served / task / item.picture.name
+        if not copy.exists():
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(item.picture, copy)
+        return copy
+
+    def look(self, run: Run, task: str, stem: str) -> Look:
+        """The picture for the Compare tab, with what people annotated as its truth."""
+        copy = self.served(task, stem)
+        pixels = read_upload(copy)
+        truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
+        answer = StageAnswer(0, "truth", (task,), truth, 0.0)
+        return Look(pixels, truth=answer, placed=copy)
+
+    def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
+        """One task's annotation in the run's classes, as a prediction of a picture's size."""
+        from mtl_core.tasks import TASKS  # PyTorch stays unloaded until a picture is asked for
+
+        split, item = self.item(task, stem)
+        _, annotated = TASKS[task].read(item, split)
+        to_model = data_to_model(run.class_names[task], list(split.class_names), task)
+        if task == "seg":
+            table = np.full(256, VOID, np.uint8)
+            table[: len(to_model)] = to_model
+            mask = Image.fromarray(table[annotated])
+            size = (size_hw[1], size_hw[0])
+            resized = np.asarray(mask.resize(size, Image.Resampling.NEAREST))
+            # What nobody annotated is drawn as background.
+            shown = np.where(resized == VOID, 0, resized).astype(np.uint8)
+            return Prediction(size_hw, run.class_names, mask=shown)
+        if task == "det":
+            solid = ~annotated.crowd
+            scale = np.array([size_hw[1] / annotated.width, size_hw[0] / annotated.height] * 2)
+            xyxy = (annotated.boxes_xyxy_px[solid] * scale).astype(np.float32)
+            labels = to_model[annotated.labels[solid]]
+            boxes = Boxes(xyxy, np.ones(len(xyxy), np.float32), labels)
+            return Prediction(size_hw, run.class_names, boxes=boxes)
+        certain = np.zeros(len(run.class_names[task]), np.float32)
+        certain[to_model[annotated]] = 1
+        return Prediction(size_hw, run.class_names, probabilities=certain)

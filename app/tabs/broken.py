@@ -1,0 +1,196 @@
+"""What broke: every picture that a later lesson made worse, sorted by how much it lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from app.change_words import percent
+from app.language import Words
+from app.palette import readable
+from app.site import PICTURES, QUICK, Site, told, words_for
+from app.tabs.compare import CompareTab, show
+from mtl_core.types import InputError
+
+SHOWN = 24  # pictures in the gallery
+ANY = ""  # a filter that lets everything through
+
+
+@dataclass(frozen=True)
+class BrokenTab:
+    """The components that follow the run, and the filters that figures elsewhere set."""
+
+    outputs: list[gr.Component]
+    task: gr.Radio
+    of_class: gr.Dropdown
+
+
+def build_broken(
+    site: Site, run_choice: gr.Radio, compare_tab: CompareTab, tabs: gr.Tabs, t: gr.I18n
+) -> BrokenTab:
+    """Lay the tab out and connect it."""
+    gr.Markdown(t("broken.intro"), elem_classes="oh-quiet")
+    with gr.Row():
+        task = gr.Radio(
+            [(t("task.seg"), "seg"), (t("task.det"), "det")],
+            value="seg",
+            label=t("forgetting.task"),
+            elem_id="broken-task",
+        )
+        span = gr.Dropdown(label=t("broken.span"), elem_id="broken-span")
+        kind = gr.Dropdown(label=t("broken.kind"), elem_id="broken-kind")
+        of_class = gr.Dropdown(label=t("broken.class"), elem_id="broken-class")
+    told_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
+    gallery = gr.Gallery(
+        show_label=False,
+        columns=4,
+        height="auto",
+        allow_preview=False,
+        object_fit="contain",
+        interactive=False,
+        buttons=[],
+        elem_id="broken-gallery",
+    )
+    rows = gr.Dataframe(interactive=False, show_label=False, elem_id="broken-rows")
+    shown = gr.State([])
+    filters = [span, kind, of_class]
+    outputs = [*filters, told_html, gallery, rows, shown]
+
+    @told
+    def redraw(
+        run_name: str | None,
+        task: str,
+        span: str | None,
+        kind: str | None,
+        of_class: str | None,
+        request: gr.Request,
+    ) -> tuple[Any, ...]:
+        return broken_rows(site, run_name, task, span, kind, of_class, words_for(request))
+
+    gr.on(
+        [run_choice.change, task.change, *(choice.input for choice in filters)],
+        redraw,
+        [run_choice, task, *filters],
+        outputs,
+        api_visibility="private",
+        show_progress_on=gallery,
+        **QUICK,
+    )
+
+    @told
+    def open_picture(
+        run_name: str | None, shown: list[dict[str, Any]], event: gr.SelectData, request: gr.Request
+    ) -> tuple[Any, ...]:
+        if site.evidence is None or not 0 <= event.index < len(shown):
+            raise InputError("That picture is not here.")
+        row, run = shown[event.index], site.runs.get(run_name)
+        look = site.evidence.look(run, row["task"], row["picture"])
+        answer = show(site, look, run_name, words_for(request), row["after"])
+        return str(look.placed), *answer, gr.Tabs(selected="compare")
+
+    c = compare_tab
+    gallery.select(
+        open_picture,
+        [run_choice, shown],
+        [c.picture, c.look, c.viewer, c.timing, tabs],
+        api_visibility="private",
+        show_progress_on=gallery,
+        **PICTURES,
+    )
+    return BrokenTab(outputs, task, of_class)
+
+
+def broken_rows(
+    site: Site,
+    run_name: str | None,
+    task: str,
+    span: str | None,
+    kind: str | None,
+    of_class: str | None,
+    words: Words,
+) -> tuple[Any, ...]:
+    """The filters' choices, a sentence, the gallery, the table, and the rows in the gallery."""
+    nothing = gr.update(choices=[], value=None)
+    blank = gr.update(visible=False, value=None)
+    if not len(site.runs):
+        return nothing, nothing, nothing, words("forgetting.empty"), blank, blank, []
+    run = site.runs.get(run_name)
+    own = [row for row in run.regressions() if row["task"] == task]
+    if not own:
+        return nothing, nothing, nothing, words("broken.none"), blank, blank, []
+    spans = sorted({(row["before"], row["after"]) for row in own}, key=lambda s: (s[0] - s[1], s))
+    span_choices = [(words("broken.from_to", before=a, after=b), f"{a}-{b}") for a, b in spans]
+    chosen_span = span if span in dict(span_choices).values() else span_choices[0][1]
+    own = [row for row in own if f"{row['before']}-{row['after']}" == chosen_span]
+    kinds = sorted({name for row in own for name in row["kinds"]})
+    classes = sorted({name for row in own for name in row["classes"]})
+    chosen_kind = kind if kind in kinds else ANY
+    chosen_class = of_class if of_class in classes else ANY
+    rows = [
+        row
+        for row in own
+        if (not chosen_kind or chosen_kind in row["kinds"])
+        and (not chosen_class or chosen_class in row["classes"])
+    ]
+    anything = (words("broken.any"), ANY)
+    filters = (
+        gr.update(choices=span_choices, value=chosen_span),
+        gr.update(
+            choices=[anything, *((words(f"broken.{k.replace(' ', '_')}"), k) for k in kinds)],
+            value=chosen_kind,
+        ),
+        gr.update(
+            choices=[anything, *((words.class_name(name), name) for name in classes)],
+            value=chosen_class,
+        ),
+    )
+    told_words = words("broken.count", count=len(rows))
+    if site.evidence is None:
+        told_words += " " + words("broken.no_pictures", run=str(run.path))
+        return *filters, told_words, blank, gr.update(visible=True, value=table(rows, words)), []
+    first = rows[:SHOWN]
+    pictures = [(site.evidence.thumbnail(run, row), caption(row, words)) for row in first]
+    told_words += " " + words("broken.click")
+    return (
+        *filters,
+        told_words,
+        gr.update(visible=True, value=pictures, selected_index=None),
+        gr.update(visible=True, value=table(rows, words)),
+        first,
+    )
+
+
+def amounts(row: dict[str, Any], words: Words) -> str:
+    """What a picture lost, in words: masks as shares of the picture, boxes counted."""
+    return ", ".join(
+        f"{words('broken.' + kind.replace(' ', '_'))} "
+        + (percent(amount) if row["task"] == "seg" else f"{amount:.0f}")
+        for kind, amount in row["kinds"].items()
+    )
+
+
+def caption(row: dict[str, Any], words: Words) -> str:
+    """Under a small picture: the classes and what they lost."""
+    classes = ", ".join(words.class_name(name) for name in row["classes"])
+    return f"{classes}: {amounts(row, words)}" if classes else amounts(row, words)
+
+
+def table(rows: list[dict[str, Any]], words: Words) -> pd.DataFrame:
+    """All rows, largest loss first."""
+    return pd.DataFrame(
+        [
+            (
+                row["picture"],
+                percent(row["loss"]),
+                amounts(row, words),
+                ", ".join(readable(words.class_name(name)) for name in row["classes"]),
+            )
+            for row in rows
+        ],
+        columns=[
+            words(f"broken.column_{name}") for name in ("picture", "loss", "kinds", "classes")
+        ],
+    )
