@@ -48,7 +48,9 @@ def build_page(site: Site) -> gr.Blocks:
             with gr.Tab(t("tab.forgetting"), id="forgetting") as forgetting:
                 forgetting_tab = build_forgetting(site, run_choice, t)
             with gr.Tab(t("tab.broken"), id="broken") as broken:
-                broken_tab = build_broken(site, run_choice, compare_tab, all_tabs, t)
+                broken_tab = build_broken(
+                    site, run_choice, compare_tab, forgetting_tab, all_tabs, t
+                )
             with gr.Tab(t("tab.latency"), id="latency") as latency:
                 latency_tab = build_latency(site, run_choice, t)
             with gr.Tab(t("tab.about"), id="about") as about:

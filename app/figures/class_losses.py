@@ -44,6 +44,8 @@ def class_losses(table: pd.DataFrame, words: Words) -> go.Figure:
                 marker=dict(
                     size=11, symbol="circle-open", color=GREY, line=dict(width=2, color=GREY)
                 ),
+                # The name as data, by which a click finds the pictures behind it.
+                customdata=[[name] for name in rows.name],
                 hovertemplate="%{y}: %{x:.3f}<extra></extra>",
             ),
             go.Scatter(
@@ -54,8 +56,8 @@ def class_losses(table: pd.DataFrame, words: Words) -> go.Figure:
                 showlegend=False,
                 cliponaxis=False,
                 marker=dict(size=12, color=colors, line=dict(width=1, color=GREY)),
-                customdata=rows.drop_abs,
-                hovertemplate="%{y}: %{x:.3f} (−%{customdata:.3f})<extra></extra>",
+                customdata=list(zip(rows.name, rows.drop_abs, strict=True)),
+                hovertemplate="%{y}: %{x:.3f} (−%{customdata[1]:.3f})<extra></extra>",
             ),
             # The legend shows the kind of mark, not one class's colour.
             go.Scatter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,31 +12,37 @@ import pandas as pd
 from app.change_words import percent
 from app.language import Words
 from app.palette import readable
+from app.records import lesson_order
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.compare import CompareTab, show
+from app.tabs.forgetting import ForgettingTab
 from mtl_core.types import InputError
 
 SHOWN = 24  # pictures in the gallery
+TASKS_SHOWN = ("seg", "det")  # the last lesson is followed by none that could break it
 ANY = ""  # a filter that lets everything through
 
 
 @dataclass(frozen=True)
 class BrokenTab:
-    """The components that follow the run, and the filters that figures elsewhere set."""
+    """The components that follow the run."""
 
     outputs: list[gr.Component]
-    task: gr.Radio
-    of_class: gr.Dropdown
 
 
 def build_broken(
-    site: Site, run_choice: gr.Radio, compare_tab: CompareTab, tabs: gr.Tabs, t: gr.I18n
+    site: Site,
+    run_choice: gr.Radio,
+    compare_tab: CompareTab,
+    forgetting_tab: ForgettingTab,
+    tabs: gr.Tabs,
+    t: gr.I18n,
 ) -> BrokenTab:
     """Lay the tab out and connect it."""
     gr.Markdown(t("broken.intro"), elem_classes="oh-quiet")
     with gr.Row():
         task = gr.Radio(
-            [(t("task.seg"), "seg"), (t("task.det"), "det")],
+            [(t(f"task.{name}"), name) for name in TASKS_SHOWN],
             value="seg",
             label=t("forgetting.task"),
             elem_id="broken-task",
@@ -100,7 +107,50 @@ def build_broken(
         show_progress_on=gallery,
         **PICTURES,
     )
-    return BrokenTab(outputs, task, of_class)
+
+    @told
+    def follow_click(
+        run_name: str | None, clicked: str, class_task: str, request: gr.Request
+    ) -> tuple[Any, ...]:
+        asked = behind(clicked, class_task, site, run_name)
+        if asked is None:
+            return tuple(gr.skip() for _ in range(2 + len(outputs)))
+        task, span, of_class = asked
+        found = broken_rows(site, run_name, task, span, ANY, of_class, words_for(request))
+        return gr.Tabs(selected="broken"), task, *found
+
+    forgetting_tab.clicked.input(
+        follow_click,
+        [run_choice, forgetting_tab.clicked, forgetting_tab.task],
+        [tabs, task, *outputs],
+        api_visibility="private",
+        **QUICK,
+    )
+    return BrokenTab(outputs)
+
+
+def behind(
+    clicked: str, class_task: str, site: Site, run_name: str | None
+) -> tuple[str, str | None, str] | None:
+    """The task, span and class that a click on a figure asks for; None where nothing is behind it.
+
+    Args:
+        clicked: JSON as head.js writes it: a cell's [stage, task], or a class's [name, ...].
+        class_task: whose classes are shown.
+        site: the runs.
+        run_name: the chosen one.
+    """
+    try:
+        asked = json.loads(clicked)
+        figure, data = asked["figure"], list(asked["data"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    if figure == "classes" and class_task in TASKS_SHOWN and data:
+        return class_task, None, str(data[0])
+    if figure == "matrix" and len(data) == 2 and data[1] in TASKS_SHOWN:
+        order = lesson_order(site.runs.get(run_name).manifest)
+        return data[1], f"{order.index(data[1]) + 1}-{data[0]}", ANY
+    return None
 
 
 def broken_rows(
@@ -148,19 +198,17 @@ def broken_rows(
         ),
     )
     told_words = words("broken.count", count=len(rows))
+    listed = gr.update(visible=True, value=table(rows, words))
     if site.evidence is None:
-        told_words += " " + words("broken.no_pictures", run=str(run.path))
-        return *filters, told_words, blank, gr.update(visible=True, value=table(rows, words)), []
+        missing = words("broken.no_pictures", run=str(run.path))
+        return *filters, f"{told_words} {missing}", blank, listed, []
     first = rows[:SHOWN]
-    pictures = [(site.evidence.thumbnail(run, row), caption(row, words)) for row in first]
-    told_words += " " + words("broken.click")
-    return (
-        *filters,
-        told_words,
-        gr.update(visible=True, value=pictures, selected_index=None),
-        gr.update(visible=True, value=table(rows, words)),
-        first,
-    )
+    try:
+        pictures = [(site.evidence.thumbnail(run, row), caption(row, words)) for row in first]
+    except InputError as error:  # other data than the run's own: the table still stands
+        return *filters, f"{told_words} {error}", blank, listed, []
+    gallery = gr.update(visible=True, value=pictures, selected_index=None)
+    return *filters, f"{told_words} {words('broken.click')}", gallery, listed, first
 
 
 def amounts(row: dict[str, Any], words: Words) -> str:

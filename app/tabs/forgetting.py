@@ -26,6 +26,7 @@ class ForgettingTab:
     outputs: list[gr.Component]
     view: gr.Radio
     task: gr.Radio
+    clicked: gr.Textbox
 
 
 def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> ForgettingTab:
@@ -65,6 +66,9 @@ def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> Forgetting
             methods = gr.Plot(show_label=False, elem_id="methods", container=False)
             one = gr.Markdown(t("methods.one"), elem_classes="oh-quiet")
 
+    # What a click on a figure asks for, as head.js writes it.
+    clicked = gr.Textbox(visible="hidden", elem_id="clicked", show_label=False)
+
     outputs = [verdicts, curve, matrix, classes, no_classes, methods, one]
     asked = [run_choice, view, task]
 
@@ -81,7 +85,7 @@ def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> Forgetting
         show_progress="hidden",
         **QUICK,
     )
-    return ForgettingTab(outputs, view, task)
+    return ForgettingTab(outputs, view, task, clicked)
 
 
 def forgetting_figures(

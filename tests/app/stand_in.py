@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from mtl_core.run import Run
 from mtl_core.types import Boxes, Prediction
@@ -92,6 +93,39 @@ def make_run(folder: Path, name: str = "keeps", method: str = "distill", *, reco
         rows = record_rows(forgets=name == "forgets")
         (path / "records.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return Run(path)
+
+
+REGRESSIONS = [
+    ("p1", "seg", 1, 3, 0.4, {"mask eaten": 0.3, "wrong class": 0.1}, ["dog"]),
+    ("p2", "seg", 1, 3, 0.1, {"mask flooded": 0.1}, ["background"]),
+    ("p1", "seg", 1, 2, 0.2, {"mask eaten": 0.2}, ["dog"]),
+    ("q1", "det", 2, 3, 1.0, {"lost box": 2.0}, ["cat"]),
+]
+REGRESSION_KEYS = ("picture", "task", "before", "after", "loss", "kinds", "classes")
+
+
+def judge(run: Run) -> Run:
+    """The run with a list of what broke."""
+    rows = [dict(zip(REGRESSION_KEYS, row, strict=True)) for row in REGRESSIONS]
+    (run.path / "regressions.json").write_text(json.dumps({"rows": rows}))
+    return run
+
+
+def make_evidence(folder: Path, run: Run) -> Path:
+    """The pictures behind the masks of that list, left half dog, and what the run said: all cat."""
+    pictures = folder / "mini_voc_seg" / "val"
+    pictures.mkdir(parents=True)
+    truth = np.zeros((60, 80), np.uint8)
+    truth[:, :40], truth[0] = DOG, 255
+    for stem, grey in (("p1", 90), ("p2", 160)):
+        Image.fromarray(np.full((60, 80, 3), grey, np.uint8)).save(pictures / f"{stem}.jpg")
+        Image.fromarray(truth).save(pictures / f"{stem}.png")
+    (pictures.parent / "classes.txt").write_text("\n".join(NAMES["seg"]) + "\n")
+    (run.path / "predictions").mkdir()
+    said = {f"{stem}/mask": np.full((60, 80), CAT, np.uint8) for stem in ("p1", "p2")}
+    for number in (1, 2, 3):
+        np.savez_compressed(run.path / "predictions" / f"stage{number}_seg.npz", **said)
+    return folder
 
 
 def record_rows(*, forgets: bool = False) -> list[dict]:

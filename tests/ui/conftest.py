@@ -37,9 +37,10 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory) -> Iterator[str]:
-    from stand_in import StandInEngine, make_run
+    from stand_in import StandInEngine, judge, make_evidence, make_run
 
     from app.engines import EngineShelf
+    from app.evidence import Evidence
     from app.page import build_page, launch_options
     from app.runs import RunShelf
     from app.site import Site
@@ -47,7 +48,8 @@ def address(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("runs")
     runs = [make_run(folder, "keeps"), make_run(folder, "forgets", "finetune")]
     make_run(folder, "spare")
-    demo = build_page(Site(RunShelf(runs), EngineShelf(StandInEngine), local=True))
+    evidence = Evidence(make_evidence(folder / "data", judge(runs[1])))
+    demo = build_page(Site(RunShelf(runs), EngineShelf(StandInEngine), True, evidence))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     os.environ["SPARE_RUN"] = str(folder / "spare")
     yield url

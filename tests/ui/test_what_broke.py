@@ -1,0 +1,62 @@
+def chosen(visitor, elem_id):
+    return visitor.page.locator(f"#{elem_id} input").first.input_value()
+
+
+def test_a_broken_picture_opens_in_compare_beside_the_truth(visit):
+    visitor = visit("?run=forgets")
+    key = visitor.viewer("key")
+    visitor.tab("What broke")
+    pictures = visitor.page.locator("#broken-gallery button.thumbnail-item, #broken-gallery img")
+    pictures.first.wait_for()
+    assert "Pictures that lost something: 2" in visitor.page.inner_text("#broken-told")
+    assert "dog: mask eaten 30 %, wrong class 10 %" in visitor.page.inner_text("#broken-gallery")
+    visitor.shoot("broken")
+    pictures.first.click()
+    visitor.wait_other_answer(key)
+    visitor.wait_stage(3)
+    frames = visitor.page.locator(".ov-frame")
+    assert frames.count() == 4
+    assert "Truth: annotated by people" in frames.nth(3).inner_text()
+    assert "dog" in frames.nth(3).inner_text()
+    assert "not taught yet" not in frames.nth(3).inner_text()
+    visitor.shoot("broken-in-compare")
+    # The answer stays when the browser has put the picture into the upload.
+    visitor.page.wait_for_timeout(1500)
+    assert visitor.page.locator(".ov-frame").count() == 4
+
+
+def test_filters_narrow_the_list(visit):
+    visitor = visit("?run=forgets")
+    visitor.tab("What broke")
+    visitor.page.locator("#broken-gallery img").first.wait_for()
+    visitor.page.locator("#broken-kind input").click()
+    visitor.page.get_by_role("option", name="mask flooded").click()
+    visitor.page.get_by_text("Pictures that lost something: 1").wait_for()
+    visitor.page.locator("#broken-task").get_by_role("radio", name="detection").check()
+    # Only the masks' pictures are at hand: of the boxes the table is left.
+    visitor.page.locator("#broken-rows").get_by_text("lost box 2").wait_for()
+    assert not visitor.page.locator("#broken-gallery").is_visible()
+
+
+def test_a_class_in_a_figure_leads_to_its_pictures(visit):
+    visitor = visit("?run=forgets")
+    visitor.tab("Forgetting")
+    visitor.wait_drawn("classes")
+    mark = visitor.page.locator("#classes .scatterlayer .trace").nth(2).locator("path.point")
+    names = visitor.page.evaluate(
+        """() => document.querySelector('#classes .js-plotly-plot')
+             .data[2].customdata.map(row => row[0])"""
+    )
+    box = mark.nth(names.index("dog")).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    visitor.page.mouse.move(x - 3, y)
+    visitor.page.mouse.move(x, y)
+    visitor.page.mouse.click(x, y)
+    visitor.page.locator("#broken-told").get_by_text("Pictures that lost something: 1").wait_for()
+    assert chosen(visitor, "broken-class") == "dog"
+
+
+def test_a_run_that_was_not_judged_says_what_is_missing(visit):
+    visitor = visit("?run=keeps")
+    visitor.tab("What broke")
+    visitor.page.locator("#broken-told").get_by_text("training.verdicts").wait_for()
