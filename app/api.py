@@ -155,5 +155,5 @@ def answer_json(answer: StageAnswer) -> dict[str, Any]:
         "box_classes": said.class_names.get("det") if said.boxes is not None else None,
         "mask_shares": shares,
         "probabilities": probabilities,
-        "milliseconds": round(answer.total_ms, 2),
+        "milliseconds": None if answer.total_ms is None else round(answer.total_ms, 2),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +31,19 @@ class Engine(Protocol):
         ...
 
 
+class Bank(Protocol):
+    """All stages of a run at once."""
+
+    @property
+    def stages(self) -> Sequence[Any]:
+        """One per checkpoint, each with its ``info``."""
+        ...
+
+    def predict_all(self, picture: np.ndarray, score_threshold: float = ...) -> list[Prediction]:
+        """Every stage's prediction of one picture (H x W x 3 uint8 RGB)."""
+        ...
+
+
 @dataclass(frozen=True)
 class StageAnswer:
     """What one stage of a run says of a picture; parts never taught are None.
@@ -40,14 +53,15 @@ class StageAnswer:
         task: what this stage taught.
         taught: all tasks taught so far, in order.
         prediction: only of the tasks taught.
-        total_ms: time of the whole pass, decoding of the file not included.
+        total_ms: time of the whole pass, decoding of the file not included; None where stages
+            shared their work, and none has a time of its own.
     """
 
     number: int
     task: str
     taught: tuple[str, ...]
     prediction: Prediction
-    total_ms: float
+    total_ms: float | None
 
 
 def _open(weights: Path) -> Engine:
@@ -57,16 +71,32 @@ def _open(weights: Path) -> Engine:
     return open_engine(weights)
 
 
+def _open_bank(paths: list[Path]) -> Bank | None:
+    from mtl_core.engine import open_bank
+
+    return open_bank(paths)
+
+
 class EngineShelf:
     """Opens each checkpoint once and keeps it. Safe to use from several threads.
 
     Args:
         open_engine: makes an engine of a checkpoint's path; tests put a stand-in here.
+        open_bank: makes one engine of several checkpoints that share a trunk, or None where each
+            must run by itself; by default none is made with another ``open_engine``.
     """
 
-    def __init__(self, open_engine: Callable[[Path], Engine] = _open) -> None:
+    def __init__(
+        self,
+        open_engine: Callable[[Path], Engine] = _open,
+        open_bank: Callable[[list[Path]], Bank | None] | None = None,
+    ) -> None:
         self._open_engine = open_engine
+        if open_bank is None and open_engine is _open:
+            open_bank = _open_bank
+        self._open_bank = open_bank
         self._engines: dict[Path, Engine] = {}
+        self._banks: dict[tuple[Path, ...], Bank | None] = {}
         self._opening = threading.Lock()
         # One pass at a time: on two cores, two passes side by side are slower than in turn.
         self._passing = threading.Lock()
@@ -98,10 +128,30 @@ class EngineShelf:
             self.passes += 1
         return prediction, total_ms
 
-    def answers(self, run: Run, picture: np.ndarray) -> Iterator[StageAnswer]:
-        """Every stage's answer, one after another."""
-        for stage in run.stages:
-            yield self.answer(run, stage, picture)
+    def bank(self, run: Run) -> Bank | None:
+        """The engine of all stages of a run, opened on first use; None where there is none."""
+        if self._open_bank is None:
+            return None
+        key = tuple(stage.weights.resolve() for stage in run.stages)
+        with self._opening:
+            if key not in self._banks:
+                self._banks[key] = self._open_bank([stage.weights for stage in run.stages])
+            return self._banks[key]
+
+    def answers(self, run: Run, picture: np.ndarray) -> list[StageAnswer]:
+        """Every stage's answer to a picture (H x W x 3 uint8 RGB), the shared trunk run once."""
+        bank = self.bank(run)
+        if bank is None:
+            return [self.answer(run, stage, picture) for stage in run.stages]
+        with self._passing:
+            predictions = bank.predict_all(picture, score_threshold=LOWEST_SCORE)
+            self.passes += 1
+        found = []
+        for stage, member, prediction in zip(run.stages, bank.stages, predictions, strict=True):
+            taught = tuple(member.info.taught)
+            said = only_taught(prediction, taught)
+            found.append(StageAnswer(stage.number, stage.task, taught, said, None))
+        return found
 
     def warm_up(self, run: Run) -> threading.Thread:
         """Open a run's engines in the background, so that the first picture need not wait."""
@@ -109,8 +159,7 @@ class EngineShelf:
         def work() -> None:
             blank = np.full((64, 64, 3), 128, np.uint8)
             try:
-                for stage in run.stages:
-                    self.answer(run, stage, blank)
+                self.answers(run, blank)
             except (InputError, ImportError, OSError) as error:
                 print(f"Warm-up of {run.name} stopped: {error}")
 

@@ -82,7 +82,7 @@ class Evidence:
         copy = self.served(task, stem)
         pixels = read_upload(copy)
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
-        answer = StageAnswer(0, "truth", (task,), truth, 0.0)
+        answer = StageAnswer(0, "truth", (task,), truth, None)
         return Look(pixels, truth=answer, placed=copy)
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Look:
         truth: what people annotated on it, or None.
         placed: the file that the page itself put into the upload, or None.
         answers: every stage's answer, per run that was asked.
+        spent_ms: how long they took together, per run.
         key: tells this look from any other.
     """
 
@@ -34,13 +36,16 @@ class Look:
     truth: StageAnswer | None = None
     placed: Path | None = None
     answers: dict[str, list[StageAnswer]] = field(default_factory=dict)
+    spent_ms: dict[str, float] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
 
     def of(self, run_name: str, runs: RunShelf, engines: EngineShelf) -> list[StageAnswer]:
         """All stages of a run on this picture; asked once, then remembered."""
         if run_name not in self.answers:
             run = runs.get(run_name)
-            self.answers[run_name] = list(engines.answers(run, self.picture))
+            start = time.perf_counter()
+            self.answers[run_name] = engines.answers(run, self.picture)
+            self.spent_ms[run_name] = (time.perf_counter() - start) * 1e3
         return self.answers[run_name]
 
     def stage(

@@ -57,9 +57,9 @@ def tuned() -> RunConfig:
             ),
             StageConfig(
                 "cls",
-                epochs=8,
-                lr=2e-3,
-                lr_trunk=0.1,
+                epochs=10,
+                lr=3e-3,
+                lr_trunk=0.0,
                 lr_shared=0.1,
                 crop_px=256,
                 scale=(0.7, 1.4),

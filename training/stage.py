@@ -18,6 +18,7 @@ from mtl_core.data.datasets import Timetable
 from mtl_core.data.letterbox import normalise
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import Retention
+from training.lap_times import LapTimes
 
 
 class NotFinite(RuntimeError):
@@ -91,6 +92,7 @@ class StageState:
     epoch: int = 0  # epochs finished in this stage
     step: int = 0  # optimizer steps finished in this stage
     losses: dict[str, float] = field(default_factory=dict)  # running means, for the bar
+    laps: LapTimes = field(default_factory=LapTimes)  # of this process alone
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and numbers only."""
@@ -180,14 +182,22 @@ def train_epoch(
     moving = [p for group in state.optimizer.param_groups for p in group["params"]]
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
     bar = tqdm(loader, desc=f"{stage.task} {state.epoch + 1}/{stage.epochs}", unit="batch")
+    laps = state.laps
+    laps.start()
     for task, pixels, targets in bar:
+        laps.lap("waiting for pictures")
+        laps.pictures += len(pixels)
         with autocast:
             inputs = normalise(pixels.to(device), network.config)
             cut = frozen(inputs.contiguous(memory_format=torch.channels_last))
+            laps.lap("frozen part of the trunk")
             outputs = network.rest(cut)
+            laps.lap("forward")
         terms = network.tasks[task].loss(outputs.raw[task], targets)
+        laps.lap("loss")
         kept = retention.loss(cut, outputs, state.step)
         terms.update({name: run.strength * value for name, value in kept.items()})
+        laps.lap("against forgetting")
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
             table = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
@@ -197,6 +207,7 @@ def train_epoch(
             )
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        laps.lap("backward")
         torch.nn.utils.clip_grad_norm_(moving, run.clip_norm)
         state.optimizer.step()
         retention.after_step()
@@ -209,5 +220,7 @@ def train_epoch(
         shown = {name: f"{value:.3f}" for name, value in state.losses.items()}
         shown["lr"] = f"{max(state.schedule.get_last_lr()):.1e}"
         bar.set_postfix(shown)
+        laps.lap("optimizer step")
         watch(state)
+        laps.start()
     state.epoch += 1

@@ -42,6 +42,7 @@ class Options:
     cls: Path | None = None  # the classification set
     epochs: tuple[int, ...] = ()  # per stage, instead of the preset's
     probe_steps: int | None = None  # optimizer steps between probes; the preset's own by default
+    profile: bool = False  # print pictures per second and where the time went, per stage
     workers: int = 1  # processes that decode and augment
     threads: int = 0  # CPU threads; 0 takes what the machine offers
 

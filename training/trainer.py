@@ -226,6 +226,8 @@ class Trainer:
             if not self.config.probe_steps and state.epoch % self.config.probe_every == 0:
                 self.record(last, state, self.network, taught, "probe")
             self.save_state(number, state.state_dict())
+        if self.options.profile:
+            state.laps.print(f"stage {last}, {', '.join(learning)}")
         # The averaged weights are the stage's result: they are shipped and taught further.
         self.network.load_state_dict(state.average.module.state_dict())
         self.retention.after_stage(situation)

@@ -193,14 +193,7 @@ def show(
         link=link,
         stage=stage,
     )
-    total = sum(answer.total_ms for answer in answers)
-    timing = words(
-        "timing",
-        run=name,
-        count=len(answers),
-        total=f"{total:.0f}",
-        each=f"{total / len(answers):.0f}",
-    )
+    timing = words("timing", run=name, count=len(answers), total=f"{look.spent_ms[name]:.0f}")
     return look, payload, timing
 
 

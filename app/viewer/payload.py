@@ -99,7 +99,6 @@ def _stage(
         "number": answer.number,
         "task": answer.task,
         "taught": list(answer.taught),
-        "ms": round(answer.total_ms, 1),
         "boxes": boxes,
         "mask": mask,
         "shares": shares,

@@ -69,7 +69,7 @@ function label() {
   find(".ov-strip").style.setProperty("--n", count);
   find(".ov-strip").replaceChildren(...payload.stages.map((stage, i) => {
     const frame = tag("button", { type: "button", class: "ov-frame" },
-      tag("div", { class: "ov-frame-head" }, tag("b", {}, `${lesson(stage)}: ${words["task." + stage.task]}`), tag("span", {}, stage.number ? `${Math.round(stage.ms)} ms` : "")),
+      tag("div", { class: "ov-frame-head" }, tag("b", {}, `${lesson(stage)}: ${words["task." + stage.task]}`)),
       tag("canvas", { "aria-hidden": "true" }), tag("div"), tag("p", { class: "ov-change" }));
     const change = frame.lastChild;
     if (i) change.append(tag("b", {}, words["viewer.since"].replace("{number}", payload.stages[i - 1].number)), " ");
@@ -167,6 +167,6 @@ function tell(stage) {
   find("[data-kind=mask]").disabled = !stage.mask;
   const said = payload.tasks.filter((t) => t !== "cls" && (stage.number || stage.taught.includes(t))).map((t) => !stage.taught.includes(t) ? notYet(words, t)
     : t === "seg" ? `${words["viewer.mask"]}: ${maskWords(stage, payload.classes.seg, words)}` : boxWords(view.visibleBoxes(stage), payload.classes.det, words, stage.boxes));
-  find(".ov-caption").textContent = `${lesson(stage)} · ${said.join(" · ")} ${stage.number ? ` · ${words["viewer.pass"]} ${Math.round(stage.ms)} ms` : ""}`;
+  find(".ov-caption").textContent = `${lesson(stage)} · ${said.join(" · ")}`;
   canvas.setAttribute("aria-label", `${payload.alt}. ${find(".ov-caption").textContent}`);
 }

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtl_core.engine.base import Engine
 from mtl_core.types import InputError
+
+if TYPE_CHECKING:
+    from mtl_core.engine.stage_bank import StageBank
 
 LOG = logging.getLogger(__name__)
 KINDS = ("auto", "onnx", "torch")
@@ -51,4 +56,26 @@ def open_engine(path: str | Path, kind: str = "auto") -> Engine:
         return TorchEngine(path)
 
 
-__all__ = ["Engine", "open_engine"]
+def open_bank(paths: Sequence[str | Path]) -> StageBank | None:
+    """All checkpoints of a run behind one trunk, or None where each must run by itself.
+
+    That is so where PyTorch would run them (see ``open_engine``).
+
+    Raises:
+        InputError: a file is not a usable checkpoint.
+    """
+    if NVIDIA_DEVICE.exists():
+        import torch
+
+        if torch.cuda.is_available():
+            return None
+    from mtl_core.engine.stage_bank import StageBank
+
+    try:
+        return StageBank(paths)
+    except RuntimeError as error:
+        LOG.warning("Every stage runs by itself: %s", error)
+        return None
+
+
+__all__ = ["Engine", "open_bank", "open_engine"]

@@ -21,7 +21,7 @@ def pixels(url):
 @pytest.fixture
 def shown(site, picture):
     look, payload, timing = show(site, Look(picture, example="cat"), "forgets", Words("en"))
-    assert "3 passes" in timing
+    assert "all 3 lessons" in timing
     return look, payload
 
 

@@ -112,3 +112,33 @@ def test_manifests_are_read_tolerantly():
     assert "44.12" in table
     assert "50 values" in table
     assert "<b>" not in table
+
+
+def test_a_bank_answers_all_stages_at_once(tmp_path):
+    asked = []
+
+    class Bank:
+        def __init__(self, paths):
+            self.stages = [StandInEngine(path) for path in paths]
+
+        def predict_all(self, picture, score_threshold=0.05):
+            asked.append(score_threshold)
+            return [stage.predict(picture, score_threshold) for stage in self.stages]
+
+    run, picture = make_run(tmp_path), np.zeros((40, 40, 3), np.uint8)
+    shelf = EngineShelf(StandInEngine, Bank)
+    answers = shelf.answers(run, picture)
+    alone = EngineShelf(StandInEngine).answers(run, picture)
+    assert asked == [0.05] and shelf.passes == 1
+    assert [a.taught for a in answers] == [a.taught for a in alone]
+    assert answers[0].prediction.boxes is None and answers[0].total_ms is None
+    assert (answers[2].prediction.mask == alone[2].prediction.mask).all()
+    shelf.answers(run, picture)
+    assert shelf.bank(run) is shelf.bank(run)
+
+
+def test_without_a_bank_every_stage_runs_by_itself(tmp_path):
+    run = make_run(tmp_path)
+    shelf = EngineShelf(StandInEngine, lambda paths: None)
+    answers = shelf.answers(run, np.zeros((40, 40, 3), np.uint8))
+    assert shelf.passes == 3 and all(a.total_ms is not None for a in answers)

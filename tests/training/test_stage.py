@@ -117,3 +117,23 @@ def test_an_exploded_loss_stops_with_its_table(tiny_network: UnifiedVisionSystem
     with pytest.raises(NotFinite, match=r"stage cls is not finite at step 0 \(cls nan\)"):
         taught(tiny_network, Retention(), state, config, stage)
     assert torch.equal(tiny_network.neck.laterals[0].weight, weights)
+
+
+def test_laps_tell_where_the_time_went(
+    tiny_network: UnifiedVisionSystem, capsys: pytest.CaptureFixture
+):
+    config = tiny()
+    state = begin_stage(tiny_network, config, config.stages[2], ["seg", "det"], ["cls"], 2)
+    taught(tiny_network, Retention(), state, config, config.stages[2])
+    assert state.laps.pictures == 6 and set(state.laps.seconds) == {
+        "waiting for pictures",
+        "frozen part of the trunk",
+        "forward",
+        "loss",
+        "against forgetting",
+        "backward",
+        "optimizer step",
+    }
+    state.laps.print("cls")
+    told = capsys.readouterr().out
+    assert "pictures per second" in told and "backward" in told

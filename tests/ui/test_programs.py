@@ -1,5 +1,10 @@
 """The page's endpoints as a program calls them."""
 
+import contextlib
+import io
+import re
+from pathlib import Path
+
 import pytest
 
 from app.look import example_pictures
@@ -66,3 +71,15 @@ def test_bad_input_is_told_in_a_sentence(client, tmp_path):
         )
     with pytest.raises(Exception, match="unknown"):
         client.predict(run="nowhere", api_name="/matrix")
+
+
+def test_the_snippet_of_the_readme(address):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    snippet = re.search(r"```python\n(from gradio_client.*?)```", readme, re.DOTALL).group(1)
+    assert "http://127.0.0.1:7860" in snippet and '"photo.jpg"' in snippet
+    here = snippet.replace("http://127.0.0.1:7860", address.rstrip("/"))
+    here = here.replace('"photo.jpg"', repr(str(example_pictures()["astronaut"])))
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(here, {})
+    assert "dog 0.91 at [" in printed.getvalue()
