@@ -28,7 +28,12 @@ $(VENV)/app.done: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements.txt
 	touch $@
 
-$(VENV)/test.done: requirements.txt requirements-test.txt | $(VENV)/bin/python
+# As on a host: with requirements.txt alone, before anything else is installed.
+$(VENV)/host.done: $(VENV)/app.done
+	$(BIN)/python tests/host_start.py
+	touch $@
+
+$(VENV)/test.done: requirements.txt requirements-test.txt $(VENV)/host.done
 	$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements-test.txt
 	sh tests/install_chromium.sh "$(BIN)"
 	touch $@

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from app.palette import color_of, ink_on, is_background, readable, rgb_of
+from mtl_core import drawing
 from mtl_core.types import Prediction
 
 
@@ -50,13 +51,10 @@ def tint(
         class_names: in index order.
         opacity: 0 to 1.
     """
-    colors = np.zeros((256, 3), np.float32)
-    weights = np.zeros(256, np.float32)
-    for index, name in enumerate(class_names):
-        if not is_background(name):
-            colors[index], weights[index] = rgb_of(name), opacity
-    share = weights[mask][..., None]
-    return (picture * (1 - share) + colors[mask] * share + 0.5).astype(np.uint8)
+    colours = [None if is_background(name) else rgb_of(name) for name in class_names]
+    image = Image.fromarray(picture)
+    drawing.tint(image, mask, colours, opacity)
+    return np.asarray(image)
 
 
 def outline(picture: np.ndarray, prediction: Prediction, score_threshold: float) -> np.ndarray:

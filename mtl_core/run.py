@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pandas as pd
 from mtl_core.types import InputError
 
 RECORD_COLUMNS = ["stage", "step", "epoch", "task", "metric", "value", "n", "scope"]
+
+_BESIDE = re.compile(r"[\w-][\w.-]*/stage\d+\.safetensors")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -64,13 +67,31 @@ class Run:
             ) from error
         self.stages: list[StageFile] = []
         for number, task in enumerate(tasks, start=1):
-            weights = self.path / f"stage{number}.safetensors"
-            if weights.is_file():
+            weights = self._weights(number)
+            if weights is not None:
                 self.stages.append(StageFile(number, task, weights))
         if not self.stages:
             raise InputError(
                 f"{self.path} has no finished stage: expected stage1.safetensors beside run.json."
             )
+
+    def _weights(self, number: int) -> Path | None:
+        """A stage's checkpoint: its own, or the equal one of a run beside it, by ``stage_files``."""
+        own = self.path / f"stage{number}.safetensors"
+        if own.is_file():
+            return own
+        shared = self.manifest.get("stage_files", {})
+        named = shared.get(str(number)) if isinstance(shared, dict) else None
+        if named is None:
+            return None
+        # Nothing but a run's name and a checkpoint in it: a manifest must not point elsewhere.
+        if not _BESIDE.fullmatch(str(named)):
+            raise InputError(
+                f"{self.path / 'run.json'}, stage_files: expected the checkpoint of a run beside "
+                f'this one, such as "other-run/stage{number}.safetensors", not {named!r}.'
+            )
+        beside = self.path.resolve().parent / str(named)
+        return beside if beside.is_file() else None
 
     @property
     def name(self) -> str:

@@ -8,6 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,6 +32,16 @@ def test_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"^make (\w+)", README, flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_a_host_gets_a_version_that_the_requirements_allow():
+    front = README.split("---")[1]
+    version = re.search(r"^sdk_version: ([\d.]+)$", front, flags=re.MULTILINE)
+    pin = re.search(r"^gradio(.*)$", (ROOT / "requirements.txt").read_text(), flags=re.MULTILINE)
+    assert version and pin and Version(version[1]) in SpecifierSet(pin[1])
+    assert (
+        re.search(r"^app_file: app.py$", front, flags=re.MULTILINE) and (ROOT / "app.py").is_file()
+    )
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\((assets/[^)]+)\)", README))))
