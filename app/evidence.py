@@ -17,7 +17,7 @@ from app.picture import bounded, read_upload
 from mtl_core.data.items import VOID
 from mtl_core.data.layout import DataRoots, Split, read_split
 from mtl_core.metrics.matching import data_to_model
-from mtl_core.predictions import read_predictions
+from mtl_core.predictions import prediction_key, read_predictions
 from mtl_core.run import Run
 from mtl_core.types import Boxes, InputError, Prediction
 
@@ -48,7 +48,7 @@ class Evidence:
             self._splits[task] = read_split(DataRoots.under(self.data), task, self.split)
         split = self._splits[task]
         for item in split.items:
-            if item.picture.stem == stem:
+            if prediction_key(item) == stem:
                 return split, item
         raise InputError(f"{self.data} has no {task} picture {stem}: expected the run's own data.")
 

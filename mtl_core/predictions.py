@@ -9,13 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from mtl_core.data.items import ClsItem
 from mtl_core.types import Boxes, InputError, Prediction
+
+
+def prediction_key(item: Any) -> str:
+    """By which an item's prediction is kept: its file's stem, under its class folder if it has one.
+
+    Pictures of different class folders may have the same name.
+    """
+    if isinstance(item, ClsItem):
+        return f"{item.picture.parent.name}/{item.picture.stem}"
+    return item.picture.stem
 
 
 class PredictionFile:
     """Collects one task's predictions of one stage and writes them as a compressed .npz.
 
-    Keys are ``<picture stem>/<part>``: ``mask`` (H x W uint8), ``boxes`` (N x 6 float32: xyxy in
+    Keys are ``<prediction_key>/<part>``: ``mask`` (H x W uint8), ``boxes`` (N x 6 float32: xyxy in
     original pixels, score, label) or ``probabilities`` (C float32).
     """
 
@@ -25,7 +36,7 @@ class PredictionFile:
 
     def add(self, item: Any, prediction: Prediction) -> None:
         """Take one picture's prediction."""
-        stem = item.picture.stem
+        stem = prediction_key(item)
         if prediction.mask is not None:
             self.arrays[f"{stem}/mask"] = prediction.mask
         if prediction.boxes is not None:
@@ -46,7 +57,7 @@ class PredictionFile:
 def read_predictions(
     folder: Path, stage: int, task: str, class_names: dict[str, list[str]]
 ) -> dict[str, Prediction]:
-    """What ``PredictionFile`` wrote: picture stem -> the task's part of its prediction.
+    """What ``PredictionFile`` wrote: prediction_key -> the task's part of its prediction.
 
     A prediction's ``size_hw`` is its mask's; where there is no mask it is (0, 0), not stored.
 

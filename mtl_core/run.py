@@ -76,7 +76,7 @@ class Run:
             )
 
     def _weights(self, number: int) -> Path | None:
-        """A stage's checkpoint: its own, or the equal one of a run beside it, by ``stage_files``."""
+        """A stage's checkpoint: its own, or the equal one of a run beside it (``stage_files``)."""
         own = self.path / f"stage{number}.safetensors"
         if own.is_file():
             return own
@@ -87,8 +87,8 @@ class Run:
         # Nothing but a run's name and a checkpoint in it: a manifest must not point elsewhere.
         if not _BESIDE.fullmatch(str(named)):
             raise InputError(
-                f"{self.path / 'run.json'}, stage_files: expected the checkpoint of a run beside "
-                f'this one, such as "other-run/stage{number}.safetensors", not {named!r}.'
+                f"{self.path / 'run.json'}: expected stage_files to name the checkpoint of a run "
+                f'beside it, "other-run/stage{number}.safetensors" for one, not {named!r}.'
             )
         beside = self.path.resolve().parent / str(named)
         return beside if beside.is_file() else None

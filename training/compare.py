@@ -15,7 +15,7 @@ from mtl_core.presets import preset
 from mtl_core.retention import METHODS
 from mtl_core.types import InputError
 from training.stage import NotFinite
-from training.study import OWN_START, Cell, StudyRuns
+from training.study import DIVERGED, OWN_START, Cell, StudyRuns
 from training.study_report import write_report
 from training.train import Options as TrainOptions
 from training.train import main as train
@@ -109,10 +109,16 @@ def main(options: Options) -> None:
     """Train what is missing, then write report.html, report.md and results.csv."""
     cells = planned(options)
     study = StudyRuns(options.out)
-    missing = [] if options.report_only else [cell for cell in cells if not study.finished(cell)]
+    missing = [c for c in cells if not study.finished(c) and not study.diverged(c)]
+    if options.report_only:
+        missing = []
     for number, cell in enumerate(missing, start=1):
         print(f"[{number}/{len(missing)}] {cell.name}", flush=True)
-        train_cell(options, study, cell)
+        try:
+            train_cell(options, study, cell)
+        except NotFinite as error:
+            (study.folder(cell) / DIVERGED).write_text(f"{error}\n", encoding="utf-8")
+            print(f"{cell.name} has no result: {error}", flush=True)
     write_report(study, options.data, options.eval_split)
     print(f"Done: {options.out / 'report.html'}")
 
@@ -120,5 +126,5 @@ def main(options: Options) -> None:
 if __name__ == "__main__":
     try:
         main(tyro.cli(Options))
-    except (InputError, NotFinite) as error:
+    except InputError as error:
         sys.exit(f"error: {error}")

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from mtl_core.config import RunConfig, StageConfig
-from mtl_core.data.datasets import Timetable
+from mtl_core.data.datasets import Timetable, to_device
 from mtl_core.data.letterbox import normalise
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import Retention
@@ -181,7 +181,8 @@ def train_epoch(
     timetable.epoch = state.epoch
     moving = [p for group in state.optimizer.param_groups for p in group["params"]]
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-    bar = tqdm(loader, desc=f"{stage.task} {state.epoch + 1}/{stage.epochs}", unit="batch")
+    title = f"{'+'.join(timetable.totals)} {state.epoch + 1}/{timetable.epochs}"
+    bar = tqdm(loader, desc=title, unit="batch")
     laps = state.laps
     laps.start()
     for task, pixels, targets in bar:
@@ -193,9 +194,10 @@ def train_epoch(
             laps.lap("frozen part of the trunk")
             outputs = network.rest(cut)
             laps.lap("forward")
-        terms = network.tasks[task].loss(outputs.raw[task], targets)
+        terms = network.tasks[task].loss(outputs.raw[task], to_device(targets, device))
         laps.lap("loss")
-        kept = retention.loss(cut, outputs, state.step)
+        with autocast:
+            kept = retention.loss(cut, outputs, state.step)
         terms.update({name: run.strength * value for name, value in kept.items()})
         laps.lap("against forgetting")
         loss = torch.stack(list(terms.values())).sum()

@@ -13,13 +13,15 @@ import pandas as pd
 
 from mtl_core.metrics.accuracy_matrix import PRIMARY
 from mtl_core.metrics.stability_gap import dips
+from mtl_core.retention import METHODS
 from mtl_core.run import Run
+from mtl_core.types import InputError
 
-# Same stage-1 network for all but these: progressive divides the channels from the first stage on,
-# joint has no first stage.
-OWN_START = ("progressive", "joint")
+# All other methods start from the same first stage.
+OWN_START = [name for name, method in METHODS.items() if method.own_start]
+DIVERGED = "diverged.txt"  # why a run has no result: its loss exploded
 NAME = re.compile(
-    r"(?P<method>[a-z]+)(-(?P<task>[a-z]+))?(-x(?P<strength>[\d.]+))?-seed(?P<seed>\d+)"
+    r"(?P<method>[a-z]+)(-(?P<task>[a-z]+))?(-x(?P<strength>[\d.e+-]+?))?-seed(?P<seed>\d+)"
 )
 
 
@@ -74,6 +76,10 @@ class StudyRuns:
         """A run is judged when all its stages are done, so its verdicts are its last file."""
         return (self.folder(cell) / "verdicts.json").is_file()
 
+    def diverged(self, cell: Cell) -> bool:
+        """Whether a run's loss exploded; another try would end the same way."""
+        return (self.folder(cell) / DIVERGED).is_file()
+
     def first_stage(self, seed: int) -> Path | None:
         """A run whose first stage others of this seed may start from, or None."""
         for path in sorted(self.path.glob(f"*-seed{seed}")):
@@ -85,13 +91,33 @@ class StudyRuns:
         return None
 
     def runs(self) -> list[tuple[Cell, Run]]:
-        """All finished runs, by name."""
-        found = []
+        """All finished runs, by name.
+
+        Raises:
+            InputError: two of them were not made from the same pictures and weights.
+        """
+        found: list[tuple[Cell, Run]] = []
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else []:
             cell = Cell.of(path.name)
             if cell is not None and self.finished(cell):
                 found.append((cell, Run(path)))
+        for _, run in found[1:]:
+            check_comparable(found[0][1], run)
         return found
+
+
+def check_comparable(one: Run, other: Run) -> None:
+    """Refuse to lay runs side by side that differ in more than method, strength, seed and tasks.
+
+    Raises:
+        InputError: they do.
+    """
+    for key in ("data_fingerprint", "initial_weights"):
+        a, b = one.manifest.get(key, {}), other.manifest.get(key, {})
+        if any(a[part] != b[part] for part in set(a) & set(b)):
+            raise InputError(f"{one.path} and {other.path} differ in {key}: expected one study.")
+    if one.manifest["config"]["preset"] != other.manifest["config"]["preset"]:
+        raise InputError(f"{one.path} and {other.path} differ in preset: expected one study.")
 
 
 def results(study: StudyRuns) -> pd.DataFrame:
@@ -99,7 +125,7 @@ def results(study: StudyRuns) -> pd.DataFrame:
 
     Columns: method (with its strength), strength, seed, task, metric, base, final, drop, drop_low,
     drop_high (relative; NaN where no later stage came), retention, floor, reached, verdict, n,
-    ece, stage_seconds (of the task's own stage), seconds (of the run), dip (relative, deepest
+    ece, seconds (of the run), dip (relative, deepest
     inside later stages).
     """
     rows = []
@@ -108,8 +134,6 @@ def results(study: StudyRuns) -> pd.DataFrame:
         deepest = deepest_dips(run)
         for row in judged:
             drop = row["drop"] or {}
-            number = [s["task"] for s in run.manifest["config"]["stages"]].index(row["task"]) + 1
-            seconds = run.manifest.get("stage_seconds", {})
             rows.append(
                 {
                     "method": cell.label if cell.task is None else "single",
@@ -119,10 +143,10 @@ def results(study: StudyRuns) -> pd.DataFrame:
                     "drop": number_or_nan(drop.get("value")),
                     "drop_low": number_or_nan(drop.get("low")),
                     "drop_high": number_or_nan(drop.get("high")),
-                    "retention": row["final"] / row["base"] if row["base"] else math.nan,
+                    # Nothing came after a last lesson, or after lessons taught together.
+                    "retention": row["final"] / row["base"] if drop and row["base"] else math.nan,
                     **{k: row[k] for k in ("floor", "reached", "verdict", "n")},
                     "ece": number_or_nan(row["ece"]),
-                    "stage_seconds": seconds.get(str(number), math.nan),
                     "seconds": run.manifest["wall_time_s"],
                     "dip": deepest.get(row["task"], math.nan),
                 }
@@ -162,9 +186,9 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per method: means over its seeds.
 
     Columns: method, seeds, per task ``base T``, ``final T``, ``drop T``, ``pass T`` (as "2/3"),
-    ``of single T`` (final / single-task score, NaN without a reference), then ``retention`` (mean
-    over all tasks), ``old`` (mean retention of the tasks before the last), ``new`` (mean of base /
-    single-task score over the tasks after the first), ``dip`` and ``seconds``.
+    ``of single T`` (final / single-task score, NaN without a reference), then ``old`` (mean
+    retention of the tasks that a later lesson followed, NaN where none did), ``new`` (mean of base
+    / single-task score over the tasks after the first), ``dip`` and ``seconds``.
     """
     alone = references(frame)
     rows = []
@@ -178,8 +202,7 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
             row[f"drop {task}"] = own["drop"].mean()
             row[f"pass {task}"] = f"{(own['verdict'] == 'pass').sum()}/{len(own)}"
             row[f"of single {task}"] = own["final"].mean() / reference
-        row["retention"] = runs["retention"].mean()
-        row["old"] = runs[runs["task"] != tasks[-1]]["retention"].mean()
+        row["old"] = runs["retention"].mean()
         news = [row[f"base {task}"] / alone.get(task, math.nan) for task in tasks[1:]]
         row["new"] = sum(news) / len(news) if news else math.nan
         row["dip"] = runs["dip"].max()

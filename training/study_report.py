@@ -15,7 +15,7 @@ from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP, PRIMARY
 from mtl_core.metrics.bootstrap import difference_interval, resamples
 from mtl_core.run import Run
 from mtl_core.types import InputError
-from training.study import Cell, StudyRuns, by_method, references, results
+from training.study import DIVERGED, Cell, StudyRuns, by_method, references, results
 
 DEFAULT = "distill"  # what the others are compared with
 INKS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#9955FF", "#555555")
@@ -40,7 +40,7 @@ def method_rows(table: pd.DataFrame, tasks: list[str]) -> tuple[list[str], list[
     head = ["method", "seeds"]
     for task in tasks:
         head += [f"{task} base", f"{task} final", f"{task} drop %", f"{task} pass", "of single %"]
-    head += ["retention %", "deepest dip %", "minutes"]
+    head += ["old kept %", "deepest dip %", "minutes"]
     rows = []
     for _, row in table.iterrows():
         cells = [str(row["method"]), str(row["seeds"])]
@@ -53,7 +53,7 @@ def method_rows(table: pd.DataFrame, tasks: list[str]) -> tuple[list[str], list[
                 percent(row[f"of single {task}"]),
             ]
         cells += [
-            percent(row["retention"]),
+            percent(row["old"]),
             percent(row["dip"]),
             f"{row['seconds'] / 60:.0f}",
         ]
@@ -64,7 +64,7 @@ def method_rows(table: pd.DataFrame, tasks: list[str]) -> tuple[list[str], list[
 def differences(study: StudyRuns, data: Path, split: str) -> tuple[list[str], list[list[str]]]:
     """Each method's final scores minus the default's, in points, with paired intervals.
 
-    Of the lowest seed that both have; empty without a run of the default.
+    Of the lowest seed that both have; no rows without a run of the default.
     """
     found = {(cell.label, cell.seed): run for cell, run in study.runs() if cell.task is None}
     roots = DataRoots.under(data, None, None, None)
@@ -93,6 +93,14 @@ def plane(table: pd.DataFrame) -> go.Figure:
     families = dict.fromkeys(str(m).split("-x")[0] for m in table["method"])
     for ink, family in zip(INKS, families, strict=False):
         own = table[[str(m).split("-x")[0] == family for m in table["method"]]]
+        if own["old"].isna().all():  # all at once: what it reached, and nothing that it could keep
+            figure.add_vline(
+                x=100 * own["new"].iloc[0],
+                line=dict(color=ink, dash="dot"),
+                annotation_text=family,
+                annotation_position="bottom right",
+            )
+            continue
         figure.add_scatter(
             x=100 * own["new"],
             y=100 * own["old"],
@@ -100,7 +108,7 @@ def plane(table: pd.DataFrame) -> go.Figure:
             name=family,
             text=own["method"],
             textposition="top center",
-            marker=dict(size=16, color=ink, symbol="star" if family == "joint" else "circle"),
+            marker=dict(size=16, color=ink),
             hovertemplate="%{text}<br>new %{x:.1f} %, old kept %{y:.1f} %<extra></extra>",
         )
     figure.update_layout(template="simple_white", height=520, showlegend=False)
@@ -135,7 +143,7 @@ def drops_figure(frame: pd.DataFrame) -> go.Figure:
 def dips_figure(runs: list[tuple[Cell, Run]], task: str) -> go.Figure:
     """The first task on the probe pictures, inside the later stages."""
     figure = go.Figure()
-    shown = [(c, r) for c, r in runs if c.task is None and c.strength == 1]
+    shown = [(c, r) for c, r in runs if c.task is None and c.strength == 1 and len(r.stages) > 1]
     lowest = min((c.seed for c, _ in shown), default=0)
     for ink, (cell, run) in zip(INKS, [x for x in shown if x[0].seed == lowest], strict=False):
         records = run.records()
@@ -184,17 +192,22 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
         raise InputError(f"{study.path} holds no finished run: expected some to report on.")
     frame.to_csv(study.path / "results.csv", index=False)
     table = by_method(frame)
+    if table.empty:
+        raise InputError(f"{study.path} holds references alone: expected a method, too.")
     tasks = list(dict.fromkeys(frame["task"]))
     alone = ", ".join(f"{t} {percent(s)}" for t, s in references(frame).items())
     n = ", ".join(f"{t} {frame[frame['task'] == t]['n'].iloc[0]}" for t in tasks)
-    method_table, difference_table = method_rows(table, tasks), differences(study, data, split)
     notes = (
         f"Scores in percent ({', '.join(PRIMARY[t] for t in tasks)}), means over the seeds. "
         f"Pictures measured: {n}. Single-task references: {alone}. A drop is relative to the base; "
         "pass means that its whole 95 % interval lies at or below 5 % and the final score reaches "
-        "the task's floor. The dip is the deepest relative fall of an earlier task inside a later "
-        "stage, on the probe pictures."
+        "the task's floor; where no lesson followed, only the floor is asked. The dip is the "
+        "deepest relative fall of an earlier task inside a later stage, on the probe pictures."
     )
+    exploded = [path.parent.name for path in sorted(study.path.glob(f"*/{DIVERGED}"))]
+    if exploded:
+        notes += f" Without a result, because their loss exploded: {', '.join(exploded)}."
+    method_table, difference_table = method_rows(table, tasks), differences(study, data, split)
     (study.path / "report.md").write_text(
         f"# Ways not to forget\n\n{notes}\n\n{markdown(*method_table)}\n\n"
         f"## Against {DEFAULT}, in points (95 % interval)\n\n{markdown(*difference_table)}\n",

@@ -40,7 +40,7 @@ def summary(run: Run, references: list[Run]) -> str:
             raise InputError(f"{reference.path} taught several tasks, expected one alone.")
         scores = accuracy_matrix(reference.records())
         alone[str(scores.columns[0])] = float(scores.iloc[-1, 0])
-    if matrix.columns[0] not in alone:
+    if matrix.columns[0] not in alone and len(matrix) > 1:
         # The first stage starts from the same trunk with nothing to keep: it is its own reference.
         alone[str(matrix.columns[0])] = float(matrix.iloc[0, 0])
     lines = [

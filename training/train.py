@@ -63,14 +63,22 @@ def run_config(options: Options) -> RunConfig:
             raise InputError(f"--tasks {unknown[0]}: expected some of {', '.join(stages)}.")
         chosen = [stages[task] for task in options.tasks]
         if len(chosen) == 1:
-            # A reference owes nothing to earlier tasks: it moves freely and distils nobody.
+            # A reference owes nothing to earlier tasks: it distils nobody, and moves as freely as
+            # the preset's first stage does.
+            first, alone = config.stages[0], chosen[0]
             free: dict[str, Any] = {
                 "distill": {},
                 "distill_neck": 0.0,
-                "lr_trunk": 0.2,
-                "lr_shared": 1.0,
+                "lr_trunk": max(alone.lr_trunk, first.lr_trunk),
+                "lr_shared": max(alone.lr_shared, first.lr_shared),
             }
-            chosen = [replace(chosen[0], **free)]
+            chosen = [replace(alone, **free)]
+        for stage in chosen[1:]:
+            if config.method == "distill" and not stage.distill and not stage.distill_neck:
+                raise InputError(
+                    f"--tasks {','.join(options.tasks)}: preset {options.preset} says of "
+                    f"{stage.task} nothing of what to distil, expected another order or --method."
+                )
         config = replace(config, stages=tuple(chosen))
     if options.epochs:
         if len(options.epochs) != len(config.stages):
@@ -90,7 +98,7 @@ def prepare_out(options: Options) -> None:
             f"{options.out} is not empty: expected a new directory, or --resume to go on with it."
         )
     begun = [name for name in ("run.json", "records.jsonl") if (options.out / name).exists()]
-    if begun and not (options.out / "state" / "resume.pt").is_file():
+    if begun and not options.start and not (options.out / "state" / "resume.pt").is_file():
         raise InputError(
             f"{options.out} holds {begun[0]} but no state/resume.pt: expected a run that was "
             "stopped here, or a new directory."

@@ -30,6 +30,7 @@ from mtl_core.retention import METHODS, Situation
 from mtl_core.run import Run, append_records, write_json
 from mtl_core.tasks import build_tasks
 from mtl_core.types import InputError
+from training.rescore import score_rows
 from training.stage import StageState, begin_stage, train_epoch
 
 if TYPE_CHECKING:
@@ -43,10 +44,47 @@ def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:
     return {**config, "stages": list(config["stages"])[:begun]}
 
 
+def first_stage(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What decides a run's first stage, by what to call it, from its manifest."""
+    config = manifest["config"]
+    later = ("method", "strength", "stages", "probe_every", "probe_steps", "probe_n", "floors")
+    task = config["stages"][0]["task"]
+    return {
+        "the first stage's settings": config["stages"][0],
+        "the run's settings": {k: v for k, v in config.items() if k not in later},
+        "the pictures": manifest["data_fingerprint"][task],
+        "the trunk's first weights": manifest["initial_weights"],
+        "the class names": manifest["class_names"],
+    }
+
+
+def with_statistics(config: RunConfig, provenance: dict[str, str]) -> RunConfig:
+    """The config with the input statistics that the trunk's weights name, if they name any.
+
+    Raises:
+        InputError: they are not three numbers each.
+    """
+    found = {}
+    for field in ("mean", "std"):
+        if f"input_{field}" in provenance:
+            try:
+                values = tuple(float(v) for v in provenance[f"input_{field}"].split(","))
+            except ValueError:
+                values = ()
+            if len(values) != 3:
+                raise InputError(
+                    f"The trunk's weights name an input_{field} of "
+                    f"{provenance[f'input_{field}']!r}: expected three numbers."
+                )
+            found[field] = values
+    return replace(config, model=replace(config.model, **found))  # type: ignore[arg-type]
+
+
 def first_of(split: Split, n: int) -> Split:
     """The probe: n pictures spread evenly over a split, always the same ones."""
-    step = max(1, len(split.items) // n)
-    return replace(split, items=split.items[::step][:n])
+    size = len(split.items)
+    n = min(n, size)
+    return replace(split, items=[split.items[i * size // n] for i in range(n)])
 
 
 class Trainer:
@@ -67,8 +105,8 @@ class Trainer:
         names = {task: split.class_names for task, split in self.train_splits.items()}
         network = UnifiedVisionSystem(config.model, build_tasks(names))
         self.provenance = network.backbone.load_initial(options.init)
-        if "input_mean" in self.provenance:
-            self._check_normalisation()
+        config = self.config = with_statistics(config, self.provenance)
+        network.config = config.model
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.lessons = {
             stage.task: Lesson(self.network.tasks[stage.task], self._views(stage))
@@ -84,13 +122,16 @@ class Trainer:
         to_model = data_to_model(task.class_names, split.class_names, stage.task)
         return ViewDataset(split, to_model, stage, self.config.model, self.config.seed)
 
-    def _check_normalisation(self) -> None:
-        named = tuple(float(v) for v in self.provenance["input_mean"].split(","))
-        if named != tuple(self.config.model.mean):
-            raise InputError(
-                f"{self.options.init} was made for an input mean of {named}, but the config's "
-                f"model.mean is {self.config.model.mean}: expected the same."
-            )
+    def sources(self) -> dict[str, Any]:
+        """What a run is made from: its pictures and the weights that its trunk starts from."""
+        prints = {
+            task: {
+                "train": fingerprint(self.train_splits[task]),
+                "eval": fingerprint(self.eval_splits[task]),
+            }
+            for task in self.train_splits
+        }
+        return {"data_fingerprint": prints, "initial_weights": self.provenance}
 
     def manifest(self) -> dict[str, Any]:
         """What run.json holds."""
@@ -98,13 +139,7 @@ class Trainer:
         return {
             "config": self.config.to_dict(),
             "class_names": {t: k.class_names for t, k in self.network.tasks.items()},
-            "data_fingerprint": {
-                task: {
-                    "train": fingerprint(self.train_splits[task]),
-                    "eval": fingerprint(self.eval_splits[task]),
-                }
-                for task in self.train_splits
-            },
+            **self.sources(),
             "versions": {"python": platform.python_version()}
             | {name: version(name) for name in PACKAGES},
             "seed": self.config.seed,
@@ -115,7 +150,6 @@ class Trainer:
                 "threads": torch.get_num_threads(),
             },
             "parameters": counts | {"total": sum(counts.values())},
-            "initial_weights": self.provenance,
             "stage_seconds": self.seconds,
             "wall_time_s": round(sum(self.seconds.values()), 1),
         }
@@ -125,6 +159,7 @@ class Trainer:
         number: int,
         state: StageState,
         network: UnifiedVisionSystem,
+        frozen: FrozenTrunk,
         tasks: list[str],
         scope: str,
     ) -> None:
@@ -134,6 +169,7 @@ class Trainer:
             number: of the stage.
             state: how far it is.
             network: the averaged weights at a stage's end, the moving ones inside it.
+            frozen: the part of its trunk that is run as a graph.
             tasks: what was taught so far.
             scope: ``"stage"`` for the whole split, ``"probe"`` for a fixed part of it.
         """
@@ -146,17 +182,11 @@ class Trainer:
             else:
                 keep = PredictionFile(self.out / "predictions", number, task)
             bar = partial(tqdm, desc=f"evaluate {task}", unit="picture", leave=False)
-            score = measure(network, self.frozen, split, bar, keep.add if keep else None)
+            score = measure(network, frozen, split, bar, keep.add if keep else None)
             if keep:
                 keep.write()
             place = {"stage": number, "step": state.step, "epoch": state.epoch, "task": task}
-            for i, (metric, value) in enumerate(score.values.items()):
-                per_class = {k: round(v, 5) for k, v in score.per_class.items()} if i == 0 else {}
-                rows.append(
-                    place
-                    | {"metric": metric, "value": value, "per_class": per_class}
-                    | {"n": score.n, "scope": scope}
-                )
+            rows += score_rows(score, place, scope)
             shown = ", ".join(f"{k} {v:.4f}" for k, v in score.values.items())
             tqdm.write(f"stage {number} epoch {state.epoch} {scope} {task}: {shown} (n={score.n})")
         append_records(self.out / "records.jsonl", rows)
@@ -202,12 +232,12 @@ class Trainer:
         if resumed:
             state.load_state_dict(resumed)
         elif earlier and self.config.probe_steps:
-            self.record(last, state, self.network, earlier, "probe")
+            self.record(last, state, self.network, self.frozen, earlier, "probe")
 
         def watch(state: StageState) -> None:
             every = self.config.probe_steps
             if every and state.step % every == 0 and state.step < timetable.total:
-                self.record(last, state, self.network, taught, "probe")
+                self.record(last, state, self.network, self.frozen, taught, "probe")
 
         while state.epoch < timetable.epochs:
             train_epoch(
@@ -224,7 +254,7 @@ class Trainer:
             if state.epoch == timetable.epochs:
                 break
             if not self.config.probe_steps and state.epoch % self.config.probe_every == 0:
-                self.record(last, state, self.network, taught, "probe")
+                self.record(last, state, self.network, self.frozen, taught, "probe")
             self.save_state(number, state.state_dict())
         if self.options.profile:
             state.laps.print(f"stage {last}, {', '.join(learning)}")
@@ -232,7 +262,11 @@ class Trainer:
         self.network.load_state_dict(state.average.module.state_dict())
         self.retention.after_stage(situation)
         average = cast(UnifiedVisionSystem, state.average.module)
-        self.record(last, state, average, taught, "stage")
+        # Whatever moved: the same way through the trunk after every stage, so that equal weights
+        # give equal scores, and the faster one.
+        average.backbone.freeze_until(None)
+        whole = FrozenTrunk(average.backbone, self.device, self.options.threads)
+        self.record(last, state, average, whole, taught, "stage")
         save_checkpoint(self.out / f"stage{last}.safetensors", self.network, last, taught)
         self.seconds[str(last)] = round(self.elapsed(), 1)
         self.started, self.partial_s = time.time(), 0.0
@@ -259,6 +293,7 @@ class Trainer:
             "seconds": self.seconds,
             "partial_s": self.elapsed(),
             "config": self.config.to_dict(),
+            "sources": self.sources(),
         }
         torch.save(content, folder / "resume.pt.part")
         os.replace(folder / "resume.pt.part", folder / "resume.pt")
@@ -275,10 +310,17 @@ class Trainer:
         content = torch.load(self.out / "state" / "resume.pt", weights_only=True)
         number, stage_state = content["number"], content["stage_state"]
         begun = number if stage_state else number - 1
+        if stage_state and self.retention.together:
+            begun = len(self.config.stages)
         if settled(content["config"], begun) != settled(self.config.to_dict(), begun):
             raise InputError(
                 f"{self.out} was begun with another config: expected the same model, method "
                 "and seed, and the same settings of the stages already begun, to --resume it."
+            )
+        if content["sources"] != self.sources():
+            raise InputError(
+                f"{self.out} was begun with other pictures or other weights of the trunk: expected "
+                "the same --data, splits and --init to --resume it."
             )
         self.seconds, self.partial_s = content["seconds"], content["partial_s"]
         start = torch.load(self.out / "state" / f"start{number}.pt", weights_only=True)
@@ -294,35 +336,33 @@ class Trainer:
         """Take the first stage as another run left it, with its files and its time.
 
         Raises:
-            InputError: that run differs in what decides its first stage, or holds no state.
+            InputError: that run differs in what decides its first stage, or holds no state, or one
+                of the two methods has a first stage of its own.
         """
-        manifest = Run(run).manifest
+        theirs = Run(run).manifest
         state = run / "state" / "start2.pt"
         if not state.is_file():
             raise InputError(f"{run} holds no state/start2.pt: expected a run trained here.")
-        ours, theirs = self.manifest(), manifest
-        task = self.config.stages[0].task
-        same = {
-            "the model": lambda m: m["config"]["model"],
-            "the first stage's settings": lambda m: m["config"]["stages"][0],
-            "the seed": lambda m: m["seed"],
-            "the first task's pictures": lambda m: m["data_fingerprint"][task],
-            "the class names": lambda m: m["class_names"],
-        }
-        plain = json.loads(json.dumps(ours))
-        for what, of in same.items():
-            if of(plain) != of(theirs):
+        for method in (self.config.method, theirs["config"]["method"]):
+            if METHODS[method].own_start:
+                raise InputError(
+                    f"{method} has a first stage of its own: train it without --start."
+                )
+        ours = json.loads(json.dumps(self.manifest()))
+        for what, found in first_stage(ours).items():
+            if found != first_stage(theirs)[what]:
                 raise InputError(f"{run} differs in {what}: expected the same to start from it.")
         self.network.load_state_dict(torch.load(state, weights_only=True)["network"])
+        self.retention.after_stage(self.open_stage(1))
         for path in [run / "stage1.safetensors", *(run / "predictions").glob("stage1_*.npz")]:
             target = self.out / path.relative_to(run)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        lines = (run / "records.jsonl").read_text(encoding="utf-8").splitlines()
-        rows = [row for row in map(json.loads, lines) if row["stage"] == 1]
-        append_records(self.out / "records.jsonl", rows)
-        self.seconds = {"1": manifest["stage_seconds"]["1"]}
-        self.retention.after_stage(self.open_stage(1))
+        lines = (run / "records.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        own = "".join(line for line in lines if json.loads(line)["stage"] == 1)
+        (self.out / "records.jsonl").write_text(own, encoding="utf-8")
+        self.seconds = {"1": theirs["stage_seconds"]["1"]}
+        self.started = time.time()
         self.save_state(2, None)
 
     def fit(self) -> None:

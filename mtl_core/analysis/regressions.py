@@ -16,7 +16,7 @@ from mtl_core.data.items import VOID
 from mtl_core.data.layout import Split
 from mtl_core.engine.decode_boxes import overlaps
 from mtl_core.metrics.matching import data_to_model
-from mtl_core.predictions import read_predictions
+from mtl_core.predictions import prediction_key, read_predictions
 from mtl_core.run import Run, write_json
 from mtl_core.tasks import TASKS
 from mtl_core.types import Boxes, Prediction
@@ -39,7 +39,7 @@ class Regression:
     """One picture's losses in one task between two stages.
 
     Attributes:
-        picture: the file's stem.
+        picture: its ``prediction_key``.
         task: its id.
         before: number of the stage after which it was right.
         after: number of the stage after which it is wrong.
@@ -172,7 +172,7 @@ def regressions(run: Run, splits: dict[str, Split]) -> list[Regression]:
         }
         pairs = [(a, b) for i, a in enumerate(own) for b in own[i + 1 :]]
         for item in split.items if pairs else []:
-            truth, stem = TASKS[task].read(item, split)[1], item.picture.stem
+            truth, stem = TASKS[task].read(item, split)[1], prediction_key(item)
             for a, b in pairs:
                 loss, kinds, classes = picture_losses(
                     task, truth, to_model, stored[a][stem], stored[b][stem]

@@ -10,7 +10,7 @@ from mtl_core.config import RunConfig
 from mtl_core.data.layout import Split
 from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
 from mtl_core.metrics.calibration import calibration
-from mtl_core.predictions import read_predictions
+from mtl_core.predictions import prediction_key, read_predictions
 from mtl_core.run import Run, write_json
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.base import Meter
@@ -25,7 +25,7 @@ def stored_meter(run: Run, stage: int, split: Split) -> Meter:
     """
     task = TASKS[split.task](run.class_names[split.task])
     stored = read_predictions(run.path / "predictions", stage, split.task, run.class_names)
-    wanted = {item.picture.stem for item in split.items}
+    wanted = {prediction_key(item) for item in split.items}
     if wanted != set(stored):
         strange = sorted(wanted ^ set(stored))[0]
         raise InputError(
@@ -34,7 +34,7 @@ def stored_meter(run: Run, stage: int, split: Split) -> Meter:
         )
     meter = task.meter(split)
     for item in split.items:
-        meter.add(stored[item.picture.stem], task.read(item, split)[1])
+        meter.add(stored[prediction_key(item)], task.read(item, split)[1])
     return meter
 
 
@@ -43,7 +43,8 @@ def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list
 
     Args:
         run: with its predictions.
-        splits: per task the pictures that it was evaluated on.
+        splits: per task the pictures that it was evaluated on; tasks that the run was not taught
+            yet are passed over.
         draws: of the bootstrap.
     """
     last = run.stages[-1].number
@@ -51,7 +52,8 @@ def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list
     whole = records[records["scope"] == "stage"]
     floors = RunConfig.from_dict(run.manifest["config"]).floors
     found = []
-    for task, split in splits.items():
+    for task in [task for task in splits if task in set(whole["task"])]:
+        split = splits[task]
         first = int(whole[whole["task"] == task]["stage"].min())
         metric = TASKS[task].metrics[0]
         final = stored_meter(run, last, split)

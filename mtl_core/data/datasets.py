@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,18 @@ class ViewDataset(Dataset):
                 view = random_view(self.sample(index), self.stage, self.config, (side, side))
             pixels = COLOUR(view["pixels"]).as_subclass(Tensor)
         return pixels, self.task.target(view)
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """Targets with all their tensors on a device: a tensor, a list or a dataclass of such."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, list):
+        return [to_device(part, device) for part in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: to_device(getattr(value, f.name), device) for f in fields(value)}
+        return replace(value, **parts)
+    return value
 
 
 @dataclass

@@ -36,9 +36,12 @@ class Interval:
 
     @staticmethod
     def of(value: float, draws: np.ndarray) -> Interval:
-        """From its value on all pictures and its values over the draws, NaN where undefined."""
+        """From its value on all pictures and its values over the draws, NaN where undefined.
+
+        Where more draws than the interval leaves out are undefined, so are its ends.
+        """
         seen = draws[np.isfinite(draws)]
-        if not len(seen):
+        if len(seen) < len(draws) * (1 - COVERAGE[0] / 100):
             return Interval(value, math.nan, math.nan)
         low, high = np.percentile(seen, COVERAGE)
         return Interval(value, float(low), float(high))
@@ -93,12 +96,14 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; what is not finite becomes None."""
-        content = asdict(self)
-        if self.drop is not None:
-            content["drop"] = {
-                k: v if math.isfinite(v) else None for k, v in asdict(self.drop).items()
-            }
-        return content
+        return finite(asdict(self))
+
+
+def finite(value: Any) -> Any:
+    """Plain values with None for every number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def gate(

@@ -15,6 +15,8 @@ from mtl_core.metrics.resampled_map import matches, resampled_map
 from mtl_core.tasks.base import Meter, Score
 from mtl_core.types import Prediction
 
+SHOWN = 0.25  # scores below it are rarely looked at, and there are a hundred of them a picture
+
 
 class DetectionMeter(Meter):
     """COCO AP@[.50:.95] and AP@.50 over the pictures that were added.
@@ -81,13 +83,14 @@ class DetectionMeter(Meter):
             return truth, truth.loadRes(self.detections)
 
     def answers(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The boxes' scores, and whether each hits an object of its class at an IoU of 0.5."""
+        """Scores of the boxes that are shown, and whether each hits its object at an IoU of 0.5."""
         if not self.detections:
             return None
         cells = matches(*self._coco()).evalImgs
         parts = [(c["dtScores"], c["dtMatches"][0], c["dtIgnore"][0]) for c in cells if c]
         scores, hits, ignored = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return scores[ignored == 0], hits[ignored == 0] > 0
+        told = (ignored == 0) & (scores >= SHOWN)
+        return scores[told], hits[told] > 0
 
     def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """See Meter.resampled."""

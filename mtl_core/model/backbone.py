@@ -170,13 +170,18 @@ class Backbone(nn.Module):
         name = self.name
         if source is None:
             try:
-                state = timm.create_model(name, pretrained=True).state_dict()
+                pretrained: Any = timm.create_model(name, pretrained=True)
+                state = pretrained.state_dict()
             except Exception as error:  # network, hub and cache errors share no base class
                 raise InputError(
                     f"timm could not fetch weights for {name!r}: expected a reachable Hub, or "
                     "--init FILE.safetensors with the trunk's weights."
                 ) from error
-            provenance = {"source": f"timm pretrained {name}"}
+            statistics = {
+                f"input_{key}": ",".join(str(v) for v in pretrained.pretrained_cfg[key])
+                for key in ("mean", "std")
+            }
+            provenance = {"source": f"timm pretrained {name}", **statistics}
         else:
             try:
                 state = load_file(source)

@@ -45,6 +45,7 @@ class Retention:
     """
 
     together = False  # teach all lessons at once, as the upper bound does
+    own_start = False  # its first stage differs from that of other methods, or it has none
 
     def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:
         """The stage as this method needs it; as it is by default."""

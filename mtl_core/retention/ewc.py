@@ -4,7 +4,8 @@ Eq. 3 with one quadratic penalty per earlier task: sum over tasks of
 lambda / 2 * sum_i F_i (theta_i - theta*_i)^2, with the diagonal Fisher information F estimated
 right after the task's stage, in eval mode, as the mean over pictures of the squared gradient of the
 task's loss at the annotated labels (the "empirical Fisher"; the paper samples labels from the
-model). Detection's and segmentation's losses stand in for a log-likelihood.
+model), on one random view of each picture. Detection's and segmentation's losses stand in for a
+log-likelihood.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mtl_core.data.datasets import to_device
 from mtl_core.data.letterbox import normalise
 from mtl_core.model.network import Outputs, UnifiedVisionSystem
 from mtl_core.retention.base import Retention, Situation
@@ -78,13 +80,14 @@ def fisher_diagonal(
     for parameter in watched.values():
         parameter.requires_grad_(True)
     sums = {name: torch.zeros_like(p) for name, p in watched.items()}
-    step = max(1, len(lesson.views) // FISHER_PICTURES)
-    pictures = range(0, len(lesson.views), step)
+    n = min(FISHER_PICTURES, len(lesson.views))
+    pictures = [i * len(lesson.views) // n for i in range(n)]
     for picture in pictures:
         pixels, targets = lesson.batch([(lesson.views.stage.epochs, picture)])
         device = next(iter(watched.values())).device
         raw = network(normalise(pixels.to(device), network.config)).raw[task]
-        loss = torch.stack(list(lesson.task.loss(raw, targets).values())).sum()
+        terms = lesson.task.loss(raw, to_device(targets, device))
+        loss = torch.stack(list(terms.values())).sum()
         gradients = torch.autograd.grad(loss, list(watched.values()), allow_unused=True)
         for name, gradient in zip(watched, gradients, strict=True):
             if gradient is not None:

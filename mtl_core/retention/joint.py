@@ -1,6 +1,7 @@
 """All tasks at once: the upper bound, which forgets nothing because nothing comes later.
 
 It sees every task's pictures as often as the stages would, in mixed order, so its budget is theirs.
+Rates are those of the first stage, which moves the trunk and all else.
 """
 
 from __future__ import annotations
@@ -12,3 +13,4 @@ class Joint(Retention):
     """One stage in which every batch may be of any task."""
 
     together = True
+    own_start = True

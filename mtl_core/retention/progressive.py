@@ -29,6 +29,8 @@ FIRST_SHARE = 0.5  # of the channels for the first task; the later ones share th
 class Progressive(Retention):
     """Moves only the columns of the task being taught."""
 
+    own_start = True  # channels are divided from the first stage on
+
     def __init__(self) -> None:
         self.moves: dict[str, Tensor] = {}  # parameter -> which entries this stage may move
         self.kept: dict[str, Tensor] = {}  # parameter -> all entries as the stage found them

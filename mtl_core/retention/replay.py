@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtl_core.data.datasets import Lesson
+from mtl_core.data.datasets import Lesson, to_device
 from mtl_core.data.letterbox import normalise
 from mtl_core.model.network import Outputs
 from mtl_core.retention.base import Retention, Situation
@@ -41,12 +41,12 @@ class Replay(Retention):
             return {}
         tasks = list(self.memory)
         task = tasks[step % len(tasks)]
-        pixels, targets = rehearsal(situation.lessons, task, self.memory[task], step)
+        pixels, targets = rehearsal(situation.lessons, task, self.memory[task], step // len(tasks))
         network = situation.network
         device = next(network.parameters()).device
         inputs = normalise(pixels.to(device), network.config)
         again = network.rest(situation.cut(inputs.contiguous(memory_format=torch.channels_last)))
-        terms = network.tasks[task].loss(again.raw[task], targets)
+        terms = network.tasks[task].loss(again.raw[task], to_device(targets, device))
         return {f"keep_{task}": torch.stack(list(terms.values())).sum()}
 
     def after_stage(self, situation: Situation) -> None:
@@ -66,11 +66,16 @@ class Replay(Retention):
 
 
 def rehearsal(
-    lessons: Mapping[str, Lesson], task: str, memory: list[int], step: int
+    lessons: Mapping[str, Lesson], task: str, memory: list[int], turn: int
 ) -> tuple[Tensor, Any]:
-    """A batch of kept pictures, all of them in turn, in views that no other step has."""
-    start = step * REHEARSED
+    """A batch of kept pictures, all of them in turn, in views that no other turn has.
+
+    Views are numbered on from the task's own epochs: they repeat none of those, and after those a
+    view is made of its own picture alone.
+    """
+    start, first_view = turn * REHEARSED, lessons[task].views.stage.epochs
     keys = [
-        (start + i, memory[(start + i) % len(memory)]) for i in range(min(REHEARSED, len(memory)))
+        (first_view + start + i, memory[(start + i) % len(memory)])
+        for i in range(min(REHEARSED, len(memory)))
     ]
     return lessons[task].batch(keys)

@@ -126,7 +126,7 @@ class Task(ABC):
         Args:
             raw: the student's raw output.
             teacher_raw: the teacher's, of the same shape.
-            temperature: softens both before they are compared.
+            temperature: softens the distributions over classes before they are compared.
             logits_only: leave out what is no logit, such as coordinates.
         """
 

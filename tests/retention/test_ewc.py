@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from mtl_core.data.letterbox import normalise
 from mtl_core.model.network import Outputs, UnifiedVisionSystem
 from mtl_core.presets import tiny
 from mtl_core.retention import Situation
@@ -57,7 +58,18 @@ def test_fisher_is_the_mean_squared_gradient_and_leaves_no_trace(
     assert tiny_network.training
     assert all(torch.equal(v, before[k]) for k, v in tiny_network.state_dict().items())
     assert set(lesson["cls"].views.read) == set(range(16))
+    assert not hasattr(lesson["seg"].views, "read") and not hasattr(lesson["det"].views, "read")
     assert all((f >= 0).all() for f in fisher.values())
+    # The mean over pictures of each one's squared gradient.
+    name, wanted = "readouts.cls.linear.weight", 0.0
+    weight = dict(tiny_network.named_parameters())[name]
+    epochs = lesson["cls"].views.stage.epochs
+    for picture in range(16):
+        pixels, targets = lesson["cls"].batch([(epochs, picture)])
+        raw = tiny_network.eval()(normalise(pixels, tiny_network.config)).raw["cls"]
+        loss = sum(lesson["cls"].task.loss(raw, targets).values())
+        wanted = wanted + torch.autograd.grad(loss, weight)[0].square() / 16
+    torch.testing.assert_close(fisher[name], wanted)
     # What classification does not reach is not watched; the trunk's frozen blocks neither.
     assert not [n for n in fisher if "det" in n.split(".") or n.startswith("backbone.blocks.0")]
     assert "readouts.cls.linear.weight" in fisher

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mtl_core.checkpoint import load_network, read_info
 from mtl_core.config import RunConfig
@@ -161,6 +161,7 @@ REFUSED = [
     ({"tasks": ("seg", "depth")}, "--tasks depth"),
     ({"epochs": (1, 2)}, "--epochs has 2 numbers, expected 3"),
     ({"preset": "huge"}, "Preset 'huge' is unknown"),
+    ({"tasks": ("det", "seg")}, "says of seg nothing of what to distil"),
 ]
 
 
@@ -170,15 +171,66 @@ def test_bad_options_are_told(options: Make, tmp_path: Path, changes: dict, word
         run_config(options(tmp_path, **changes))
 
 
-def test_weights_for_another_normalisation_are_refused(
+def test_pictures_are_normalised_as_the_weights_ask(
     options: Make, trunk_weights: Path, tmp_path: Path
 ):
-    from safetensors.torch import save_file
-
     other = tmp_path / "other.safetensors"
-    save_file(load_file(trunk_weights), other, {"input_mean": "0.485,0.456,0.406"})
-    with pytest.raises(InputError, match="input mean"):
-        main(options(tmp_path / "run", init=other))
+    statistics = {"input_mean": "0.485,0.456,0.406", "input_std": "0.229,0.224,0.225"}
+    save_file(load_file(trunk_weights), other, statistics)
+    given = options(tmp_path / "run", init=other)
+    trainer = Trainer(given, run_config(given))
+    assert trainer.config.model.mean == (0.485, 0.456, 0.406)
+    assert trainer.network.config.std == (0.229, 0.224, 0.225)
+    save_file(load_file(trunk_weights), other, {"input_mean": "grey"})
+    with pytest.raises(InputError, match="expected three numbers"):
+        Trainer(given, run_config(given))
+
+
+def test_a_run_is_not_resumed_on_other_pictures(whole_run: Path, options: Make, tmp_path: Path):
+    shutil.copytree(whole_run, tmp_path / "run")
+    with pytest.raises(InputError, match="other pictures or other weights"):
+        main(options(tmp_path / "run", resume=True, train_split="train:fit"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "progressive"}, "progressive has a first stage of its own"),
+        ({"seed": 1}, "differs in the run's settings"),
+        ({"train_split": "train:fit"}, "differs in the pictures"),
+        ({"epochs": (1, 2, 2)}, "differs in the first stage's settings"),
+    ],
+)
+def test_a_first_stage_is_taken_only_where_it_is_the_same(
+    whole_run: Path, options: Make, tmp_path: Path, changes: dict, words: str
+):
+    with pytest.raises(InputError, match=words):
+        main(options(tmp_path / "run", start=whole_run, **changes))
+
+
+@pytest.mark.parametrize("method", ["ewc", "replay", "progressive", "joint"])
+def test_every_method_resumes_to_the_same_result(
+    options: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+):
+    calls, original = 0, Trainer.save_state
+    stop = 2 if method == "joint" else 4  # inside the only stage, or inside the second one
+
+    def stopping(self: Trainer, *arguments) -> None:
+        nonlocal calls
+        calls += 1
+        original(self, *arguments)
+        if calls == stop:
+            raise Stopped
+
+    main(options(tmp_path / "whole", method=method))
+    monkeypatch.setattr(Trainer, "save_state", stopping)
+    with pytest.raises(Stopped):
+        main(options(tmp_path / "run", method=method))
+    monkeypatch.setattr(Trainer, "save_state", original)
+    main(options(tmp_path / "run", method=method, resume=True))
+    for path in sorted((tmp_path / "whole").glob("stage*.safetensors")):
+        found, expected = load_file(tmp_path / "run" / path.name), load_file(path)
+        assert [k for k in expected if not (found[k] == expected[k]).all()] == [], path.name
 
 
 def test_a_manifest_is_plain_json(whole_run: Path):

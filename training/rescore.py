@@ -1,0 +1,101 @@
+"""Score a run's checkpoints anew: its records, predictions and verdicts as the code is now.
+
+python -m training.rescore --run RUN --data DIR
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from tqdm import tqdm
+
+from mtl_core.analysis.verdicts import judge
+from mtl_core.checkpoint import load_network
+from mtl_core.data.layout import DataRoots, fingerprint, read_split
+from mtl_core.engine.frozen_trunk import FrozenTrunk
+from mtl_core.measure import measure
+from mtl_core.predictions import PredictionFile
+from mtl_core.run import Run
+from mtl_core.tasks.base import Score
+from mtl_core.types import InputError
+
+
+@dataclass
+class Options:
+    """Replace a run's whole-split scores after decoding or metrics have changed."""
+
+    run: Path  # a run directory
+    data: Path  # root of the three sets
+    split: str = "val"  # the one that the run was evaluated on
+    seg: Path | None = None  # the segmentation set, where it lies elsewhere
+    det: Path | None = None  # the detection set
+    cls: Path | None = None  # the classification set
+
+
+def score_rows(score: Score, place: dict[str, Any], scope: str) -> list[dict[str, Any]]:
+    """A score as lines of records.jsonl; the classes stand with the first metric."""
+    rows = []
+    for i, (metric, value) in enumerate(score.values.items()):
+        per_class = {k: round(v, 5) for k, v in score.per_class.items()} if i == 0 else {}
+        rows.append(
+            place
+            | {"metric": metric, "value": value, "per_class": per_class}
+            | {"n": score.n, "scope": scope}
+        )
+    return rows
+
+
+def rescore(options: Options) -> None:
+    """Measure every stage on its tasks, then judge the run.
+
+    Raises:
+        InputError: the data is not what the run was evaluated on, or files are unusable.
+    """
+    run = Run(options.run)
+    roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
+    splits = {task: read_split(roots, task, options.split) for task in run.class_names}
+    for task, split in splits.items():
+        if fingerprint(split) != run.manifest["data_fingerprint"][task]["eval"]:
+            raise InputError(
+                f"{options.run} was evaluated on other {task} pictures than {split.name} of "
+                f"{options.data}: expected the same."
+            )
+    path = options.run / "records.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    ends = {row["stage"]: row for row in rows if row["scope"] == "stage"}
+    kept = [row for row in rows if row["scope"] != "stage"]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    for stage in run.stages:
+        network, info = load_network(stage.weights)
+        network = network.to(device).to(memory_format=torch.channels_last)
+        network.backbone.freeze_until(None)
+        frozen = FrozenTrunk(network.backbone, device)
+        for task in info.taught:
+            keep = PredictionFile(options.run / "predictions", stage.number, task)
+            bar = partial(tqdm, desc=f"stage {stage.number}, {task}", unit="picture", leave=False)
+            score = measure(network, frozen, splits[task], bar, keep.add)
+            keep.write()
+            end = ends[stage.number]
+            place = {"stage": stage.number, "step": end["step"], "epoch": end["epoch"]}
+            kept += score_rows(score, place | {"task": task}, "stage")
+            shown = ", ".join(f"{k} {v:.4f}" for k, v in score.values.items())
+            tqdm.write(f"stage {stage.number} {task}: {shown} (n={score.n})")
+    kept.sort(key=lambda row: row["stage"])  # a stage's probes stay before its end
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
+    path.write_text(text, encoding="utf-8")
+    judge(Run(options.run), splits)
+
+
+if __name__ == "__main__":
+    try:
+        rescore(tyro.cli(Options))
+    except InputError as error:
+        sys.exit(f"error: {error}")
