@@ -14,6 +14,10 @@ STEADY_IOU = 0.75
 MATCH_IOU = 0.5
 
 
+# Boxes below it are counted and drawn only where a visitor asks for them.
+SHOWN_SCORE = 0.25
+
+
 @dataclass(frozen=True)
 class BoxChange:
     """One box on either side: ``kind`` is lost, found, shifted, renamed or kept."""
@@ -47,7 +51,7 @@ class Changes:
     top_after: tuple[str, float] | None
 
 
-def compare(before: Prediction, after: Prediction, score_threshold: float = 0.3) -> Changes:
+def compare(before: Prediction, after: Prediction, score_threshold: float) -> Changes:
     """What changed from ``before`` to ``after``; both of the same picture.
 
     Args:

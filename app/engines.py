@@ -138,20 +138,30 @@ class EngineShelf:
                 self._banks[key] = self._open_bank([stage.weights for stage in run.stages])
             return self._banks[key]
 
-    def answers(self, run: Run, picture: np.ndarray) -> list[StageAnswer]:
-        """Every stage's answer to a picture (H x W x 3 uint8 RGB), the shared trunk run once."""
+    def answers(self, run: Run, picture: np.ndarray) -> tuple[list[StageAnswer], float]:
+        """Every stage's answer, the shared trunk run once, and the milliseconds of it all.
+
+        Opening the networks and waiting for others' passes are left out of that time.
+
+        Args:
+            run: whose stages.
+            picture: H x W x 3 uint8 RGB.
+        """
         bank = self.bank(run)
         if bank is None:
-            return [self.answer(run, stage, picture) for stage in run.stages]
+            alone = [self.answer(run, stage, picture) for stage in run.stages]
+            return alone, sum(answer.total_ms or 0.0 for answer in alone)
         with self._passing:
+            start = time.perf_counter()
             predictions = bank.predict_all(picture, score_threshold=LOWEST_SCORE)
+            spent_ms = (time.perf_counter() - start) * 1e3
             self.passes += 1
         found = []
         for stage, member, prediction in zip(run.stages, bank.stages, predictions, strict=True):
             taught = tuple(member.info.taught)
             said = only_taught(prediction, taught)
             found.append(StageAnswer(stage.number, stage.task, taught, said, None))
-        return found
+        return found, spent_ms
 
     def warm_up(self, run: Run) -> threading.Thread:
         """Open a run's engines in the background, so that the first picture need not wait."""

@@ -13,15 +13,16 @@ from PIL import Image
 from app.engines import StageAnswer
 from app.look import Look
 from app.overlay import overlay
-from app.picture import bounded, read_upload
+from app.picture import bounded
 from mtl_core.data.items import VOID
-from mtl_core.data.layout import DataRoots, Split, read_split
+from mtl_core.data.layout import DataRoots, Split, read_picture, read_split
 from mtl_core.metrics.matching import data_to_model
 from mtl_core.predictions import prediction_key, read_predictions
 from mtl_core.run import Run
 from mtl_core.types import Boxes, InputError, Prediction
 
 THUMBNAIL_PX = 360
+KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
 
 
 class Evidence:
@@ -35,6 +36,7 @@ class Evidence:
     def __init__(self, data: Path, split: str = "val") -> None:
         self.data, self.split = data, split
         self._splits: dict[str, Split] = {}
+        self._stored: dict[tuple[Path, int, str], dict[str, Prediction]] = {}
         # Copies that the page may serve; the sets themselves stay closed to visitors.
         self._served = Path(tempfile.mkdtemp(prefix="onehead-"))
 
@@ -61,12 +63,21 @@ class Evidence:
         """
         task = row["task"]
         _, item = self.item(task, row["picture"])
-        stored = read_predictions(run.path / "predictions", row["after"], task, run.class_names)[
-            row["picture"]
-        ]
-        with Image.open(item.picture) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        return bounded(overlay(pixels, stored, tasks=(task,)), THUMBNAIL_PX)
+        stored = self.predictions(run, row["after"], task)
+        if row["picture"] not in stored:
+            raise InputError(f"{run.path} keeps no {task} prediction of {row['picture']}.")
+        drawn = overlay(read_picture(item.picture), stored[row["picture"]], tasks=(task,))
+        return bounded(drawn, THUMBNAIL_PX)
+
+    def predictions(self, run: Run, stage: int, task: str) -> dict[str, Prediction]:
+        """What a run kept of a stage; of the last few asked for nothing is read again."""
+        key = run.path, stage, task
+        if key not in self._stored:
+            while len(self._stored) >= KEPT_FILES:
+                self._stored.pop(next(iter(self._stored)))
+            folder = run.path / "predictions"
+            self._stored[key] = read_predictions(folder, stage, task, run.class_names)
+        return self._stored[key]
 
     def served(self, task: str, stem: str) -> Path:
         """A copy of a picture that the page may show."""
@@ -80,7 +91,8 @@ class Evidence:
     def look(self, run: Run, task: str, stem: str) -> Look:
         """The picture for the Compare tab, with what people annotated as its truth."""
         copy = self.served(task, stem)
-        pixels = read_upload(copy)
+        # Annotations are of the pixels as stored, whatever way up the camera says they are.
+        pixels = bounded(read_picture(copy))
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
         answer = StageAnswer(0, "truth", (task,), truth, None)
         return Look(pixels, truth=answer, placed=copy)

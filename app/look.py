@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import secrets
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,9 +42,7 @@ class Look:
         """All stages of a run on this picture; asked once, then remembered."""
         if run_name not in self.answers:
             run = runs.get(run_name)
-            start = time.perf_counter()
-            self.answers[run_name] = engines.answers(run, self.picture)
-            self.spent_ms[run_name] = (time.perf_counter() - start) * 1e3
+            self.answers[run_name], self.spent_ms[run_name] = engines.answers(run, self.picture)
         return self.answers[run_name]
 
     def stage(
@@ -69,6 +66,6 @@ def example_pictures() -> dict[str, Path]:
     return dict(sorted(found.items(), key=lambda i: order.index(i[0]) if i[0] in order else 99))
 
 
-def is_copy(path: str, known: Path) -> bool:
+def is_copy(path: Path, known: Path) -> bool:
     """Whether a file holds what another does, wherever it was copied to."""
-    return Path(path).is_file() and filecmp.cmp(path, known, shallow=False)
+    return path.is_file() and filecmp.cmp(path, known, shallow=False)

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from app.changes import SHOWN_SCORE
 from app.palette import color_of, ink_on, is_background, readable, rgb_of
 from mtl_core import drawing
 from mtl_core.types import Prediction
@@ -17,7 +18,7 @@ def overlay(
     prediction: Prediction,
     *,
     opacity: float = 0.55,
-    score_threshold: float = 0.3,
+    score_threshold: float = SHOWN_SCORE,
     tasks: tuple[str, ...] = ("seg", "det"),
 ) -> np.ndarray:
     """The picture with mask and boxes on it.

@@ -191,7 +191,7 @@ def methods_table(
         found = drops(frame, order)
         old = [drop.retention for drop in found if drop.final_stage > drop.base_stage]
         new = [drop.final for drop in found if drop.base_stage > 1]
-        if found and method == "joint":  # nothing came later: all is kept
+        if len(found) > 1 and method == "joint":  # nothing came later: all is kept
             rows.append((name, method, sum(d.final for d in found[1:]) / len(found[1:]), 1.0))
         elif old and new:
             rows.append((name, method, sum(new) / len(new), min(old)))

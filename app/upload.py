@@ -30,14 +30,14 @@ def picture_upload(**options: Any) -> gr.Image:
 
 
 def uploaded_path(file: Any) -> Path:
-    """The path of a file that a program sent, once it is sure that it was sent.
+    """The path of a file that a visitor or a program sent, once it is sure that it was sent.
 
     A request may name any path; only those under Gradio's upload folder came from its sender.
 
     Raises:
         InputError: no file, or one that was not uploaded.
     """
-    named = file.get("path") if isinstance(file, dict) else getattr(file, "path", None)
+    named = file.get("path") if isinstance(file, dict) else getattr(file, "path", file)
     folder = Path(get_upload_folder()).resolve()
     if not named or folder not in (path := Path(str(named)).resolve()).parents:
         raise InputError("The picture did not arrive, expected an uploaded file.")

@@ -67,9 +67,9 @@ def main() -> None:
             runs = sorted(path.parent.name for path in ROOT.glob("assets/runs/*/run.json"))
             for run in runs:
                 answer = client.predict(picture=picture, run=run, api_name="/predict")
-                if answer["run"] != run or answer["probabilities"] is None:
+                if answer["run"] != run or not answer["taught"]:
                     sys.exit(f"Run {run} answered {answer}.")
-                print(f"{run} answers: {len(answer['boxes'])} boxes.")
+                print(f"{run} answers, taught {', '.join(answer['taught'])}.")
         finally:
             process.kill()
             process.wait()

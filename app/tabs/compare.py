@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from app.change_words import table
-from app.changes import compare
+from app.changes import SHOWN_SCORE, compare
+from app.engines import StageAnswer
 from app.examples_row import example_alt, examples_row
 from app.exports import saved_file
 from app.language import Words
@@ -16,13 +17,12 @@ from app.look import Look, example_pictures, is_copy
 from app.overlay import overlay
 from app.picture import read_upload
 from app.site import PICTURES, QUICK, Site, told, words_for
-from app.upload import picture_upload
+from app.upload import picture_upload, uploaded_path
 from app.viewer import stage_viewer
 from app.viewer.payload import viewer_payload
 from mtl_core.run import Run
 from mtl_core.types import InputError
 
-SCORE_THRESHOLD = 0.25
 # A visitor who leaves a tab open must not keep a picture in memory for ever.
 LOOK_SECONDS = 1800
 # Between a run's name and a stage's number; the number is what follows the last one.
@@ -98,9 +98,10 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     ) -> tuple:
         if path is None:
             return None, {"message": words_for(request)("viewer.empty")}, ""
-        if look is not None and look.placed and is_copy(path, look.placed):
+        if look is not None and look.placed and is_copy(uploaded_path(path), look.placed):
             return gr.skip(), gr.skip(), gr.skip()  # the page itself has just put it there
-        return show(site, Look(read_upload(path)), run_name, words_for(request))
+        # A request may name any path: only what was uploaded is opened.
+        return show(site, Look(read_upload(uploaded_path(path))), run_name, words_for(request))
 
     @told
     def take_example(run_name: str | None, event: gr.EventData, request: gr.Request) -> tuple:
@@ -130,7 +131,11 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
             raise InputError("Choose a picture first.")
         asked = event._data
         name = site.runs.name_of(site.runs.get(run_name))
-        answer = look.stage(name, int(asked["stage"]), site.runs, site.engines)
+        number = int(asked["stage"])
+        if look.truth is not None and number == look.truth.number:
+            answer = look.truth
+        else:
+            answer = look.stage(name, number, site.runs, site.engines)
         return saved_file(
             str(asked["kind"]),
             look.picture,
@@ -153,10 +158,13 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     # Files, webcam, clipboard and the page's own examples all end in a change, and only there:
     # a snapshot fires nothing else, and clearing fires its other events before the value is gone.
     picture.change(take_picture, [picture, look, run_choice], shown, **private).success(**compared)
-    examples.select(take_example, [run_choice], [picture, *shown], **private)
+    examples.select(
+        take_example, [run_choice], [picture, *shown], trigger_mode="multiple", **private
+    )
     follow = {"fn": switch_run, "inputs": [look, run_choice], "outputs": shown, **private}
-    run_choice.input(**follow)
-    gr.on([left.input, right.input], **compared)
+    # The last choice counts, however many were made while an answer was on its way.
+    run_choice.input(**follow, trigger_mode="always_last")
+    gr.on([left.input, right.input], **compared, trigger_mode="always_last")
     # The viewer's link to this view also names the two sides.
     gr.on(
         [left.change, right.change],
@@ -186,7 +194,7 @@ def show(
     alt = example_alt(look.example, words) if look.example else words("picture")
     payload = viewer_payload(
         look.picture,
-        answers if look.truth is None else [*answers, look.truth],
+        [*answers, *truth_of(look, answers)],
         words,
         key=f"{look.key}-{name}-{words.language}",
         alt=alt,
@@ -195,6 +203,13 @@ def show(
     )
     timing = words("timing", run=name, count=len(answers), total=f"{look.spent_ms[name]:.0f}")
     return look, payload, timing
+
+
+def truth_of(look: Look, answers: list[StageAnswer]) -> list[StageAnswer]:
+    """What people annotated, where there is something and it speaks of the answers' classes."""
+    names = answers[0].prediction.class_names
+    known = look.truth is not None and look.truth.prediction.class_names == names
+    return [look.truth] if known and look.truth is not None else []
 
 
 def side_choices(site: Site, words: Words) -> list[tuple[str, str]]:
@@ -230,6 +245,6 @@ def against(
     for side in (left, right):
         name, _, number = side.rpartition(_SEPARATOR)
         sides.append(look.stage(name, int(number), site.runs, site.engines).prediction)
-    drawn = tuple(overlay(look.picture, side, score_threshold=SCORE_THRESHOLD) for side in sides)
-    changes = compare(sides[0], sides[1], SCORE_THRESHOLD)
-    return drawn, table(changes, words, SCORE_THRESHOLD)
+    drawn = tuple(overlay(look.picture, side, score_threshold=SHOWN_SCORE) for side in sides)
+    changes = compare(sides[0], sides[1], SHOWN_SCORE)
+    return drawn, table(changes, words, SHOWN_SCORE)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from app.change_words import one_line
-from app.changes import compare, mask_shares
+from app.changes import SHOWN_SCORE, compare, mask_shares
 from app.engines import StageAnswer
 from app.language import Words
 from app.palette import class_key, color_of, ink_on, is_background
@@ -94,7 +94,12 @@ def _stage(
         shares = [[index[n], round(s, 5)] for n, s in found.items() if s >= SMALLEST_SHARE]
     if said.probabilities is not None:
         probabilities = [round(float(p), 5) for p in said.probabilities]
-    change = words("viewer.first") if before is None else one_line(compare(before, said), words)
+    if not answer.number:
+        change = ""  # the truth is no lesson: nothing was lost or found on the way to it
+    elif before is None:
+        change = words("viewer.first")
+    else:
+        change = one_line(compare(before, said, SHOWN_SCORE), words)
     return {
         "number": answer.number,
         "task": answer.task,

@@ -12,15 +12,18 @@ view.visibleBoxes = (stage) => (stage.boxes || []).filter(
 const nearest = () => Math.round(view.at);
 
 async function receive() {
-  const next = props.value;
+  const next = props.value, mine = ++generation;
+  cancelAnimationFrame(gliding); // a way between two stages of an answer that is gone
   if (!next || !next.stages) {
+    const before = touched;
+    stop();
+    touched = before; // stopping by itself is not a visitor's hand
     find(".ov-empty").textContent = (next && next.message) || "";
     root.dataset.ready = "no";
     find(".ov-body").hidden = true;
     payload = null;
     return;
   }
-  const mine = ++generation;
   const loaded = await loadImage(next.picture);
   const masks = await Promise.all(next.stages.map((s) => s.mask ? decodeMask(s.mask, next.width, next.height) : null));
   if (mine !== generation) return; // a newer answer has overtaken this one
@@ -72,7 +75,7 @@ function label() {
       tag("div", { class: "ov-frame-head" }, tag("b", {}, `${lesson(stage)}: ${words["task." + stage.task]}`)),
       tag("canvas", { "aria-hidden": "true" }), tag("div"), tag("p", { class: "ov-change" }));
     const change = frame.lastChild;
-    if (i) change.append(tag("b", {}, words["viewer.since"].replace("{number}", payload.stages[i - 1].number)), " ");
+    if (i && stage.change) change.append(tag("b", {}, words["viewer.since"].replace("{number}", payload.stages[i - 1].number)), " ");
     change.append(stage.change);
     frame.addEventListener("click", () => { stop(); glide(i); canvas.scrollIntoView({ block: "nearest", behavior: "smooth" }); });
     return frame;

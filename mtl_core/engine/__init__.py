@@ -72,7 +72,8 @@ def open_bank(paths: Sequence[str | Path]) -> StageBank | None:
     from mtl_core.engine.stage_bank import StageBank
 
     try:
-        return StageBank(paths)
+        # A visitor's answers are kept with the visitor, not here.
+        return StageBank(paths, cache_bytes=0)
     except RuntimeError as error:
         LOG.warning("Every stage runs by itself: %s", error)
         return None

@@ -66,7 +66,7 @@ def test_classes_are_compared_by_name_not_by_index():
 def test_a_task_that_one_side_was_never_taught_is_not_compared(picture):
     first = only_taught(StandInEngine(Path("keeps/stage1.safetensors")).predict(picture), ("seg",))
     last = StandInEngine(Path("keeps/stage3.safetensors")).predict(picture)
-    changes = compare(first, last)
+    changes = compare(first, last, 0.25)
     assert changes.boxes is None
     assert changes.top_before is None
     assert changes.mask_agreement == 1
@@ -78,7 +78,7 @@ def test_the_line_tells_the_largest_things_first(picture):
     engine = StandInEngine
     two = engine(Path("forgets/stage2.safetensors")).predict(picture)
     three = engine(Path("forgets/stage3.safetensors")).predict(picture)
-    line = one_line(compare(two, three), Words("en"))
+    line = one_line(compare(two, three, 0.25), Words("en"))
     assert line.startswith("Boxes: 1 lost")
     assert "of the pixels changed class" in line
     assert one_line(Changes(None, None, None, None, None), Words("en")).startswith("Nothing")

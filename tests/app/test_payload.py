@@ -118,9 +118,9 @@ def test_an_example_is_known_by_its_content(tmp_path):
     copy = tmp_path / "anything.jpg"
     copy.write_bytes(cat.read_bytes())
     cat, coffee = (example_pictures()[name] for name in ("cat", "coffee"))
-    assert is_copy(str(copy), cat)
-    assert not is_copy(str(copy), coffee)
-    assert not is_copy(str(tmp_path / "gone.jpg"), cat)
+    assert is_copy(copy, cat)
+    assert not is_copy(copy, coffee)
+    assert not is_copy(tmp_path / "gone.jpg", cat)
 
 
 def test_two_spellings_of_one_class_are_one_in_the_legend(site, picture):

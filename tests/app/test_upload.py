@@ -42,3 +42,16 @@ def test_the_component_passes_the_path_on_unread(tmp_path):
     assert component.preprocess(ImageData(path=str(path))) == str(path)
     assert component.preprocess(None) is None
     assert component.get_block_name() == "image"
+
+
+def test_a_path_that_nobody_uploaded_is_not_opened(tmp_path):
+    from gradio.utils import get_upload_folder
+
+    from app.upload import uploaded_path
+
+    sent = Path(get_upload_folder()) / "abc" / "sent.png"
+    assert uploaded_path(str(sent)) == sent.resolve()
+    for path in ("/etc/passwd", str(tmp_path / "mine.png"), str(sent / ".." / ".." / ".." / "x")):
+        for form in (path, {"path": path}):
+            with pytest.raises(InputError, match="expected an uploaded file"):
+                uploaded_path(form)
