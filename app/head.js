@@ -18,17 +18,4 @@
     there.searchParams.set("lang", link.dataset.language);
     window.location.href = there.href;
   });
-  // A click on a class or a cell of a figure leads to the pictures behind it. A figure may be drawn
-  // anew at any time, so it is listened to when a hand comes near.
-  document.addEventListener("pointerover", (event) => {
-    const plot = event.target.closest?.("#classes .js-plotly-plot, #matrix .js-plotly-plot");
-    if (!plot || !plot.on) return;
-    plot.removeAllListeners("plotly_click");
-    plot.on("plotly_click", ({ points }) => {
-      const asked = document.querySelector("#clicked textarea, #clicked input");
-      if (!asked || !points.length) return;
-      asked.value = JSON.stringify({ figure: plot.closest("#matrix") ? "matrix" : "classes", data: points[0].customdata, at: Date.now() });
-      asked.dispatchEvent(new Event("input", { bubbles: true }));
-    });
-  });
 })();

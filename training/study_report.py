@@ -79,7 +79,9 @@ def differences(study: StudyRuns, data: Path, split: str) -> tuple[list[str], li
         cells = [label, str(seeds[0])]
         for task, metric in PRIMARY.items():
             meters = [stored_meter(run, run.stages[-1].number, splits[task]) for run in pair]
-            gap = difference_interval(*meters, metric, resamples(len(splits[task].items)))
+            gap = difference_interval(
+                meters[0], meters[1], metric, resamples(len(splits[task].items))
+            )
             value, low, high = (percent(v, True) for v in (gap.value, gap.low, gap.high))
             cells.append(f"{value} ({low} to {high})")
         rows.append(cells)

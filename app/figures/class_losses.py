@@ -56,8 +56,11 @@ def class_losses(table: pd.DataFrame, words: Words) -> go.Figure:
                 showlegend=False,
                 cliponaxis=False,
                 marker=dict(size=12, color=colors, line=dict(width=1, color=GREY)),
-                customdata=list(zip(rows.name, -rows.drop_abs, strict=True)),
-                hovertemplate="%{y}: %{x:.3f} (%{customdata[1]:+.3f})<extra></extra>",
+                customdata=[
+                    [name, f"{-lost:+.3f}"]
+                    for name, lost in zip(rows.name, rows.drop_abs, strict=True)
+                ],
+                hovertemplate="%{y}: %{x:.3f} (%{customdata[1]})<extra></extra>",
             ),
             # The legend shows the kind of mark, not one class's colour.
             go.Scatter(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,18 +109,18 @@ def build_broken(
 
     @told
     def follow_click(
-        run_name: str | None, clicked: str, class_task: str, request: gr.Request
+        run_name: str | None, class_task: str, event: gr.EventData, request: gr.Request
     ) -> tuple[Any, ...]:
-        asked = behind(clicked, class_task, site, run_name)
+        asked = behind(event._data.get("value"), class_task, site, run_name)
         if asked is None:
             return tuple(gr.skip() for _ in range(2 + len(outputs)))
         task, span, of_class = asked
         found = broken_rows(site, run_name, task, span, ANY, of_class, words_for(request))
         return gr.Tabs(selected="broken"), task, *found
 
-    forgetting_tab.clicked.input(
+    forgetting_tab.clicked.select(
         follow_click,
-        [run_choice, forgetting_tab.clicked, forgetting_tab.task],
+        [run_choice, forgetting_tab.task],
         [tabs, task, *outputs],
         api_visibility="private",
         **QUICK,
@@ -130,20 +129,19 @@ def build_broken(
 
 
 def behind(
-    clicked: str, class_task: str, site: Site, run_name: str | None
+    clicked: Any, class_task: str, site: Site, run_name: str | None
 ) -> tuple[str, str | None, str] | None:
     """The task, span and class that a click on a figure asks for; None where nothing is behind it.
 
     Args:
-        clicked: JSON as head.js writes it: a cell's [stage, task], or a class's [name, ...].
+        clicked: ``figure`` and ``data``: a cell's [stage, task], or a class's [name, ...].
         class_task: whose classes are shown.
         site: the runs.
         run_name: the chosen one.
     """
     try:
-        asked = json.loads(clicked)
-        figure, data = asked["figure"], list(asked["data"])
-    except (ValueError, KeyError, TypeError):
+        figure, data = clicked["figure"], list(clicked["data"])
+    except (KeyError, TypeError):
         return None
     if figure == "classes" and class_task in TASKS_SHOWN and data:
         return class_task, None, str(data[0])

@@ -18,15 +18,29 @@ from app.site import QUICK, Site, told, words_for
 from app.verdict_cards import verdict_cards
 from mtl_core.run import Run
 
+# A click on a class or a cell of a figure asks for the pictures behind it. A figure may be drawn
+# anew at any time, so it is listened to when a hand comes near.
+_CLICKS = """
+document.addEventListener("pointerover", (event) => {
+  const plot = event.target.closest?.("#classes .js-plotly-plot, #matrix .js-plotly-plot");
+  if (!plot || !plot.on) return;
+  plot.removeAllListeners("plotly_click");
+  plot.on("plotly_click", ({ points }) => {
+    const figure = plot.closest("#matrix") ? "matrix" : "classes";
+    if (points.length) trigger("select", { value: { figure, data: points[0].customdata } });
+  });
+});
+"""
+
 
 @dataclass(frozen=True)
 class ForgettingTab:
-    """The components that follow the run."""
+    """The components that follow the run; ``clicked`` selects what lies behind a figure."""
 
     outputs: list[gr.Component]
     view: gr.Radio
     task: gr.Radio
-    clicked: gr.Textbox
+    clicked: gr.HTML
 
 
 def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> ForgettingTab:
@@ -66,8 +80,7 @@ def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> Forgetting
             methods = gr.Plot(show_label=False, elem_id="methods", container=False)
             one = gr.Markdown(t("methods.one"), elem_classes="oh-quiet")
 
-    # What a click on a figure asks for, as head.js writes it.
-    clicked = gr.Textbox(visible="hidden", elem_id="clicked", show_label=False)
+    clicked = gr.HTML(js_on_load=_CLICKS, elem_id="clicked", apply_default_css=False)
 
     outputs = [verdicts, curve, matrix, classes, no_classes, methods, one]
     asked = [run_choice, view, task]

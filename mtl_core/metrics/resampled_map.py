@@ -68,12 +68,12 @@ def class_precision(
 ) -> np.ndarray:
     """One class's mean precision over the recall thresholds: R x T, NaN without an object."""
     objects = np.zeros(counts.shape[1])
-    for picture, cell in cells:
-        objects[picture] += np.sum(np.asarray(cell["gtIgnore"]) == 0)
+    for number, cell in cells:
+        objects[number] += np.sum(np.asarray(cell["gtIgnore"]) == 0)
     scores = np.concatenate([cell["dtScores"] for _, cell in cells])
     order = np.argsort(-scores, kind="mergesort")
-    picture = np.concatenate([np.full(len(cell["dtScores"]), p) for p, cell in cells]).astype(int)
-    picture = picture[order]
+    owners = [np.full(len(cell["dtScores"]), number) for number, cell in cells]
+    picture = np.concatenate(owners).astype(int)[order]
     matched = np.concatenate([cell["dtMatches"] for _, cell in cells], 1)[:, order] > 0
     ignored = np.concatenate([cell["dtIgnore"] for _, cell in cells], 1)[:, order] > 0
     thresholds = len(matched)

@@ -62,7 +62,7 @@ def test_every_stage_records_all_that_was_taught_so_far(whole_run: Path):
 def test_raw_predictions_are_kept(whole_run: Path, task: str, part: str | None, columns):
     with np.load(whole_run / "predictions" / f"stage3_{task}.npz", allow_pickle=False) as file:
         assert len(file.files) == 6
-        assert {name.split("/")[1] for name in file.files} == {part or "probabilities"}
+        assert {name.rsplit("/", 1)[1] for name in file.files} == {part or "probabilities"}
         if columns:
             assert {file[name].shape[1] for name in file.files} == {columns}
 

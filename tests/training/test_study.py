@@ -89,8 +89,11 @@ def test_all_at_once_is_one_checkpoint_with_all_tasks(study: Path):
 
 
 def test_columns_lose_nothing_at_all(study: Path):
-    frame = pd.read_csv(study / "results.csv").query("method == 'progressive' and drop == drop")
-    assert len(frame) == 2 and (frame[["drop", "drop_low", "drop_high"]] == 0).all(axis=None)
+    frame = pd.read_csv(study / "results.csv").query("method == 'progressive'")
+    frame = frame[frame["drop"].notna()]
+    # Detection learns nothing here, and nothing cannot be lost; masks are learned a little.
+    assert "seg" in set(frame["task"]) and frame["base"].min() > 0
+    assert (frame[["drop", "drop_low", "drop_high"]] == 0).all(axis=None)
 
 
 def test_probes_begin_with_the_stage(study: Path):
