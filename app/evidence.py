@@ -52,7 +52,7 @@ class Evidence:
         for item in split.items:
             if prediction_key(item) == stem:
                 return split, item
-        raise InputError(f"{self.data} has no {task} picture {stem}: expected the run's own data.")
+        raise InputError(f"The data has no {task} picture {stem}: expected the run's own.")
 
     def thumbnail(self, run: Run, row: dict[str, Any]) -> np.ndarray:
         """A picture as the later stage saw it, small: h x w x 3 uint8 RGB.
@@ -65,7 +65,7 @@ class Evidence:
         _, item = self.item(task, row["picture"])
         stored = self.predictions(run, row["after"], task)
         if row["picture"] not in stored:
-            raise InputError(f"{run.path} keeps no {task} prediction of {row['picture']}.")
+            raise InputError(f"Run {run.name} keeps no {task} prediction of {row['picture']}.")
         drawn = overlay(read_picture(item.picture), stored[row["picture"]], tasks=(task,))
         return bounded(drawn, THUMBNAIL_PX)
 

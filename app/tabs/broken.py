@@ -198,7 +198,7 @@ def broken_rows(
     told_words = words("broken.count", count=len(rows))
     listed = gr.update(visible=True, value=table(rows, words))
     if site.evidence is None:
-        missing = words("broken.no_pictures", run=str(run.path))
+        missing = words("broken.no_pictures", run=run.name)
         return *filters, f"{told_words} {missing}", blank, listed, []
     first = rows[:SHOWN]
     try:

@@ -53,6 +53,7 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
         "wrong class",
     ]
     assert told.startswith("Pictures that lost something: 2.") and "--data DIR" in told
+    assert "--run forgets" in told and str(run.path.parent) not in told
     assert gallery["visible"] is False and shown == []
     assert list(table["value"]["picture"]) == ["p1", "p2"]
     _, kind, _, told, _, table, _ = broken_rows(
