@@ -58,7 +58,7 @@ def tuned() -> RunConfig:
             StageConfig(
                 "cls",
                 epochs=10,
-                lr=3e-3,
+                lr=1.5e-3,
                 lr_trunk=0.0,
                 lr_shared=0.1,
                 crop_px=256,

@@ -104,7 +104,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         names = {task: split.class_names for task, split in self.train_splits.items()}
         network = UnifiedVisionSystem(config.model, build_tasks(names))
-        self.provenance = network.backbone.load_initial(options.init)
+        self.provenance = network.load_initial(options.init)
         config = self.config = with_statistics(config, self.provenance)
         network.config = config.model
         self.network = network.to(self.device).to(memory_format=torch.channels_last)

@@ -60,6 +60,22 @@ def fix_same_padding(net: nn.Module) -> None:
                 setattr(parent, name, EvenSameConv2d.replacing(child))
 
 
+def folded(state: dict[str, Tensor], eps: float) -> tuple[Tensor, Tensor]:
+    """timm's ``conv_head`` with its batch norm in it: weight C' x C x 1 x 1 and bias C'."""
+    weight, gain, bias, mean, var = (
+        state[name].float()
+        for name in (
+            "conv_head.weight",
+            "bn2.weight",
+            "bn2.bias",
+            "bn2.running_mean",
+            "bn2.running_var",
+        )
+    )
+    factor = gain / (var + eps).sqrt()
+    return weight * factor.view(-1, 1, 1, 1), bias - mean * factor
+
+
 class Backbone(nn.Module):
     """Feature maps at strides 8, 16 and 32, computed in two halves.
 
@@ -106,6 +122,10 @@ class Backbone(nn.Module):
                 f"model.frozen_blocks is {config.frozen_blocks}, but the trunk has "
                 f"{len(self.blocks)} blocks."
             )
+        # The trunk's own last convolution (weight, bias), which the maps leave out: a readout may
+        # start from it. Known once pretrained weights are loaded, where the trunk has one.
+        self.last_convolution: tuple[Tensor, Tensor] | None = None
+        self.norm_eps = float(net.bn1.eps) if self.taps else 0.0
         self.freeze_until(config.frozen_blocks)
         self.eval()  # a module begins in training mode, in which one pass would move statistics
 
@@ -191,6 +211,8 @@ class Backbone(nn.Module):
                 raise InputError(f"{source}: expected a readable safetensors file.") from error
             provenance = {"file": source.name, **provenance}
         self.load_state_dict(self._rename(state, source), strict=True)
+        if self.taps and "conv_head.weight" in state and "bn2.running_var" in state:
+            self.last_convolution = folded(state, self.norm_eps)
         return provenance
 
     def _rename(self, state: dict[str, Tensor], source: Path | None) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -55,6 +56,17 @@ class UnifiedVisionSystem(nn.Module):
         for task in tasks:
             task.initialise(self.head.output.weights[task.id], self.head.output.biases[task.id])
         self.norms_frozen = False
+
+    def load_initial(self, source: Path | None) -> dict[str, str]:
+        """Fill the trunk, and what readouts take over from it, with pretrained weights.
+
+        See ``Backbone.load_initial`` for the argument, the result and the errors.
+        """
+        provenance = self.backbone.load_initial(source)
+        if self.backbone.last_convolution is not None:
+            for name, task in self.tasks.items():
+                task.take_over(self.readouts[name], *self.backbone.last_convolution)
+        return provenance
 
     def forward(self, x: Tensor) -> Outputs:
         """N x 3 x H x W -> all outputs."""

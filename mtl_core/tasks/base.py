@@ -81,6 +81,13 @@ class Task(ABC):
     def build_readout(self, context_channels: int) -> nn.Module:
         """A module (slice N x channels x H x W, P5 N x context x H' x W') -> raw output."""
 
+    def take_over(self, readout: nn.Module, weight: Tensor, bias: Tensor) -> None:  # noqa: B027
+        """Start a readout from the trunk's last convolution (C' x context x 1 x 1); not by default.
+
+        The trunk's maps leave out that convolution, which pretraining made for telling classes
+        apart.
+        """
+
     def initialise(self, weight: nn.Parameter, bias: nn.Parameter) -> None:  # noqa: B027
         """Set the slice's first weights (channels x C) and bias in place; kept by default."""
 

@@ -19,24 +19,32 @@ from mtl_core.metrics.top1 import ClassificationMeter
 from mtl_core.tasks.base import Task
 
 LABEL_SMOOTHING = 0.1
+WIDTH = 640  # channels made of P5 before it is pooled; half of the trunk's last convolution
 
 
 class PooledEvidence(nn.Module):
-    """Mean class evidence of the shared map plus a linear map of the pooled P5.
+    """Mean class evidence of the shared map plus a linear map of what is pooled from P5.
 
-    P5 is read because a map trained for pixels alone classifies poorly.
+    P5 is read because a map trained for pixels alone classifies poorly: as it is, and through a
+    1 x 1 convolution, which starts from the trunk's own last one where there is one.
     """
 
     def __init__(self, context_channels: int, classes: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(context_channels, elementwise_affine=False)
-        self.linear = nn.Linear(context_channels, classes)
+        self.widen = nn.Conv2d(context_channels, WIDTH, 1)
+        self.norms = nn.ModuleList(
+            nn.LayerNorm(channels, elementwise_affine=False)
+            for channels in (context_channels, WIDTH)
+        )
+        self.linear = nn.Linear(context_channels + WIDTH, classes)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, part: Tensor, context: Tensor) -> Tensor:
         """N x C x H x W and N x context x H' x W' -> N x C."""
-        return part.mean((2, 3)) + self.linear(self.norm(context.mean((2, 3))))
+        maps = (context, F.silu(self.widen(context)))
+        pooled = [norm(m.mean((2, 3))) for norm, m in zip(self.norms, maps, strict=True)]
+        return part.mean((2, 3)) + self.linear(torch.cat(pooled, dim=1))
 
 
 class Classification(Task):
@@ -53,6 +61,14 @@ class Classification(Task):
     def build_readout(self, context_channels: int) -> nn.Module:
         """Pooling and the linear map."""
         return PooledEvidence(context_channels, len(self.class_names))
+
+    def take_over(self, readout: nn.Module, weight: Tensor, bias: Tensor) -> None:
+        """The first channels of the trunk's last convolution, where their shapes allow it."""
+        widen = readout.widen
+        if weight.shape[0] >= WIDTH and weight.shape[1:] == widen.weight.shape[1:]:
+            with torch.no_grad():
+                widen.weight.copy_(weight[:WIDTH])
+                widen.bias.copy_(bias[:WIDTH])
 
     @staticmethod
     def read(item: ClsItem, split: Split) -> tuple[np.ndarray, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -95,13 +96,26 @@ def test_the_graph_equals_pytorch(tiny_network: UnifiedVisionSystem):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
 
 
-def test_constant_padding_equals_timms(tiny_network: UnifiedVisionSystem, tmp_path: Path):
+@pytest.fixture
+def whole_timm(tmp_path: Path) -> tuple[torch.nn.Module, Path]:
+    """timm's whole classifier with random statistics, and a file of its weights."""
     torch.manual_seed(0)
+    whole = timm.create_model("tf_efficientnet_b0", pretrained=False).eval()
+    for name, values in whole.named_buffers():
+        if name.startswith("bn2.") and values.ndim:
+            values.uniform_(0.5, 1.5)
+    save_file(whole.state_dict(), tmp_path / "whole.safetensors")
+    return whole, tmp_path / "whole.safetensors"
+
+
+def test_constant_padding_equals_timms(tiny_network: UnifiedVisionSystem, whole_timm: tuple):
+    whole, weights = whole_timm
     theirs = timm.create_model(
         "tf_efficientnet_b0", features_only=True, out_indices=(2, 3, 4), pretrained=False
     ).eval()
-    weights = tmp_path / "trunk.safetensors"
-    save_file(theirs.state_dict(), weights)
+    theirs.load_state_dict(
+        {k: v for k, v in whole.state_dict().items() if k in theirs.state_dict()}
+    )
     ours = tiny_network.backbone.eval()
     ours.load_initial(weights)
     assert any(isinstance(m, EvenSameConv2d) for m in ours.modules())
@@ -110,6 +124,18 @@ def test_constant_padding_equals_timms(tiny_network: UnifiedVisionSystem, tmp_pa
         with torch.no_grad():
             for a, b in zip(ours(x), theirs(x), strict=True):
                 torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_classification_starts_from_timms_last_convolution(
+    tiny_network: UnifiedVisionSystem, whole_timm: tuple
+):
+    whole, weights = whole_timm
+    tiny_network.eval().load_initial(weights)
+    x = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        wide = tiny_network.readouts["cls"].widen(tiny_network.backbone(x)[-1])
+        last = whole.forward_features(x)
+    torch.testing.assert_close(F.silu(wide), last[:, : wide.shape[1]], atol=1e-4, rtol=1e-3)
 
 
 def test_a_fresh_trunk_is_not_moved_by_what_a_run_does_first():
