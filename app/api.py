@@ -87,7 +87,7 @@ def add_endpoints(site: Site) -> None:
 
         Returns:
             run, runs (all names), scores (stage to task to fraction) and drops (task, metric,
-            base, final, drop_rel, retention).
+            base, final, drop_rel, retention; the last two are null where the base is zero).
         """
         chosen = site.runs.get(run or None)
         records, order = chosen.records(), lesson_order(chosen.manifest)
@@ -97,7 +97,12 @@ def add_endpoints(site: Site) -> None:
             for stage, row in table.to_dict("index").items()
         }
         kept = [
-            {**vars(drop), "drop_rel": drop.drop_rel, "retention": drop.retention}
+            vars(drop)
+            | (
+                {"drop_rel": drop.drop_rel, "retention": drop.retention}
+                if drop.base > 0
+                else {"drop_rel": None, "retention": None}
+            )
             for drop in drops(records, order)
         ]
         return {

@@ -32,7 +32,8 @@ def site_of(places: Sequence[str] = (), host: str | None = None, data: str | Non
         InputError: a named place is not a run.
     """
     address = host or os.environ.get("GRADIO_SERVER_NAME") or _HOST
-    local = address in ("127.0.0.1", "localhost", "::1") and "SPACE_ID" not in os.environ
+    shared = "SPACE_ID" in os.environ or os.environ.get("GRADIO_SHARE", "").lower() == "true"
+    local = address in ("127.0.0.1", "localhost", "::1") and not shared
     evidence = None if data is None else Evidence(Path(data))
     runs = RunShelf([*map(open_run, places), *shipped_runs()])
     return Site(runs, EngineShelf(), local, evidence)

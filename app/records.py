@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP, PRIMARY
+from mtl_core.run import Run
+
 TASKS = ("seg", "det", "cls")
-# The metric by which forgetting is judged; mAP50 stands beside mAP in tables only.
-PRIMARY = {"seg": "mIoU", "det": "mAP", "cls": "top1"}
-GATE = 0.05
 
 
 @dataclass(frozen=True)
 class Drop:
-    """What became of one task: fractions, ``drop_rel`` = (base - final) / base."""
+    """What became of one task: fractions, ``drop_rel`` = (base - final) / base.
+
+    Nothing can be kept of a base of zero: ``drop_rel`` and ``retention`` are NaN there.
+    """
 
     task: str
     metric: str
@@ -34,7 +38,7 @@ class Drop:
     @property
     def drop_rel(self) -> float:
         """Share of the base lost; negative where the task gained."""
-        return self.drop_abs / self.base if self.base else 0.0
+        return self.drop_abs / self.base if self.base > 0 else math.nan
 
     @property
     def retention(self) -> float:
@@ -44,7 +48,12 @@ class Drop:
     @property
     def within_gate(self) -> bool:
         """Whether at most 5 % of the base was lost."""
-        return self.drop_rel <= GATE
+        return self.drop_rel <= ALLOWED_DROP
+
+
+def method_of(run: Run) -> str:
+    """The retention method that a run was trained with."""
+    return str(run.manifest.get("config", {}).get("method", ""))
 
 
 def lesson_order(manifest: dict[str, Any]) -> list[str]:
@@ -174,25 +183,43 @@ def _numbers(table: dict[str, Any]) -> dict[str, float]:
     return {k: float(v) for k, v in table.items() if isinstance(v, (int, float)) and v == v}
 
 
-def methods_table(
-    runs: list[tuple[str, str, pd.DataFrame, list[str]]],
-) -> pd.DataFrame:
-    """Runs side by side: what each kept of its old tasks and reached on its new ones.
+def methods_table(runs: dict[str, Run], chosen: Run) -> pd.DataFrame:
+    """Runs on the same pictures side by side: what each kept of the old and reached on the new.
+
+    Scores of different tasks differ in kind, so each is taken as a share of the best one here.
 
     Args:
-        runs: name, method, records and lesson order of each.
+        runs: by name; those made from other pictures than the chosen one are left out, and those
+            that taught one task alone.
+        chosen: the run that the visitor looks at.
 
     Returns:
-        Columns run, method, reached (mean final score of the tasks after the first lesson), kept
-        (smallest share kept of the tasks before the last lesson); runs without both are left out.
+        Columns run, method, reached (of the tasks after the first lesson: the score right after a
+        task's own lesson over the best such score of all runs here, a mean), kept (smallest share
+        kept of the tasks before the last lesson; 1 where all were taught at once, so that nothing
+        came later).
     """
+    pictures = chosen.manifest.get("data_fingerprint")
+    found: dict[str, list[Drop]] = {}
+    for name, run in runs.items():
+        if run is chosen or run.manifest.get("data_fingerprint") == pictures:
+            told = drops(run.records(), lesson_order(run.manifest))
+            if len(told) > 1:
+                found[name] = told
+    best: dict[str, float] = {}
+    for told in found.values():
+        for drop in told[1:]:
+            best[drop.task] = max(best.get(drop.task, 0.0), drop.base)
     rows = []
-    for name, method, frame, order in runs:
-        found = drops(frame, order)
-        old = [drop.retention for drop in found if drop.final_stage > drop.base_stage]
-        new = [drop.final for drop in found if drop.base_stage > 1]
-        if len(found) > 1 and method == "joint":  # nothing came later: all is kept
-            rows.append((name, method, sum(d.final for d in found[1:]) / len(found[1:]), 1.0))
-        elif old and new:
-            rows.append((name, method, sum(new) / len(new), min(old)))
+    for name, told in found.items():
+        later = [drop for drop in told if drop.final_stage > drop.base_stage]
+        kept = 1.0 if together(told) else min((d.retention for d in later), default=math.nan)
+        shares = [drop.base / best[drop.task] for drop in told[1:] if best[drop.task] > 0]
+        if shares and not math.isnan(kept):
+            rows.append((name, method_of(runs[name]), sum(shares) / len(shares), kept))
     return pd.DataFrame(rows, columns=["run", "method", "reached", "kept"])
+
+
+def together(told: list[Drop]) -> bool:
+    """Whether several tasks were taught at once, so that no lesson came later."""
+    return len(told) > 1 and all(drop.final_stage == drop.base_stage for drop in told)

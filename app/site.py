@@ -50,6 +50,22 @@ def words_for(request: gr.Request | None) -> Words:
     return Words(language_of(query, headers.get("accept-language", "")))
 
 
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+def from_this_machine(request: gr.Request | None) -> bool:
+    """Whether a request comes from a browser on this machine, with nobody passing it on."""
+    if request is None or request.client is None:
+        return False
+    headers = request.headers or {}
+    name = headers.get("host", "").rsplit(":", 1)[0].strip("[]")
+    return (
+        request.client.host in ("127.0.0.1", "::1")
+        and name in ("127.0.0.1", "localhost", "::1")
+        and not any(header in headers for header in _FORWARDED)
+    )
+
+
 def told(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Let bad input reach the visitor as its one sentence instead of as a failure."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from typing import Any
 
 from app.change_words import percent
 from app.language import Words
 from app.palette import TASK_COLORS
-from app.records import Drop
+from app.records import Drop, together
 
 
 def verdict_cards(drops: list[Drop], judged: dict[str, dict[str, Any]], words: Words) -> str:
@@ -22,19 +23,22 @@ def verdict_cards(drops: list[Drop], judged: dict[str, dict[str, Any]], words: W
     """
     if not drops:
         return f"<p class='oh-quiet'>{escape(words('forgetting.empty'))}</p>"
-    cards = "".join(_card(drop, judged.get(drop.task), words) for drop in drops)
+    last = "verdict.together" if together(drops) else "verdict.last"
+    cards = "".join(_card(drop, judged.get(drop.task), words, words(last)) for drop in drops)
     note = "verdict.method" if judged else "verdict.caution"
     return (
         f"<div class='oh-cards'>{cards}</div><p class='oh-quiet oh-small'>{escape(words(note))}</p>"
     )
 
 
-def _card(drop: Drop, judged: dict[str, Any] | None, words: Words) -> str:
+def _card(drop: Drop, judged: dict[str, Any] | None, words: Words, last: str) -> str:
     told = [f"{drop.metric} {drop.base:.3f} → {drop.final:.3f}"]
-    large = percent(drop.retention)
+    large = "–" if math.isnan(drop.retention) else percent(drop.retention)
     if drop.final_stage == drop.base_stage:
-        verdict, kind, large = words("verdict.last"), "none", f"{drop.final:.3f}"
+        verdict, kind, large = last, "none", f"{drop.final:.3f}"
         told = [drop.metric]
+    elif math.isnan(drop.retention):
+        kind, verdict = "fail", words("verdict.nothing")
     elif judged is None:
         kind = "pass" if drop.within_gate else "fail"
         verdict = words("verdict.gain") if drop.drop_rel < 0 else words(f"verdict.{kind}")

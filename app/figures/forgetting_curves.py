@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
 from app.palette import TASK_COLORS
-from app.records import GATE, PRIMARY
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP, PRIMARY
 
 _MARKERS = {"seg": "circle", "det": "square", "cls": "diamond"}
 _HEIGHT_PX = 400
@@ -46,7 +46,7 @@ def forgetting_curves(
     if show == "kept":
         low = min([0.85, *whole.kept]) - 0.05
         high = max([1.0, *whole.kept]) + 0.05
-        _band(figure, 1, stages, 1 - GATE, 1.0, GREY, words)
+        _band(figure, 1, stages, 1 - ALLOWED_DROP, 1.0, GREY, words)
     else:
         low, high = 0.0, max([0.1, *points.value]) * 1.1
     for number, task in enumerate(order, start=1):
@@ -55,7 +55,9 @@ def forgetting_curves(
             base = rows[rows.stage == number].value
             if len(base) and number < stages:
                 top = float(base.iloc[-1])
-                _band(figure, number, stages, top * (1 - GATE), top, TASK_COLORS[task], words)
+                _band(
+                    figure, number, stages, top * (1 - ALLOWED_DROP), top, TASK_COLORS[task], words
+                )
             probe = points[(points.task == task) & (points.scope == "probe")]
             if len(probe):
                 figure.add_trace(_probe(probe, task, words))

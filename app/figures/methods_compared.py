@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from app.figures.theme import GREY, dressed
 from app.language import Words
 from app.palette import TASK_COLORS
-from app.records import GATE
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon", "x")
 _INKS = (*TASK_COLORS.values(), "#CC79A7", "#56B4E9", "#9955FF")
@@ -18,12 +18,11 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
     """A point per run; the upper right is where everyone wants to be.
 
     Args:
-        table: columns run, method, reached (mean final score of the tasks taught after the
-            first), kept (smallest share kept over all tasks but the last), fractions.
+        table: as ``records.methods_table`` makes.
         words: the visitor's language.
     """
     figure = go.Figure()
-    figure.add_hline(y=1 - GATE, line=dict(color=GREY, width=1, dash="dash"))
+    figure.add_hline(y=1 - ALLOWED_DROP, line=dict(color=GREY, width=1, dash="dash"))
     for index, row in enumerate(table.itertuples()):
         figure.add_trace(
             go.Scatter(
@@ -40,10 +39,10 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
                     color=_INKS[index % len(_INKS)],
                     line=dict(width=2 if row.method == "joint" else 0, color=GREY),
                 ),
-                hovertemplate=f"{row.run} ({row.method})<br>%{{x:.3f}}, %{{y:.1%}}<extra></extra>",
+                hovertemplate=f"{row.run} ({row.method})<br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",
             )
         )
     dressed(figure, height_px=380, legend=False)
-    figure.update_xaxes(title_text=words("methods.x"), rangemode="tozero")
+    figure.update_xaxes(title_text=words("methods.x"), tickformat=".0%", rangemode="tozero")
     figure.update_yaxes(title_text=words("methods.y"), tickformat=".0%", rangemode="tozero")
     return figure

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
 from app.figures.class_losses import class_losses
 from app.figures.forgetting_curves import View, forgetting_curves
@@ -16,7 +15,6 @@ from app.language import Words
 from app.records import class_drops, curves, drops, lesson_order, methods_table, stage_matrix
 from app.site import QUICK, Site, told, words_for
 from app.verdict_cards import verdict_cards
-from mtl_core.run import Run
 
 # A click on a class or a cell of a figure asks for the pictures behind it. A figure may be drawn
 # anew at any time, so it is listened to when a hand comes near.
@@ -114,7 +112,7 @@ def forgetting_figures(
     if table.empty:
         return verdict_cards([], {}, words), *[hidden] * 6
     lost = class_drops(records, order, task)
-    side = methods_table(_all_records(site))
+    side = methods_table({name: site.runs.get(name) for name in site.runs.names}, run)
     curve = forgetting_curves(curves(records, order), order, words, view)
     return (
         verdict_cards(drops(records, order), run.verdicts(), words),
@@ -125,13 +123,3 @@ def forgetting_figures(
         gr.update(value=methods_compared(side, words), visible=True) if len(side) > 1 else hidden,
         gr.update(visible=len(side) < 2),
     )
-
-
-def method_of(run: Run) -> str:
-    """The retention method that a run was trained with."""
-    return str(run.manifest.get("config", {}).get("method", ""))
-
-
-def _all_records(site: Site) -> list[tuple[str, str, pd.DataFrame, list[str]]]:
-    runs = [(name, site.runs.get(name)) for name in site.runs.names]
-    return [(name, method_of(run), run.records(), lesson_order(run.manifest)) for name, run in runs]

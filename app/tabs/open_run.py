@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import gradio as gr
 
 from app.runs import open_run
-from app.site import QUICK, Site, told, words_for
+from app.site import QUICK, Site, from_this_machine, told, words_for
 from app.tabs.compare import CompareTab, side_choices
 from mtl_core.types import InputError
 
@@ -22,11 +23,13 @@ def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t:
 
     @told
     def add(where: str, request: gr.Request) -> tuple[Any, Any, Any]:
+        words = words_for(request)
+        if not from_this_machine(request):
+            raise InputError(words("error.not_local"))
         if not where.strip():
             raise InputError("Name a run directory or a Hub repository first.")
         name = site.runs.add(open_run(where.strip()))
-        words = words_for(request)
-        gr.Info(words("open.done", name=name), duration=4)
+        gr.Info(words("open.done", name=html.escape(name)), duration=4)
         sides = gr.update(choices=side_choices(site, words))
         return gr.update(choices=site.runs.names, value=name, visible=True), sides, sides
 

@@ -13,6 +13,7 @@ import pytest
 from stand_in import make_run
 
 from app.command_line import site_of
+from app.site import from_this_machine
 
 ROOT = Path(__file__).parents[2]
 # Long enough for a machine that trains at the same time.
@@ -101,3 +102,29 @@ def test_only_a_local_host_may_open_directories(monkeypatch):
     monkeypatch.delenv("GRADIO_SERVER_NAME")
     monkeypatch.setenv("SPACE_ID", "someone/onehead")
     assert not site_of().local
+
+
+class _Request:
+    def __init__(self, address: str, **headers: str) -> None:
+        self.client = type("Client", (), {"host": address})()
+        self.headers = {"host": "localhost:7860"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+
+
+def test_only_this_machine_s_own_browser_may_open_runs():
+    assert from_this_machine(_Request("127.0.0.1"))
+    assert from_this_machine(_Request("::1", host="[::1]:7860"))
+    assert not from_this_machine(_Request("192.168.1.7"))
+    assert not from_this_machine(_Request("127.0.0.1", x_forwarded_for="203.0.113.9"))
+    assert not from_this_machine(_Request("127.0.0.1", host="demo.example.org"))
+    assert not from_this_machine(None)
+
+
+def test_nobody_may_open_runs_on_a_shared_page(monkeypatch):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
+    monkeypatch.setenv("GRADIO_SHARE", "true")
+    assert not site_of().local
+    monkeypatch.delenv("GRADIO_SHARE")
+    assert site_of().local

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,10 @@ from app.records import (
     class_drops,
     curves,
     drops,
-    lesson_order,
     methods_table,
     stage_matrix,
     stage_scores,
+    together,
 )
 from mtl_core.run import read_records
 
@@ -85,7 +86,7 @@ def test_the_last_record_of_a_stage_counts(tmp_path):
 def test_a_zero_base_does_not_divide():
     rows = [r | {"value": 0.0} for r in record_rows() if r["task"] == "det"]
     (det,) = drops(pd.DataFrame(rows), ORDER)
-    assert det.drop_rel == 0
+    assert math.isnan(det.drop_rel) and math.isnan(det.retention) and not det.within_gate
     assert curves(pd.DataFrame(rows), ORDER).kept.isna().all()
 
 
@@ -96,15 +97,29 @@ def test_class_drops_are_sorted_by_loss():
     assert class_drops(frame(), ORDER, "cls").empty  # nothing was taught after it
 
 
-def test_methods_are_compared_by_worst_kept_and_mean_reached(tmp_path):
+def test_methods_are_compared_by_worst_kept_and_share_reached_of_the_best(tmp_path):
     runs = [make_run(tmp_path, "keeps"), make_run(tmp_path, "forgets", "finetune")]
-    table = methods_table(
-        [
-            (r.name, r.manifest["config"]["method"], r.records(), lesson_order(r.manifest))
-            for r in runs
-        ]
-    )
+    table = methods_table({run.name: run for run in runs}, runs[0])
     assert table.run.tolist() == ["keeps", "forgets"]
+    assert table.method.tolist() == ["distill", "finetune"]
     assert table.kept.tolist() == pytest.approx([0.96, 0.2])
-    assert table.reached.tolist() == pytest.approx([(0.2 + 0.95) / 2, (0.12 + 0.95) / 2])
+    bases = [{d.task: d.base for d in drops(r.records(), ORDER)} for r in runs]
+    best = {task: max(b[task] for b in bases) for task in ("det", "cls")}
+    wanted = [sum(b[task] / best[task] for task in best) / 2 for b in bases]
+    assert table.reached.tolist() == pytest.approx(wanted) and max(wanted) == 1
     json.dumps(table.to_dict("records"))
+
+
+def test_runs_of_other_pictures_are_not_laid_beside(tmp_path):
+    ours, theirs = make_run(tmp_path, "ours"), make_run(tmp_path, "theirs", "finetune")
+    theirs.manifest["data_fingerprint"] = {"seg": {"train": "another", "eval": "another"}}
+    assert methods_table({"ours": ours, "theirs": theirs}, ours).run.tolist() == ["ours"]
+    assert methods_table({"ours": ours, "theirs": theirs}, theirs).run.tolist() == ["theirs"]
+
+
+def test_tasks_taught_together_keep_all(tmp_path):
+    run = make_run(tmp_path, "joint", "joint")
+    rows = [row for row in run.records().to_dict("records") if row["stage"] == 3]
+    told = drops(pd.DataFrame(rows), ORDER)
+    assert together(told) and [drop.retention for drop in told] == [1, 1, 1]
+    assert not together(drops(run.records(), ORDER))
