@@ -5,7 +5,7 @@ Raw output: logits N x C_cls.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ class Classification(Task):
 
     def take_over(self, readout: nn.Module, weight: Tensor, bias: Tensor) -> None:
         """The first channels of the trunk's last convolution, where their shapes allow it."""
-        widen = readout.widen
+        widen = cast(PooledEvidence, readout).widen
         if weight.shape[0] >= WIDTH and weight.shape[1:] == widen.weight.shape[1:]:
             with torch.no_grad():
                 widen.weight.copy_(weight[:WIDTH])
