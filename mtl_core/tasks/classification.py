@@ -66,9 +66,7 @@ class Classification(Task):
         """The first channels of the trunk's last convolution, where their shapes allow it."""
         widen = cast(PooledEvidence, readout).widen
         if weight.shape[0] >= WIDTH and weight.shape[1:] == widen.weight.shape[1:]:
-            with torch.no_grad():
-                widen.weight.copy_(weight[:WIDTH])
-                widen.bias.copy_(bias[:WIDTH])
+            widen.load_state_dict({"weight": weight[:WIDTH], "bias": bias[:WIDTH]})
 
     @staticmethod
     def read(item: ClsItem, split: Split) -> tuple[np.ndarray, int]:
