@@ -61,13 +61,14 @@ def measure_passes(
     yield passes, Measurement(pd.DataFrame(rows), shelf.passes - before - passes)
 
 
-def summary_html(measurement: Measurement, engine: str, machine: str, words: Words) -> str:
-    """The measurement in a sentence and a table."""
+def summary_html(
+    measurement: Measurement, run: str, engine: str, machine: str, words: Words
+) -> str:
+    """The measurement of a run's last stage in a sentence and a table."""
     table = measurement.percentiles()
     total = {key: f"{value:.0f}" for key, value in table.loc[TOTAL].items()}
-    sentence = words(
-        "latency.summary", engine=engine, machine=machine, n=len(measurement.times), **total
-    )
+    passes = len(measurement.times)
+    sentence = words("latency.summary", run=run, engine=engine, machine=machine, n=passes, **total)
     verdict = "within" if table.loc[TOTAL, "p95"] <= BUDGET_MS else "beyond"
     sentence += " " + words(f"latency.{verdict}", budget=f"{BUDGET_MS:.0f}")
     if measurement.disturbed_by > 0:
@@ -93,30 +94,3 @@ def parameter_counts(manifest: dict[str, Any]) -> pd.Series:
         return pd.Series(dtype=float)
     parts = {k: float(v) for k, v in counts.items() if k != "total" and isinstance(v, (int, float))}
     return pd.Series(parts, dtype=float)
-
-
-def shipped_html(latency: dict[str, Any] | None, words: Words) -> str:
-    """The reference measurement as a table of whatever it holds, or that there is none."""
-    if not latency:
-        return f"<p class='oh-quiet'>{escape(words('latency.shipped_none'))}</p>"
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(key)}</th><td>{escape(value)}</td></tr>"
-        for key, value in _flat(latency)
-    )
-    return f"<table class='oh-table'>{rows}</table>"
-
-
-def _flat(content: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(content, dict):
-        for key, value in content.items():
-            yield from _flat(value, f"{prefix} · {key}" if prefix else str(key))
-    elif isinstance(content, list):
-        # Raw samples would fill the page; their number says enough.
-        if len(content) > 6:
-            yield prefix, f"{len(content)} values"
-        else:
-            yield prefix, ", ".join(str(v) for v in content)
-    elif isinstance(content, float):
-        yield prefix, f"{content:.2f}"
-    else:
-        yield prefix, str(content)

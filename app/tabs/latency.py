@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+import plotly.graph_objects as go
 
 from app.figures.latency_parts import latency_violins, parameter_bars
+from app.figures.reference_ratios import reference_ratios_figure
 from app.language import Words
 from app.look import example_pictures
-from app.measuring import (
-    MAX_PASSES,
-    measure_passes,
-    parameter_counts,
-    shipped_html,
-    summary_html,
-)
+from app.measuring import MAX_PASSES, measure_passes, parameter_counts, summary_html
 from app.picture import read_upload
+from app.reference_times import reference_html, reference_ratios
 from app.site import MEASURES, QUICK, Site, machine_name, told, words_for
 from mtl_core.types import InputError
 
@@ -37,16 +34,14 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
         button = gr.Button(t("latency.button"), variant="primary", scale=1, elem_id="measure")
     summary = gr.HTML(elem_id="latency-summary")
     violins = gr.Plot(show_label=False, visible=False, container=False, elem_id="violins")
-    with gr.Row():
-        with gr.Column(min_width=320):
-            gr.Markdown(t("latency.parameters"), elem_classes="oh-title")
-            parameters = gr.Plot(show_label=False, container=False, elem_id="parameters")
-            no_parameters = gr.Markdown(
-                t("latency.parameters_none"), elem_classes="oh-quiet", visible=False
-            )
-        with gr.Column(min_width=320):
-            gr.Markdown(t("latency.shipped"), elem_classes="oh-title")
-            shipped = gr.HTML(elem_id="latency-shipped")
+    gr.Markdown(t("latency.shipped"), elem_classes="oh-title")
+    ratios = gr.Plot(show_label=False, visible=False, container=False, elem_id="reference-ratios")
+    reference = gr.HTML(elem_id="latency-reference")
+    gr.Markdown(t("latency.parameters"), elem_classes="oh-title")
+    parameters = gr.Plot(show_label=False, container=False, elem_id="parameters")
+    no_parameters = gr.Markdown(
+        t("latency.parameters_none"), elem_classes="oh-quiet", visible=False
+    )
 
     @told
     def measure_now(
@@ -68,8 +63,8 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
             done = measured
         assert done is not None
         return (
-            summary_html(done, type(engine).__name__, machine_name(), words),
-            gr.update(value=latency_violins(done.times, words), visible=True),
+            summary_html(done, run.name, type(engine).__name__, machine_name(), words),
+            _shown(latency_violins(done.times, words)),
         )
 
     button.click(
@@ -80,7 +75,7 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
         show_progress_on=summary,
         **MEASURES,
     )
-    outputs = [summary, violins, parameters, no_parameters, shipped]
+    outputs = [summary, violins, ratios, reference, parameters, no_parameters]
 
     @told
     def follow(run_name: str | None, request: gr.Request) -> tuple:
@@ -96,14 +91,19 @@ def latency_figures(site: Site, run_name: str | None, words: Words) -> tuple[Any
     """What the tab shows before anything is measured."""
     empty = f"<p class='oh-quiet'>{words('latency.empty')}</p>"
     nothing = gr.update(value=None, visible=False)
-    if not len(site.runs):
-        return empty, nothing, nothing, gr.update(visible=True), shipped_html(None, words)
-    run = site.runs.get(run_name)
-    counts = parameter_counts(run.manifest)
+    run = site.runs.get(run_name) if len(site.runs) else None
+    latency = run.latency() if run else None
+    ratios = reference_ratios(latency)
+    counts = parameter_counts(run.manifest if run else {})
     return (
         empty,
         nothing,
-        gr.update(value=parameter_bars(counts, words), visible=True) if len(counts) else nothing,
+        _shown(reference_ratios_figure(ratios, words)) if len(ratios) else nothing,
+        reference_html(latency, words),
+        _shown(parameter_bars(counts, words)) if len(counts) else nothing,
         gr.update(visible=not len(counts)),
-        shipped_html(run.latency(), words),
     )
+
+
+def _shown(figure: go.Figure) -> Any:
+    return gr.update(value=figure, visible=True)

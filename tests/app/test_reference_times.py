@@ -1,0 +1,39 @@
+import pytest
+from stand_in import LATENCY
+
+from app.figures.reference_ratios import reference_ratios_figure
+from app.language import Words
+from app.reference_times import reference_html, reference_ratios
+
+
+def test_times_and_ratios_are_shown_with_where_they_were_taken():
+    html = reference_html(LATENCY, Words("en"))
+    assert "40.0" in html
+    assert "4 cores, 2 threads, onnxruntime 1.2, input 512 px" in html
+    assert "<b>" not in html
+    ratios = reference_ratios(LATENCY)
+    assert ratios.to_dict("records") == [
+        dict(section="engines", name="ours / bare trunk", value=0.5, low=0.4, high=0.7)
+    ]
+    (trace,) = reference_ratios_figure(ratios, Words("en")).data
+    assert trace.x.tolist() == [0.5]
+    assert trace.error_x.array[0] == pytest.approx(0.2)
+    assert trace.error_x.arrayminus[0] == pytest.approx(0.1)
+
+
+def test_without_a_benchmark_the_page_says_how_to_make_one():
+    assert "training.benchmark" in reference_html(None, Words("en"))
+    assert reference_ratios(None).empty
+
+
+@pytest.mark.parametrize(
+    "latency",
+    [
+        {"machine": "old", "p50_ms": 44.1},
+        {"engines": {"ratios": [1], "times": {"a": 3}}},
+        {"engines": {"ratios": {"a / b": {"value": "no"}, "c / d": {"value": -1}}}},
+    ],
+)
+def test_a_file_of_another_kind_shows_what_it_has(latency):
+    assert reference_ratios(latency).empty
+    assert "?" in reference_html(latency, Words("en"))
