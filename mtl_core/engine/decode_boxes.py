@@ -55,12 +55,13 @@ def boxes_of(raw: np.ndarray, box: Placement, score_threshold: float = 0.0) -> B
     return Boxes(voted, values[keep], labels[keep].astype(np.int64))
 
 
-def overlaps(xyxy: np.ndarray, one: np.ndarray) -> np.ndarray:
-    """N x 4 boxes and one of 4 numbers -> N intersections over unions."""
-    sides = np.maximum(np.minimum(xyxy[:, 2:], one[2:]) - np.maximum(xyxy[:, :2], one[:2]), 0)
-    shared = sides[:, 0] * sides[:, 1]
-    areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
-    return shared / (areas + (one[2] - one[0]) * (one[3] - one[1]) - shared)
+def overlaps(xyxy: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """... x 4 boxes against ... x 4 others, broadcast -> intersections over unions."""
+    low = np.maximum(xyxy[..., :2], others[..., :2])
+    sides = np.maximum(np.minimum(xyxy[..., 2:], others[..., 2:]) - low, 0)
+    shared = sides[..., 0] * sides[..., 1]
+    areas = [(b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1]) for b in (xyxy, others)]
+    return shared / (areas[0] + areas[1] - shared)
 
 
 def suppress(xyxy: np.ndarray, labels: np.ndarray, iou: float, limit: int) -> np.ndarray:
@@ -90,10 +91,9 @@ def suppress(xyxy: np.ndarray, labels: np.ndarray, iou: float, limit: int) -> np
 
 def vote(xyxy: np.ndarray, labels: np.ndarray, values: np.ndarray, keep: np.ndarray) -> np.ndarray:
     """Kept boxes K x 4, each the mean of its neighbours N x 4 weighted by their scores N."""
-    voted = np.empty((len(keep), 4), np.float32)
-    for row, i in enumerate(keep):
-        near = (overlaps(xyxy, xyxy[i]) > VOTE_IOU) & (labels == labels[i])
-        voters = xyxy[near]
-        mean = np.average(voters, 0, values[near])
-        voted[row] = mean.clip(voters.min(0), voters.max(0))  # rounding must not leave the picture
-    return voted
+    if not len(keep):
+        return np.empty((0, 4), np.float32)
+    near = overlaps(xyxy[keep, None], xyxy[None]) > VOTE_IOU
+    weights = values * (near & (labels[keep, None] == labels))
+    voted = weights @ xyxy / weights.sum(1, keepdims=True)
+    return voted.clip(xyxy.min(0), xyxy.max(0))  # rounding must not leave the picture
