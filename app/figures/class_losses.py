@@ -74,5 +74,6 @@ def class_losses(table: pd.DataFrame, words: Words) -> go.Figure:
     )
     dressed(figure, height_px=110 + 24 * max(len(rows), 3))
     figure.update_xaxes(title_text=words("forgetting.y_score"), rangemode="tozero")
+    figure.update_yaxes(ticklabelstandoff=10)  # a lost class lies at zero
     figure.update_layout(margin=dict(t=52))
     return figure

@@ -11,7 +11,7 @@ from app.palette import TASK_COLORS
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon", "x")
-_INKS = (*TASK_COLORS.values(), "#CC79A7", "#56B4E9", "#9955FF")
+_INKS = (*TASK_COLORS.values(), "#CC79A7", "#56B4E9", "#9955FF", "#E69F00", "#555C6B")
 
 
 def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
@@ -28,10 +28,8 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
             go.Scatter(
                 x=[row.reached],
                 y=[row.kept],
-                mode="markers+text",
+                mode="markers",
                 name=str(row.run),
-                text=[f"{row.run}"],
-                textposition="bottom center",
                 cliponaxis=False,
                 marker=dict(
                     size=16 if row.method != "joint" else 18,
@@ -42,7 +40,7 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
                 hovertemplate=f"{row.run} ({row.method})<br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",
             )
         )
-    dressed(figure, height_px=380, legend=False)
-    figure.update_xaxes(title_text=words("methods.x"), tickformat=".0%", rangemode="tozero")
+    dressed(figure, height_px=460)
+    figure.update_xaxes(title_text=words("methods.x"), tickformat=".0%")
     figure.update_yaxes(title_text=words("methods.y"), tickformat=".0%", rangemode="tozero")
     return figure

@@ -17,12 +17,10 @@ def reference_ratios_figure(ratios: pd.DataFrame, words: Words) -> go.Figure:
         ratios: as ``reference_times.reference_ratios`` makes: name, value, low, high.
         words: the visitor's language.
     """
-    # Two spaces of air: a label must not touch the axis.
-    names = [f"{name}  " for name in ratios["name"]]
     figure = go.Figure(
         go.Scatter(
             x=ratios["value"],
-            y=names,
+            y=ratios["name"],
             mode="markers+text",
             text=[f"{value:.2f}" for value in ratios["value"]],
             textposition="top center",
@@ -48,5 +46,5 @@ def reference_ratios_figure(ratios: pd.DataFrame, words: Words) -> go.Figure:
         tickvals=ticks,
         ticktext=[str(t) for t in ticks],
     )
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", ticklabelstandoff=8)
     return figure

@@ -15,6 +15,7 @@ from app.language import Words
 from app.records import class_drops, curves, drops, lesson_order, methods_table, stage_matrix
 from app.site import QUICK, Site, told, words_for
 from app.verdict_cards import verdict_cards
+from mtl_core.run import Run
 
 # A click on a class or a cell of a figure asks for the pictures behind it. A figure may be drawn
 # anew at any time, so it is listened to when a hand comes near.
@@ -121,5 +122,13 @@ def forgetting_figures(
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
         gr.update(visible=not len(lost)),
         gr.update(value=methods_compared(side, words), visible=True) if len(side) > 1 else hidden,
-        gr.update(visible=len(side) < 2),
+        gr.update(value=_alone(site, run, words), visible=len(side) < 2),
     )
+
+
+def _alone(site: Site, run: Run, words: Words) -> str:
+    """Why no other run stands beside this one."""
+    others = [name for name in site.runs.names if site.runs.get(name) is not run]
+    if not others:
+        return words("methods.one")
+    return words("methods.elsewhere", others=", ".join(others))
