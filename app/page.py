@@ -22,8 +22,8 @@ from app.tabs.open_run import build_open_run
 
 _HERE = Path(__file__).parent
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"]
-# An hour after a picture was uploaded nothing of it is left on the server.
-_CLEAN_S = (1200, 3600)
+# How often old files are looked for, and how old they are then: within an hour none is left.
+_CLEAN_S = (600, 2400)
 
 
 def build_page(site: Site) -> gr.Blocks:

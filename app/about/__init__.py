@@ -53,6 +53,7 @@ def provenance(name: str, manifest: dict[str, Any], words: Words) -> str:
         "preset": config.get("preset"),
         "lessons": lessons,
         "seed": manifest.get("seed", config.get("seed")),
+        "classes": _classes(manifest.get("class_names", {}), words),
         "pictures": _pictures(manifest.get("data_fingerprint", {}), words),
         "weights": _join(initial, ("file", "license")),
         "hardware": _join(hardware, ("device", "machine", "cores")),
@@ -66,6 +67,12 @@ def provenance(name: str, manifest: dict[str, Any], words: Words) -> str:
         if value not in (None, "")
     )
     return f"<table class='oh-table'>{body}</table>"
+
+
+def _classes(names: Any, words: Words) -> str:
+    if not isinstance(names, dict):
+        return ""
+    return ", ".join(f"{words.task(task)} {len(known)}" for task, known in names.items())
 
 
 def _pictures(fingerprint: Any, words: Words) -> str:

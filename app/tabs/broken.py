@@ -17,7 +17,7 @@ from app.tabs.compare import CompareTab, show
 from app.tabs.forgetting import ForgettingTab
 from mtl_core.types import InputError
 
-SHOWN = 24  # pictures in the gallery
+SHOWN = 24  # pictures in the gallery at first, and how many more a press adds
 TASKS_SHOWN = ("seg", "det")  # the last lesson is followed by none that could break it
 ANY = ""  # a filter that lets everything through
 
@@ -60,10 +60,11 @@ def build_broken(
         buttons=[],
         elem_id="broken-gallery",
     )
+    more = gr.Button(t("broken.more"), visible=False, elem_id="broken-more")
     rows = gr.Dataframe(interactive=False, show_label=False, elem_id="broken-rows")
     shown = gr.State([])
     filters = [span, kind, of_class]
-    outputs = [*filters, told_html, gallery, rows, shown]
+    outputs = [*filters, told_html, gallery, more, rows, shown]
 
     @told
     def redraw(
@@ -80,6 +81,28 @@ def build_broken(
         [run_choice.change, task.change, *(choice.input for choice in filters)],
         redraw,
         [run_choice, task, *filters],
+        outputs,
+        api_visibility="private",
+        show_progress_on=gallery,
+        **QUICK,
+    )
+
+    @told
+    def show_more(
+        run_name: str | None,
+        task: str,
+        span: str | None,
+        kind: str | None,
+        of_class: str | None,
+        shown: list[dict[str, Any]],
+        request: gr.Request,
+    ) -> tuple[Any, ...]:
+        limit = len(shown) + SHOWN
+        return broken_rows(site, run_name, task, span, kind, of_class, words_for(request), limit)
+
+    more.click(
+        show_more,
+        [run_choice, task, *filters, shown],
         outputs,
         api_visibility="private",
         show_progress_on=gallery,
@@ -159,24 +182,44 @@ def broken_rows(
     kind: str | None,
     of_class: str | None,
     words: Words,
+    limit: int = SHOWN,
 ) -> tuple[Any, ...]:
-    """The filters' choices, a sentence, the gallery, the table, and the rows in the gallery."""
+    """What the tab shows of a run's regressions.
+
+    Args:
+        site: the runs, and the pictures where they are at hand.
+        run_name: the chosen run.
+        task: whose losses.
+        span: "before-after", two lessons; the first one there is where it is unknown.
+        kind: of loss, or ANY; what this span does not have lets everything through.
+        of_class: one of the task's classes, or ANY.
+        words: the visitor's language.
+        limit: most pictures in the gallery.
+
+    Returns:
+        The filters' choices, a sentence, the gallery, the button for more of it, the table, and
+        the rows in the gallery.
+    """
     nothing = gr.update(choices=[], value=None)
     blank = gr.update(visible=False, value=None)
+    hidden = gr.update(visible=False)
     if not len(site.runs):
-        return nothing, nothing, nothing, words("forgetting.empty"), blank, blank, []
+        return nothing, nothing, nothing, words("forgetting.empty"), blank, hidden, blank, []
     run = site.runs.get(run_name)
     own = [row for row in run.regressions() if row["task"] == task]
     if not own:
-        return nothing, nothing, nothing, words("broken.none"), blank, blank, []
+        return nothing, nothing, nothing, words("broken.none"), blank, hidden, blank, []
     spans = sorted({(row["before"], row["after"]) for row in own}, key=lambda s: (s[0] - s[1], s))
     span_choices = [(words("broken.from_to", before=a, after=b), f"{a}-{b}") for a, b in spans]
     chosen_span = span if span in dict(span_choices).values() else span_choices[0][1]
     own = [row for row in own if f"{row['before']}-{row['after']}" == chosen_span]
     kinds = sorted({name for row in own for name in row["kinds"]})
-    classes = sorted({name for row in own for name in row["classes"]})
+    classes = {name for row in own for name in row["classes"]}
     chosen_kind = kind if kind in kinds else ANY
-    chosen_class = of_class if of_class in classes else ANY
+    # A class that lost nothing may be asked for, and has no pictures then.
+    known = run.manifest.get("class_names", {}).get(task, [])
+    chosen_class = of_class if of_class in known else ANY
+    classes |= {chosen_class} - {ANY}
     rows = [
         row
         for row in own
@@ -191,7 +234,7 @@ def broken_rows(
             value=chosen_kind,
         ),
         gr.update(
-            choices=[anything, *((words.class_name(name), name) for name in classes)],
+            choices=[anything, *((words.class_name(name), name) for name in sorted(classes))],
             value=chosen_class,
         ),
     )
@@ -199,14 +242,15 @@ def broken_rows(
     listed = gr.update(visible=True, value=table(rows, words))
     if site.evidence is None:
         missing = words("broken.no_pictures", run=run.name)
-        return *filters, f"{told_words} {missing}", blank, listed, []
-    first = rows[:SHOWN]
+        return *filters, f"{told_words} {missing}", blank, hidden, listed, []
+    first = rows[:limit]
     try:
         pictures = [(site.evidence.thumbnail(run, row), caption(row, words)) for row in first]
     except InputError as error:  # other data than the run's own: the table still stands
-        return *filters, f"{told_words} {error}", blank, listed, []
+        return *filters, f"{told_words} {error}", blank, hidden, listed, []
     gallery = gr.update(visible=True, value=pictures, selected_index=None)
-    return *filters, f"{told_words} {words('broken.click')}", gallery, listed, first
+    further = gr.update(visible=len(rows) > limit)
+    return *filters, f"{told_words} {words('broken.click')}", gallery, further, listed, first
 
 
 def amounts(row: dict[str, Any], words: Words) -> str:

@@ -42,7 +42,7 @@ def site_of(run: Run, evidence: Evidence | None = None) -> Site:
 
 def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
     site = site_of(run)
-    span, kind, of_class, told, gallery, table, shown = broken_rows(
+    span, kind, of_class, told, gallery, _, table, shown = broken_rows(
         site, None, "seg", None, None, None, WORDS
     )
     assert span["value"] == "1-3" and [value for _, value in span["choices"]] == ["1-3", "1-2"]
@@ -56,18 +56,29 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
     assert "--run forgets" in told and str(run.path.parent) not in told
     assert gallery["visible"] is False and shown == []
     assert list(table["value"]["picture"]) == ["p1", "p2"]
-    _, kind, _, told, _, table, _ = broken_rows(
+    _, kind, _, told, _, _, table, _ = broken_rows(
         site, None, "seg", "1-3", "mask flooded", ANY, WORDS
     )
     assert kind["value"] == "mask flooded" and list(table["value"]["picture"]) == ["p2"]
     # A filter that another choice has emptied lets everything through again.
-    _, kind, of_class, *_ = broken_rows(site, None, "det", "1-3", "mask flooded", "dog", WORDS)
+    _, kind, of_class, *_ = broken_rows(site, None, "det", "1-3", "mask flooded", "zebra", WORDS)
     assert kind["value"] == of_class["value"] == ANY
+
+
+def test_a_class_that_lost_nothing_shows_no_pictures(run: Run):
+    _, _, of_class, told, *_, table, _ = broken_rows(
+        site_of(run), None, "seg", "1-3", ANY, "cat", WORDS
+    )
+    assert of_class["value"] == "cat"
+    assert told.startswith("Pictures that lost something: 0.") and table["value"].empty
 
 
 def test_pictures_are_shown_as_the_later_lesson_saw_them(run: Run, data: Path):
     site = site_of(run, Evidence(data))
-    *_, told, gallery, _, shown = broken_rows(site, None, "seg", None, None, None, WORDS)
+    *_, told, gallery, more, _, shown = broken_rows(site, None, "seg", None, None, None, WORDS)
+    assert more["visible"] is False
+    *_, more, _, few = broken_rows(site, None, "seg", None, None, None, WORDS, 1)
+    assert more["visible"] is True and [row["picture"] for row in few] == ["p1"]
     assert "Click one" in told and [row["picture"] for row in shown] == ["p1", "p2"]
     picture, words = gallery["value"][0]
     assert picture.shape == (60, 80, 3) and picture.std() > 0  # grey no longer: a mask lies on it
@@ -87,7 +98,9 @@ def test_a_picture_opens_with_what_people_annotated(run: Run, data: Path):
 
 def test_a_run_that_was_not_judged_says_how_to(tmp_path: Path):
     site = site_of(make_run(tmp_path, "keeps"))
-    _, _, _, told, gallery, table, shown = broken_rows(site, None, "seg", None, None, None, WORDS)
+    _, _, _, told, gallery, _, table, shown = broken_rows(
+        site, None, "seg", None, None, None, WORDS
+    )
     assert "training.verdicts" in told and not gallery["visible"] and not table["visible"]
     assert shown == []
 

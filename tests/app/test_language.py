@@ -48,6 +48,17 @@ def test_every_word_that_the_code_asks_for_exists():
     assert not missing
 
 
+def test_every_word_is_asked_for():
+    code = "\n".join(
+        path.read_text(encoding="utf-8") for kind in ("*.py", "*.js") for path in APP.rglob(kind)
+    )
+    asked = set(re.findall(r"[\"']([\w.]+)[\"']", code))
+    built = tuple(set(re.findall(r"[\"'`]([a-z]\w*\.[\w.]*)(?:\$?\{|[\"'] ?\+)", code)))
+    built += ("drawing.",)  # all of them, into the drawing
+    unused = {key for key in Words("en").table if key not in asked and not key.startswith(built)}
+    assert not unused
+
+
 def test_every_example_has_words():
     for name in example_pictures():
         assert Words("en")(f"example.{name}")
