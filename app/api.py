@@ -8,7 +8,7 @@ import gradio as gr
 from gradio import FileData
 
 from app.changes import compare, mask_shares
-from app.engines import StageAnswer
+from app.engines import DEFAULT, StageAnswer
 from app.exports import coco_results
 from app.look import Look, example_pictures
 from app.measuring import measure_passes
@@ -113,24 +113,26 @@ def add_endpoints(site: Site) -> None:
         }
 
     @told
-    def latency(run: str = "", passes: int = 20) -> dict[str, Any]:
+    def latency(run: str = "", passes: int = 20, engine: str = DEFAULT) -> dict[str, Any]:
         """Time of a pass, measured now on the machine that serves the page.
 
         Args:
             run: name of a run; empty means the default.
             passes: how many to measure after a warm-up, 1 to 200.
+            engine: "default" for the one that answers pictures, "torch" for PyTorch.
 
         Returns:
-            run, machine, passes, milliseconds (part to p50, p95 and p99) and disturbed_by, the
+            run, engine, machine, passes, milliseconds (part to p50, p95 and p99) and disturbed_by, the
             number of other passes that ran meanwhile.
         """
         chosen = site.runs.get(run or None)
-        engine = site.engines.engine(chosen.stages[-1])
+        measured = site.engines.engine(chosen.stages[-1], engine)
         picture = read_upload(next(iter(example_pictures().values())))
-        *_, (_, done) = measure_passes(engine, site.engines, picture, passes)
+        *_, (_, done) = measure_passes(measured, site.engines, picture, passes)
         assert done is not None
         return {
             "run": site.runs.name_of(chosen),
+            "engine": engine,
             "machine": machine_name(),
             "passes": len(done.times),
             "milliseconds": done.percentiles().round(2).to_dict("index"),

@@ -16,6 +16,8 @@ from mtl_core.types import InputError, Prediction
 
 # Boxes below this are never shown; the page's own threshold starts higher and can go down to it.
 LOWEST_SCORE = 0.05
+# The engine that answers pictures, and PyTorch, which it is measured beside.
+DEFAULT, REFERENCE = KINDS = ("default", "torch")
 
 
 class Engine(Protocol):
@@ -71,6 +73,12 @@ def _open(weights: Path) -> Engine:
     return open_engine(weights)
 
 
+def _open_reference(weights: Path) -> Engine:
+    from mtl_core.engine import open_engine
+
+    return open_engine(weights, "torch")
+
+
 def _open_bank(paths: list[Path]) -> Bank | None:
     from mtl_core.engine import open_bank
 
@@ -84,30 +92,44 @@ class EngineShelf:
         open_engine: makes an engine of a checkpoint's path; tests put a stand-in here.
         open_bank: makes one engine of several checkpoints that share a trunk, or None where each
             must run by itself; by default none is made with another ``open_engine``.
+        open_reference: makes the engine in PyTorch that others are measured beside.
     """
 
     def __init__(
         self,
         open_engine: Callable[[Path], Engine] = _open,
         open_bank: Callable[[list[Path]], Bank | None] | None = None,
+        open_reference: Callable[[Path], Engine] = _open_reference,
     ) -> None:
         self._open_engine = open_engine
         if open_bank is None and open_engine is _open:
             open_bank = _open_bank
         self._open_bank = open_bank
-        self._engines: dict[Path, Engine] = {}
+        self._open_reference = open_reference
+        self._engines: dict[tuple[Path, str], Engine] = {}
         self._banks: dict[tuple[Path, ...], Bank | None] = {}
         self._opening = threading.Lock()
         # One pass at a time: on two cores, two passes side by side are slower than in turn.
         self._passing = threading.Lock()
         self.passes = 0
 
-    def engine(self, stage: StageFile) -> Engine:
-        """The engine of a stage, opened on first use."""
-        key = stage.weights.resolve()
+    def engine(self, stage: StageFile, kind: str = DEFAULT) -> Engine:
+        """The engine of a stage, opened on first use.
+
+        Args:
+            stage: whose weights.
+            kind: ``DEFAULT`` or ``REFERENCE``.
+
+        Raises:
+            InputError: the kind is another one.
+        """
+        if kind not in KINDS:
+            raise InputError(f"Engine {kind!r} is unknown, expected one of {', '.join(KINDS)}.")
+        key = stage.weights.resolve(), kind
         with self._opening:
             if key not in self._engines:
-                self._engines[key] = self._open_engine(stage.weights)
+                make = self._open_engine if kind == DEFAULT else self._open_reference
+                self._engines[key] = make(stage.weights)
             return self._engines[key]
 
     def answer(self, run: Run, stage: StageFile, picture: np.ndarray) -> StageAnswer:

@@ -120,6 +120,7 @@ def launch_options() -> dict[str, Any]:
         "head": f"<script>{(_HERE / 'head.js').read_text(encoding='utf-8')}</script>",
         "i18n": translations(),
         "max_file_size": MAX_BYTES,
+        "mcp_server": True,
         "state_session_capacity": 100,
         "allowed_paths": [str(path) for path in example_pictures().values()],
         "footer_links": ["api", "settings"],

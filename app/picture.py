@@ -13,7 +13,7 @@ from mtl_core.types import InputError
 
 MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 40_000_000
-# Larger pictures are reduced to this: the network sees 512 px, and drawing stays quick.
+# Larger pictures are reduced to this: the network sees 512 px at most, and drawing stays quick.
 LONG_SIDE_PX = 1280
 MIN_SIDE_PX = 8
 

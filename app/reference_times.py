@@ -78,5 +78,5 @@ def _taken_on(latency: dict[str, Any], words: Words) -> str:
     }
     versions = known.get("versions")
     runtime = versions.get("onnxruntime", "?") if isinstance(versions, dict) else "?"
-    named = {key: known.get(key, "?") for key in ("processor", "cores", "threads", "input_px")}
+    named = {key: known.get(key, "?") for key in ("processor", "cores", "threads", "side_px")}
     return words("latency.taken_on", runtime=runtime, **named)

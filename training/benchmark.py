@@ -41,6 +41,7 @@ class Options:
     out: Path | None = None  # JSON to write, such as RUN/latency.json
     rounds: int = 40  # measurements of every case
     threads: int = 0  # of every network; 0 takes all available cores
+    side_px: int = 512  # of the square input that networks are compared at
     only: tuple[str, ...] = ()  # some of the comparisons; all by default
     quick: bool = False  # few rounds and fewer cases: to see that it works
     profile: bool = False  # also show where a picture's time goes
@@ -49,6 +50,8 @@ class Options:
         unknown = [name for name in self.only if name not in COMPARISONS]
         if unknown:
             raise InputError(f"--only {unknown[0]}: expected some of {', '.join(COMPARISONS)}.")
+        if self.side_px % 32 or self.side_px <= 0:
+            raise InputError(f"--side-px is {self.side_px}, expected a multiple of 32.")
         if self.rounds < 2:
             raise InputError(f"--rounds is {self.rounds}, expected at least 2.")
 
@@ -85,13 +88,15 @@ def benchmark(options: Options) -> dict[str, Any]:
     threads = options.threads or available_cores()
     torch.set_num_threads(threads)
     rounds = min(options.rounds, 5) if options.quick else options.rounds
-    bench = Bench([stage.weights for stage in run.stages], threads, options.quick)
+    stages = [stage.weights for stage in run.stages]
+    bench = Bench(stages, threads, options.side_px, options.quick)
     info = read_header(run.stages[-1].weights)
     result: dict[str, Any] = {
         "machine": machine(),
         "settings": {
             "threads": threads,
             "rounds": rounds,
+            "side_px": options.side_px,
             "input_px": info.model.input_px,
             "run": run.name,
         },
@@ -104,7 +109,7 @@ def benchmark(options: Options) -> dict[str, Any]:
             times = timed(comparison.cases, rounds, progress, title)
             result[name] = measured(comparison, times)
     if not options.only:
-        result["serving"] = serving([stage.weights for stage in run.stages], info.model.input_px)
+        result["serving"] = serving(stages, info.model.input_px)
     if options.profile:
         result["profile"] = bench.profile()
     return result

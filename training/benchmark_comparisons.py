@@ -29,7 +29,6 @@ BATCHES, QUICK_BATCHES = (1, 2, 4, 8, 16), (1, 2)
 SIDES_PX, QUICK_SIDES_PX = (256, 320, 384, 448, 512, 640, 768), (256, 512)
 METHODS = 6  # of a study that compares them, three stages each
 TASKS = ("seg", "det", "cls")
-SECOND_SIZE_PX = 512  # at which specialists are compared, too
 
 
 @dataclass
@@ -53,14 +52,16 @@ class Bench:
     Args:
         stages: the run's checkpoints, in order.
         threads: of every network.
+        side_px: of the square input that networks are compared at. What begins with a picture (the
+            bank, a picture's way) goes by the run's own input size.
         quick: leave out the slow cases.
     """
 
-    def __init__(self, stages: list[Path], threads: int, quick: bool) -> None:
+    def __init__(self, stages: list[Path], threads: int, side_px: int, quick: bool) -> None:
         self.stages, self.threads, self.quick = stages, threads, quick
         self.last = stages[-1]
         self.info = read_header(self.last)
-        self.side_px = self.info.model.input_px
+        self.side_px = side_px
 
     def pixels(self, side_px: int, batch: int = 1) -> np.ndarray:
         """N x S x S x 3 uint8 noise."""
@@ -138,12 +139,19 @@ def engines(bench: Bench) -> Comparison:
 
 
 def specialists(bench: Bench) -> Comparison:
-    """Our network beside three single-purpose ones, and beside three copies of itself."""
+    """Our network beside three single-purpose ones, and beside three copies of itself.
+
+    At the side that is compared, and at the run's own where that is another.
+    """
     pixels = bench.pixels(bench.side_px)
     cases: dict[str, Case] = {"onehead": bench.ours.on(pixels)}
+    own_px = bench.info.model.input_px
+    own = f"onehead, {own_px} px"
+    if own_px != bench.side_px:
+        cases[own] = bench.ours.on(bench.pixels(own_px))
     sums: dict[str, list[str]] = {}
     sizes = {"usual sizes": dict(networks.USUAL_PX)}
-    sizes[f"{SECOND_SIZE_PX} px"] = dict.fromkeys(networks.USUAL_PX, SECOND_SIZE_PX)
+    sizes[f"{bench.side_px} px"] = dict.fromkeys(networks.USUAL_PX, bench.side_px)
     for title, sides in sizes.items():
         parts = []
         for name, side in sides.items():
@@ -156,12 +164,16 @@ def specialists(bench: Bench) -> Comparison:
     for task, graphs in copies.items():
         cases[f"onehead for {task} alone"] = graphs.on(pixels)
     sums["three single-task copies"] = [f"onehead for {task} alone" for task in copies]
-    return Comparison(cases, sums, {f"onehead / {name}": ("onehead", name) for name in sums})
+    ratios = {f"onehead / {name}": ("onehead", name) for name in sums}
+    if own in cases:
+        usual = "three specialists, usual sizes"
+        ratios[f"{own} / {usual}"] = (own, usual)
+    return Comparison(cases, sums, ratios)
 
 
 def bank(bench: Bench) -> Comparison:
     """All stages of a picture through the bank, beside one stage, decoding included."""
-    picture = around.scene((bench.side_px, bench.side_px))
+    picture = around.scene((bench.info.model.input_px, bench.info.model.input_px))
     one = OnnxEngine(bench.last, bench.threads)
     open_bank = partial(StageBank, threads=bench.threads, cache_bytes=0)
     count = len(bench.stages)
@@ -215,7 +227,7 @@ def way(bench: Bench) -> Comparison:
     names = bench.info.class_names
     cases: dict[str, Case] = {}
     sums: dict[str, list[str]] = {}
-    for title, bound_px in (("all pixels", None), ("draft", bench.side_px)):
+    for title, bound_px in (("all pixels", None), ("draft", bench.info.model.input_px)):
         picture = around.read(content, bound_px)
         pixels, box = prepare(picture, bench.info.model)
         prediction = engine.predict(picture)

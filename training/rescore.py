@@ -1,6 +1,6 @@
 """Score a run's checkpoints anew: its records, predictions and verdicts as the code is now.
 
-python -m training.rescore --run RUN --data DIR
+python -m training.rescore --run RUN --data DIR [--input-px 384]
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import tyro
 from tqdm import tqdm
 
 from mtl_core.analysis.verdicts import judge
-from mtl_core.checkpoint import load_network
+from mtl_core.checkpoint import load_network, set_input_px
 from mtl_core.data.layout import DataRoots, fingerprint, read_split
 from mtl_core.engine.frozen_trunk import FrozenTrunk
 from mtl_core.measure import measure
 from mtl_core.predictions import PredictionFile
-from mtl_core.run import Run
+from mtl_core.run import Run, write_json
 from mtl_core.tasks.base import Score
 from mtl_core.types import InputError
 
@@ -34,6 +34,7 @@ class Options:
     run: Path  # a run directory
     data: Path  # root of the three sets
     split: str = "val"  # the one that the run was evaluated on
+    input_px: int | None = None  # from now on the checkpoints see a picture's long side so large
     seg: Path | None = None  # the segmentation set, where it lies elsewhere
     det: Path | None = None  # the detection set
     cls: Path | None = None  # the classification set
@@ -55,6 +56,9 @@ def score_rows(score: Score, place: dict[str, Any], scope: str) -> list[dict[str
 def rescore(options: Options) -> None:
     """Measure every stage on its tasks, then judge the run.
 
+    A new input size goes into the checkpoints' headers, and into run.json beside the config that
+    the run was trained with.
+
     Raises:
         InputError: the data is not what the run was evaluated on, or files are unusable.
     """
@@ -72,6 +76,11 @@ def rescore(options: Options) -> None:
     rows = [json.loads(line) for line in lines]
     ends = {row["stage"]: row for row in rows if row["scope"] == "stage"}
     kept = [row for row in rows if row["scope"] != "stage"]
+    if options.input_px:
+        for stage in run.stages:
+            set_input_px(stage.weights, options.input_px)
+        manifest = {**run.manifest, "evaluated_input_px": options.input_px}
+        write_json(options.run / "run.json", manifest)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for stage in run.stages:
         network, info = load_network(stage.weights)

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import plotly.graph_objects as go
 
+from app.engines import DEFAULT, REFERENCE
 from app.figures.latency_parts import latency_violins, parameter_bars
 from app.figures.reference_ratios import reference_ratios_figure
 from app.language import Words
@@ -30,6 +31,13 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
     """Lay the tab out and connect it."""
     gr.Markdown(t("latency.intro"), elem_classes="oh-quiet")
     with gr.Row(equal_height=True):
+        kind = gr.Radio(
+            [(t("latency.default"), DEFAULT), (t("latency.torch"), REFERENCE)],
+            value=DEFAULT,
+            label=t("latency.engine"),
+            elem_id="engine",
+            scale=2,
+        )
         passes = gr.Slider(5, MAX_PASSES, value=30, step=5, label=t("latency.n"), scale=3)
         button = gr.Button(t("latency.button"), variant="primary", scale=1, elem_id="measure")
     summary = gr.HTML(elem_id="latency-summary")
@@ -47,6 +55,7 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
     def measure_now(
         run_name: str | None,
         passes: float,
+        kind: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
     ) -> tuple[Any, Any]:
@@ -56,7 +65,7 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
         if not pictures:
             raise InputError("There is no example picture to measure with.")
         picture = read_upload(pictures[0])
-        engine = site.engines.engine(run.stages[-1])
+        engine = site.engines.engine(run.stages[-1], kind)
         done = None
         for number, measured in measure_passes(engine, site.engines, picture, int(passes)):
             progress((number, int(passes)), desc=words("latency.running"))
@@ -69,7 +78,7 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
 
     button.click(
         measure_now,
-        [run_choice, passes],
+        [run_choice, passes, kind],
         [summary, violins],
         api_visibility="private",
         show_progress_on=summary,

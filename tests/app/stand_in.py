@@ -73,7 +73,7 @@ def boxes(height: int, width: int, stage: int) -> Boxes:
 
 LATENCY = {
     "machine": {"processor": "<b>Fast</b>", "cores": 4, "versions": {"onnxruntime": "1.2"}},
-    "settings": {"threads": 2, "input_px": 512},
+    "settings": {"threads": 2, "side_px": 512},
     "engines": {
         "times": {"ours": {"p50_ms": 40.04, "p95_ms": 50}, "odd": {}},
         "ratios": {"ours / bare trunk": {"value": 0.5, "low": 0.4, "high": 0.7}},
