@@ -122,8 +122,8 @@ def add_endpoints(site: Site) -> None:
             engine: "default" for the one that answers pictures, "torch" for PyTorch.
 
         Returns:
-            run, engine, machine, passes, milliseconds (part to p50, p95 and p99) and disturbed_by, the
-            number of other passes that ran meanwhile.
+            run, engine, machine, passes, milliseconds (part to p50, p95 and p99) and disturbed_by,
+            the number of other passes that ran meanwhile.
         """
         chosen = site.runs.get(run or None)
         measured = site.engines.engine(chosen.stages[-1], engine)

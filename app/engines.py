@@ -106,8 +106,9 @@ class EngineShelf:
             open_bank = _open_bank
         self._open_bank = open_bank
         self._open_reference = open_reference
-        self._engines: dict[tuple[Path, str], Engine] = {}
-        self._banks: dict[tuple[Path, ...], Bank | None] = {}
+        # Each beside the version of the files that it was made of.
+        self._engines: dict[tuple[Path, str], tuple[Any, Engine]] = {}
+        self._banks: dict[tuple[Path, ...], tuple[Any, Bank | None]] = {}
         self._opening = threading.Lock()
         # One pass at a time: on two cores, two passes side by side are slower than in turn.
         self._passing = threading.Lock()
@@ -127,10 +128,12 @@ class EngineShelf:
             raise InputError(f"Engine {kind!r} is unknown, expected one of {', '.join(KINDS)}.")
         key = stage.weights.resolve(), kind
         with self._opening:
-            if key not in self._engines:
+            version, engine = self._engines.get(key, (None, None))
+            if engine is None or version != stage.version:
                 make = self._open_engine if kind == DEFAULT else self._open_reference
-                self._engines[key] = make(stage.weights)
-            return self._engines[key]
+                version, engine = stage.version, make(stage.weights)
+                self._engines[key] = version, engine
+            return engine
 
     def answer(self, run: Run, stage: StageFile, picture: np.ndarray) -> StageAnswer:
         """One stage's answer to a picture (H x W x 3 uint8 RGB)."""
@@ -156,9 +159,11 @@ class EngineShelf:
             return None
         key = tuple(stage.weights.resolve() for stage in run.stages)
         with self._opening:
-            if key not in self._banks:
-                self._banks[key] = self._open_bank([stage.weights for stage in run.stages])
-            return self._banks[key]
+            versions = [stage.version for stage in run.stages]
+            if key not in self._banks or self._banks[key][0] != versions:
+                bank = self._open_bank([stage.weights for stage in run.stages])
+                self._banks[key] = versions, bank
+            return self._banks[key][1]
 
     def answers(self, run: Run, picture: np.ndarray) -> tuple[list[StageAnswer], float]:
         """Every stage's answer, the shared trunk run once, and the milliseconds of it all.

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from app.overlay import overlay
-from app.palette import is_background, rgb_of
-from mtl_core.types import InputError, Prediction
+from app.palette import class_key, is_background, rgb_of
+from mtl_core.types import Boxes, InputError, Prediction
 
 
 def coco_results(prediction: Prediction, name: str = "picture") -> dict[str, Any]:
@@ -67,11 +69,40 @@ def mask_png(prediction: Prediction) -> bytes:
 
 
 def overlay_png(
-    picture: np.ndarray, prediction: Prediction, opacity: float, score_threshold: float
+    picture: np.ndarray,
+    prediction: Prediction,
+    opacity: float,
+    score_threshold: float,
+    boxes: bool = True,
+    hidden: Collection[str] = (),
 ) -> bytes:
-    """The overlay at the picture's full size, lossless."""
-    drawn = overlay(picture, prediction, opacity=opacity, score_threshold=score_threshold)
+    """The overlay at the picture's full size, lossless.
+
+    Args:
+        boxes: whether to draw them.
+        hidden: keys (``palette.class_key``) of classes to leave out.
+    """
+    drawn = overlay(
+        picture,
+        without_classes(prediction, hidden),
+        opacity=opacity,
+        score_threshold=score_threshold,
+        tasks=("seg", "det") if boxes else ("seg",),
+    )
     return png(Image.fromarray(drawn))
+
+
+def without_classes(prediction: Prediction, hidden: Collection[str]) -> Prediction:
+    """The prediction without the boxes and pixels of some classes, by their keys."""
+    boxes, mask = prediction.boxes, prediction.mask
+    if boxes is not None:
+        names = prediction.class_names["det"]
+        kept = np.array([class_key(names[label]) not in hidden for label in boxes.labels], bool)
+        boxes = Boxes(boxes.xyxy[kept], boxes.scores[kept], boxes.labels[kept])
+    if mask is not None:
+        gone = [i for i, n in enumerate(prediction.class_names["seg"]) if class_key(n) in hidden]
+        mask = np.where(np.isin(mask, gone), np.uint8(0), mask)
+    return replace(prediction, boxes=boxes, mask=mask)
 
 
 def saved_file(
@@ -82,18 +113,24 @@ def saved_file(
     *,
     opacity: float,
     score_threshold: float,
+    boxes: bool = True,
+    hidden: Collection[str] = (),
 ) -> dict[str, str]:
     """A file for the browser to save: its name and its content as a data address.
 
     Args:
         kind: ``overlay``, ``boxes`` or ``mask``.
         stem: the name without its ending.
+        opacity: of the overlay's mask, 0 to 1.
+        score_threshold: boxes below it are not drawn.
+        boxes: whether the overlay shows boxes.
+        hidden: keys of classes that the overlay leaves out.
 
     Raises:
         InputError: the kind is unknown, or the network was not taught what it holds.
     """
     if kind == "overlay":
-        content = overlay_png(picture, prediction, opacity, score_threshold)
+        content = overlay_png(picture, prediction, opacity, score_threshold, boxes, hidden)
         return _file(f"{stem}.png", "image/png", content)
     if kind == "mask":
         return _file(f"{stem}-mask.png", "image/png", mask_png(prediction))

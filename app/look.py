@@ -6,6 +6,7 @@ import filecmp
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from app.engines import EngineShelf, StageAnswer
 from app.runs import RunShelf
 from mtl_core.types import InputError
 
+# A visitor sees one run and two sides; masks of many runs would fill the memory of a busy host.
+RUNS_KEPT = 4
 EXAMPLES = Path(__file__).resolve().parent.parent / "assets" / "examples"
 
 
@@ -25,8 +28,9 @@ class Look:
         example: name of the example picture, or None for a visitor's own.
         truth: what people annotated on it, or None.
         placed: the file that the page itself put into the upload, or None.
-        answers: every stage's answer, per run that was asked.
+        answers: every stage's answer, per run of those asked last.
         spent_ms: how long they took together, per run.
+        versions: of the checkpoints that gave the answers, per run.
         key: tells this look from any other.
     """
 
@@ -36,14 +40,24 @@ class Look:
     placed: Path | None = None
     answers: dict[str, list[StageAnswer]] = field(default_factory=dict)
     spent_ms: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, list[Any]] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
 
     def of(self, run_name: str, runs: RunShelf, engines: EngineShelf) -> list[StageAnswer]:
-        """All stages of a run on this picture; asked once, then remembered."""
-        if run_name not in self.answers:
-            run = runs.get(run_name)
-            self.answers[run_name], self.spent_ms[run_name] = engines.answers(run, self.picture)
-        return self.answers[run_name]
+        """All stages of a run on this picture; remembered until their checkpoints change."""
+        run = runs.get(run_name)
+        versions = [stage.version for stage in run.stages]
+        if self.versions.get(run_name) == versions:
+            answers = self.answers.pop(run_name)
+        else:
+            answers, self.spent_ms[run_name] = engines.answers(run, self.picture)
+            self.versions[run_name] = versions
+        self.answers[run_name] = answers  # the one asked last stands last
+        while len(self.answers) > RUNS_KEPT:
+            oldest = next(iter(self.answers))
+            for kept in (self.answers, self.spent_ms, self.versions):
+                del kept[oldest]
+        return answers
 
     def stage(
         self, run_name: str, number: int, runs: RunShelf, engines: EngineShelf

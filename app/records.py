@@ -213,7 +213,10 @@ def methods_table(runs: dict[str, Run], chosen: Run) -> pd.DataFrame:
     rows = []
     for name, told in found.items():
         later = [drop for drop in told if drop.final_stage > drop.base_stage]
-        kept = 1.0 if together(told) else min((d.retention for d in later), default=math.nan)
+        shares_kept = [drop.retention for drop in later]
+        # Nothing can be kept of a base of zero, and min() would overlook that.
+        known = shares_kept and not any(map(math.isnan, shares_kept))
+        kept = 1.0 if together(told) else min(shares_kept) if known else math.nan
         shares = [drop.base / best[drop.task] for drop in told[1:] if best[drop.task] > 0]
         if shares and not math.isnan(kept):
             rows.append((name, method_of(runs[name]), sum(shares) / len(shares), kept))

@@ -108,7 +108,7 @@ def open_run(place: str) -> Run:
         InputError: neither is a run.
     """
     if not Path(place).exists() and _HUB_ID.match(place):
-        return Run(_from_hub(place))
+        return Run(_from_hub(place), name=place)
     return Run(place)
 
 

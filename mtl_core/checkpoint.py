@@ -20,7 +20,14 @@ from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks import TASKS, build_tasks
 from mtl_core.types import InputError
 
-__all__ = ["FORMAT", "CheckpointInfo", "load_network", "read_info", "save_checkpoint", "set_input_px"]
+__all__ = [
+    "FORMAT",
+    "CheckpointInfo",
+    "load_network",
+    "read_info",
+    "save_checkpoint",
+    "set_input_px",
+]
 
 
 def save_checkpoint(

@@ -37,19 +37,27 @@ class StageFile:
     task: str
     weights: Path
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes when the checkpoint is written anew: time of change in ns, size in bytes."""
+        found = self.weights.stat()
+        return found.st_mtime_ns, found.st_size
+
 
 class Run:
     """A run directory, opened for reading.
 
     Args:
         path: the directory that holds ``run.json``.
+        name: by which the page lists the run; the directory's by default.
 
     Raises:
         InputError: the directory is not a run, or a file that it names is missing.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, name: str | None = None) -> None:
         self.path = Path(path)
+        self.name = name or self.path.resolve().name
         manifest = self.path / "run.json"
         if not manifest.is_file():
             raise InputError(
@@ -91,12 +99,12 @@ class Run:
                 f'beside it, "other-run/stage{number}.safetensors" for one, not {named!r}.'
             )
         beside = self.path.resolve().parent / str(named)
-        return beside if beside.is_file() else None
-
-    @property
-    def name(self) -> str:
-        """The directory's name, by which the page lists the run."""
-        return self.path.resolve().name
+        if not beside.is_file():
+            raise InputError(
+                f"{self.path / 'run.json'} names {named} as its stage {number}: expected that run "
+                "beside this one."
+            )
+        return beside
 
     def records(self) -> pd.DataFrame:
         """All evaluations, one row each.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from mtl_core.checkpoint import load_network, read_info, save_checkpoint
+from mtl_core.checkpoint import load_network, read_info, save_checkpoint, set_input_px
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.types import InputError
 
@@ -33,6 +34,18 @@ def test_a_file_gives_the_network_back(
     again = load_file(tmp_path / "again.safetensors")
     assert all(torch.equal(v, again[k]) for k, v in load_file(tiny_checkpoint).items())
     assert [p.name for p in tmp_path.iterdir() if p.suffix == ".part"] == []
+
+
+def test_another_input_size_changes_nothing_but_the_header(tiny_checkpoint: Path):
+    before, weights = read_info(tiny_checkpoint), load_file(tiny_checkpoint)
+    set_input_px(tiny_checkpoint, 192)
+    after = read_info(tiny_checkpoint)
+    assert after == replace(before, model=replace(before.model, input_px=192))
+    again = load_file(tiny_checkpoint)
+    assert weights.keys() == again.keys()
+    assert all(torch.equal(value, again[name]) for name, value in weights.items())
+    with pytest.raises(InputError, match="multiple of 32"):
+        set_input_px(tiny_checkpoint, 200)
 
 
 def test_weights_are_half_precision_and_the_header_tells_all(tiny_checkpoint: Path):

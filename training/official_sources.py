@@ -171,9 +171,8 @@ def _draw_in_turn(
     for queue in waiting.values():
         rng.shuffle(queue)
     # Pictures that show nothing but crowds come last, when all others are used up.
-    last = [
-        image_id for image_id in sorted(images) if image_id not in set().union(*waiting.values())
-    ]
+    shown = set().union(*waiting.values())
+    last = [image_id for image_id in sorted(images) if image_id not in shown]
     chosen: set[int] = set()
     while len(chosen) < count and any(waiting.values()):
         for queue in waiting.values():

@@ -7,8 +7,8 @@ import os
 import platform
 import shutil
 import time
-from dataclasses import replace
-from functools import partial
+from dataclasses import asdict, replace
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -122,6 +122,7 @@ class Trainer:
         to_model = data_to_model(task.class_names, split.class_names, stage.task)
         return ViewDataset(split, to_model, stage, self.config.model, self.config.seed)
 
+    @cached_property
     def sources(self) -> dict[str, Any]:
         """What a run is made from: its pictures and the weights that its trunk starts from."""
         prints = {
@@ -138,8 +139,9 @@ class Trainer:
         counts = self.network.parameter_counts()
         return {
             "config": self.config.to_dict(),
+            "stages_as_taught": self.stages_as_taught(),
             "class_names": {t: k.class_names for t, k in self.network.tasks.items()},
-            **self.sources(),
+            **self.sources,
             "versions": {"python": platform.python_version()}
             | {name: version(name) for name in PACKAGES},
             "seed": self.config.seed,
@@ -204,6 +206,14 @@ class Trainer:
         )
         self.frozen = FrozenTrunk(self.network.backbone, self.device, self.options.threads)
         return Situation(self.network, stage, earlier, self.lessons, self.frozen)
+
+    def stages_as_taught(self) -> list[dict[str, Any]]:
+        """Each stage's settings as the method changed them; the config holds the preset's."""
+        together = self.retention.together
+        return [
+            asdict(self.retention.settings(stage, [] if together else self.taught(number)))
+            for number, stage in enumerate(self.config.stages)
+        ]
 
     def taught(self, number: int) -> list[str]:
         """The tasks of the first so many stages."""
@@ -293,7 +303,7 @@ class Trainer:
             "seconds": self.seconds,
             "partial_s": self.elapsed(),
             "config": self.config.to_dict(),
-            "sources": self.sources(),
+            "sources": self.sources,
         }
         torch.save(content, folder / "resume.pt.part")
         os.replace(folder / "resume.pt.part", folder / "resume.pt")
@@ -317,7 +327,7 @@ class Trainer:
                 f"{self.out} was begun with another config: expected the same model, method "
                 "and seed, and the same settings of the stages already begun, to --resume it."
             )
-        if content["sources"] != self.sources():
+        if content["sources"] != self.sources:
             raise InputError(
                 f"{self.out} was begun with other pictures or other weights of the trunk: expected "
                 "the same --data, splits and --init to --resume it."

@@ -44,6 +44,8 @@ def provenance(name: str, manifest: dict[str, Any], words: Words) -> str:
     hardware = manifest.get("hardware", {})
     initial = manifest.get("initial_weights", {})
     seconds = manifest.get("wall_time_s")
+    # A run may have been measured at another input size than it was trained for.
+    input_px = manifest.get("evaluated_input_px", config.get("model", {}).get("input_px"))
     lessons = " → ".join(
         f"{words.task(stage.get('task', '?'))} ({stage.get('epochs', '?')})" for stage in stages
     )
@@ -55,7 +57,8 @@ def provenance(name: str, manifest: dict[str, Any], words: Words) -> str:
         "seed": manifest.get("seed", config.get("seed")),
         "classes": _classes(manifest.get("class_names", {}), words),
         "pictures": _pictures(manifest.get("data_fingerprint", {}), words),
-        "weights": _join(initial, ("file", "license")),
+        "input": f"{input_px} px" if input_px else None,
+        "weights": _join(initial, ("file", "source", "license")),
         "hardware": _join(hardware, ("device", "machine", "cores")),
         "time": f"{seconds / 60:.1f} min" if isinstance(seconds, (int, float)) else None,
         "versions": ", ".join(f"{k} {v}" for k, v in manifest.get("versions", {}).items()),

@@ -42,9 +42,10 @@ def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Fig
                 row.append(words("forgetting.not_yet"))
                 continue
             base = matrix.at[number, task] if number in matrix.index else value
-            share = value / base if base else 1.0
-            shares.append(float(share))
-            change = "" if stage == number else f"<br>{_signed(share - 1)}"
+            share = float(value / base) if base else None  # nothing can be kept of a zero
+            shares.append(share)
+            later = stage != number and share is not None
+            change = f"<br>{_signed(share - 1)}" if later else ""
             row.append(f"<b>{value:.3f}</b>{change}")
         kept.append(shares)
         texts.append(row)

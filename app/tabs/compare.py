@@ -114,22 +114,32 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
         return str(path), *show(site, look, run_name, words_for(request))
 
     @told
-    def switch_run(look: Look | None, run_name: str | None, request: gr.Request) -> tuple:
-        words = words_for(request)
+    def switch_run(
+        look: Look | None, path: str | None, run_name: str | None, request: gr.Request
+    ) -> tuple:
+        words, look = words_for(request), look_again(look, path)
         if look is None:
             return None, {"message": words("viewer.empty")}, ""
         return show(site, look, run_name, words)
 
     @told
     def set_against(
-        look: Look | None, left: str | None, right: str | None, request: gr.Request
+        look: Look | None,
+        path: str | None,
+        left: str | None,
+        right: str | None,
+        request: gr.Request,
     ) -> tuple:
+        look = look_again(look, path)
         drawn, changed = against(site, look, left, right, words_for(request))
         # As files of our own: Gradio packs them six times as long to a little smaller ones.
         return drawn and tuple(_cached(side, slider.GRADIO_CACHE) for side in drawn), changed
 
     @told
-    def save(look: Look | None, run_name: str | None, event: gr.EventData) -> dict[str, str]:
+    def save(
+        look: Look | None, path: str | None, run_name: str | None, event: gr.EventData
+    ) -> dict[str, str]:
+        look = look_again(look, path)
         if look is None:
             raise InputError("Choose a picture first.")
         asked = event._data
@@ -146,12 +156,14 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
             f"{look.example or 'picture'}-{name}-lesson{answer.number}",
             opacity=float(asked["opacity"]),
             score_threshold=float(asked["threshold"]),
+            boxes=bool(asked["boxes"]),
+            hidden={str(name) for name in asked["hidden"]},
         )
 
     shown = [look, viewer, timing]
     compared: dict[str, Any] = {
         "fn": set_against,
-        "inputs": [look, left, right],
+        "inputs": [look, picture, left, right],
         "outputs": [slider, changes],
         "api_visibility": "private",
         "show_progress": "minimal",
@@ -164,7 +176,7 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     examples.select(
         take_example, [run_choice], [picture, *shown], trigger_mode="multiple", **private
     )
-    follow = {"fn": switch_run, "inputs": [look, run_choice], "outputs": shown, **private}
+    follow = {"fn": switch_run, "inputs": [look, picture, run_choice], "outputs": shown, **private}
     # The last choice counts, however many were made while an answer was on its way.
     run_choice.input(**follow, trigger_mode="always_last")
     gr.on([left.input, right.input], **compared, trigger_mode="always_last")
@@ -180,10 +192,21 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     swap.click(
         lambda a, b: (b, a), [left, right], [left, right], api_visibility="private", **QUICK
     ).success(**compared)
-    viewer.download(save, [look, run_choice], to_save, **private).success(
+    viewer.download(save, [look, picture, run_choice], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
     return CompareTab(picture, examples, viewer, look, left, right, slider, changes, timing, follow)
+
+
+def look_again(look: Look | None, path: str | None) -> Look | None:
+    """The look, or after a long pause one made anew of the picture that still stands there.
+
+    Raises:
+        InputError: the picture's file has been removed meanwhile.
+    """
+    if look is None and path:
+        return Look(read_upload(uploaded_path(path)))
+    return look
 
 
 def _cached(pixels: np.ndarray, folder: str) -> str:

@@ -5,7 +5,8 @@ lambda / 2 * sum_i F_i (theta_i - theta*_i)^2, with the diagonal Fisher informat
 right after the task's stage, in eval mode, as the mean over pictures of the squared gradient of the
 task's loss at the annotated labels (the "empirical Fisher"; the paper samples labels from the
 model), on one random view of each picture. Detection's and segmentation's losses stand in for a
-log-likelihood.
+log-likelihood. The stage's own rates apply, and with them a trunk that stands still where the stage
+says so.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 A. Chaudhry et al., "On Tiny Episodic Memories in Continual Learning", 2019 (experience replay,
 algorithm 1), with annotated pictures and their own task's loss. The memory holds ten pictures
 spread evenly over the task's training list; none is chosen by what the network makes of it. Every
-step rehearses one earlier task, in turn.
+step rehearses one earlier task, in turn. The stage's own rates apply, and with them a trunk that
+stands still where the stage says so.
 """
 
 from __future__ import annotations

@@ -147,10 +147,12 @@ class Detection(Task):
         confident = q * (q > TEACHER_CONFIDENT)
         total = confident.sum().clamp(min=1.0)
         # Bernoulli KL, weighted by whichever of the two sees an object.
-        divergence = F.binary_cross_entropy_with_logits(
-            student[:, 4], q, reduction="none"
-        ) - F.binary_cross_entropy(q, q, reduction="none")
-        objectness = (divergence * torch.maximum(p.detach(), q)).sum() / total
+        cross, entropy = (
+            F.binary_cross_entropy_with_logits(logits[:, 4], q, reduction="none")
+            for logits in (student, teacher)
+        )
+        gap = (cross - entropy) * torch.maximum(p.detach(), q)
+        objectness = gap.sum() / total
         kinds = F.kl_div(
             F.log_softmax(student[:, 5:] / temperature, dim=1),
             F.log_softmax(teacher[:, 5:] / temperature, dim=1),

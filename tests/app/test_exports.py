@@ -53,6 +53,18 @@ def test_the_overlay_is_saved_at_full_size(said, picture):
     assert Image.open(io.BytesIO(content)).size == (120, 90)
 
 
+def test_the_overlay_is_saved_as_it_is_seen(said, picture):
+    def pixels(**seen):
+        file = saved_file("overlay", picture, said, "x", opacity=0.5, score_threshold=0.3, **seen)
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(file["href"].split(",")[1]))))
+
+    everything = pixels()
+    assert (pixels(boxes=False) != everything).any()
+    without_dog = pixels(hidden={"dog"})
+    assert (without_dog != everything).any()
+    np.testing.assert_array_equal(pixels(hidden={"dog", "cat"}, boxes=False), picture)
+
+
 @pytest.mark.parametrize("kind", ["boxes", "mask", "weights"])
 def test_what_was_not_taught_or_is_unknown_cannot_be_saved(said, picture, kind):
     with pytest.raises(InputError):

@@ -9,7 +9,7 @@ from app.reference_times import reference_html, reference_ratios
 def test_times_and_ratios_are_shown_with_where_they_were_taken():
     html = reference_html(LATENCY, Words("en"))
     assert "40.0" in html
-    assert "4 cores, 2 threads, onnxruntime 1.2, input 512 px" in html
+    assert "4 cores, 2 threads, onnxruntime 1.2, networks at 512 px" in html
     assert "<b>" not in html
     ratios = reference_ratios(LATENCY)
     assert ratios.to_dict("records") == [

@@ -2,7 +2,6 @@
 
 import sys
 
-
 from app.zero_gpu import declare_gpu_function
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from mtl_core.checkpoint_header import read_header
 from mtl_core.data.layout import DataRoots
 from mtl_core.run import Run
 from mtl_core.types import InputError
-from training import explain, verdicts
+from training import explain, rescore, verdicts
 
 
 def test_training_ends_with_verdicts_and_the_command_gives_the_same(
@@ -57,3 +58,28 @@ def test_a_single_stage_has_nothing_to_explain(whole_run: Path, rendered: DataRo
         shutil.copy(whole_run / name, run / name)
     with pytest.raises(InputError, match="single stage"):
         explain.explain(explain.Options(run, rendered.seg.parent))
+
+
+def stage_rows(run: Path) -> list[dict]:
+    lines = (run / "records.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row["scope"] == "stage"]
+
+
+def test_a_run_is_scored_anew_at_its_own_or_at_another_input_size(
+    whole_run: Path, rendered: DataRoots, tmp_path: Path
+):
+    run = tmp_path / "run"
+    shutil.copytree(whole_run, run, ignore=shutil.ignore_patterns("state", "verdicts.json"))
+    rescore.rescore(rescore.Options(run, rendered.seg.parent))
+    assert stage_rows(run) == stage_rows(whole_run)
+    again, before = (
+        [(row["task"], row["base"], row["final"], row["verdict"]) for row in judged["tasks"]]
+        for judged in (json.loads((r / "verdicts.json").read_text()) for r in (run, whole_run))
+    )
+    assert again == before
+    rescore.rescore(rescore.Options(run, rendered.seg.parent, input_px=96))
+    assert {read_header(stage.weights).model.input_px for stage in Run(run).stages} == {96}
+    assert Run(run).manifest["evaluated_input_px"] == 96
+    assert stage_rows(run) != stage_rows(whole_run)
+    trained = Run(run).manifest["config"]
+    assert trained == Run(whole_run).manifest["config"]

@@ -1,11 +1,15 @@
 """The page's endpoints as a program calls them."""
 
+import asyncio
+import base64
 import contextlib
 import io
 import re
 from pathlib import Path
 
 import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
 
 from app.look import example_pictures
 
@@ -83,3 +87,25 @@ def test_the_snippet_of_the_readme(address):
     with contextlib.redirect_stdout(printed):
         exec(here, {})
     assert "dog 0.91 at [" in printed.getvalue()
+
+
+async def as_tools(address, picture):
+    """What a program that speaks MCP is offered, and what it is told of a picture and of a path."""
+    async with (
+        streamablehttp_client(f"{address.rstrip('/')}/gradio_api/mcp/") as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        tools = (await session.list_tools()).tools
+        said = await session.call_tool("predict", {"picture": picture, "run": "forgets"})
+        refused = await session.call_tool("predict", {"picture": __file__})
+    return tools, said, refused
+
+
+def test_the_endpoints_are_mcp_tools(address):
+    content = base64.b64encode(example_pictures()["astronaut"].read_bytes()).decode()
+    tools, said, refused = asyncio.run(as_tools(address, f"data:image/jpeg;base64,{content}"))
+    assert {tool.name for tool in tools} == {"predict", "compare_stages", "matrix", "latency"}
+    assert all(tool.description for tool in tools)
+    assert not said.isError and "'stage': 3" in said.content[0].text
+    assert refused.isError  # a path on the server is nothing that was sent
