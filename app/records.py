@@ -106,8 +106,9 @@ def curves(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
 
     Returns:
         Columns task, x (0 at the start of stage 1, k at the end of stage k), value (fraction),
-        kept (value over the score at the end of the task's own lesson, within the same scope,
-        NaN where there is none), scope (``stage`` or ``probe``), stage, epoch.
+        kept (value over the score at the end of the task's own lesson, within the same scope;
+        of probes only inside later lessons; NaN where there is none), scope (``stage`` or
+        ``probe``), stage, epoch.
     """
     parts = [_points(frame, scope, order) for scope in ("stage", "probe")]
     parts = [part for part in parts if not part.empty]
@@ -170,10 +171,16 @@ def _points(frame: pd.DataFrame, scope: str, order: list[str]) -> pd.DataFrame:
     rows = rows.sort_values(["task", "x"], ignore_index=True)
     bases = {}
     for number, task in enumerate(order, start=1):
-        own = rows[(rows.task == task) & (rows.stage == number)]
+        if scope == "stage":
+            own = rows[(rows.task == task) & (rows.stage == number)]
+        else:  # the same few pictures right before the next lesson, where that look was taken
+            own = rows[(rows.task == task) & (rows.stage == number + 1) & (rows.step == 0)]
         if len(own):
             bases[task] = own.iloc[-1].value
     base = rows.task.map(bases).astype(float)
+    if scope == "probe":
+        own_lesson = rows.task.map({task: n for n, task in enumerate(order, start=1)})
+        base = base.where(rows.stage > own_lesson)
     rows["kept"] = (rows.value / base.where(base > 0)).astype(float)
     rows["scope"] = scope
     return rows

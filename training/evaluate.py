@@ -6,7 +6,7 @@ python -m training.evaluate --weights FILE.safetensors --data DIR --split val --
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Options:
     data: Path  # root of the three sets
     split: str = "val"  # a folder name of the sets, or train:fit, train:tune
     tasks: tuple[str, ...] = ("all",)  # all, or some of seg, det, cls
+    input_px: int | None = None  # long side of a picture, instead of the checkpoint's own
     json: Path | None = None  # also write the scores there
     seg: Path | None = None  # the segmentation set, where it lies elsewhere
     det: Path | None = None  # the detection set
@@ -46,6 +47,8 @@ def evaluate(options: Options) -> dict[str, Any]:
         InputError: the weights or the data are unusable, or hold unknown tasks or classes.
     """
     network, info = load_network(options.weights)
+    if options.input_px:
+        network.config = replace(network.config, input_px=options.input_px)
     roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
     tasks = list(info.class_names) if options.tasks == ("all",) else list(options.tasks)
     unknown = [task for task in tasks if task not in info.class_names]
@@ -69,6 +72,7 @@ def evaluate(options: Options) -> dict[str, Any]:
         "per_class": per_class,
         "n": counts,
         "split": options.split,
+        "input_px": network.config.input_px,
         "stage": info.stage,
         "taught": info.taught,
         "data_fingerprint": {task: fingerprint(split) for task, split in splits.items()},

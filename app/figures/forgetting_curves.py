@@ -35,17 +35,18 @@ def forgetting_curves(
         order: the tasks in the order of their lessons.
         words: the visitor's language.
         show: ``kept`` draws shares of the score after the own lesson, with one common band;
-            ``value`` the scores themselves with a band per task, and the looks along the way as
-            dotted lines. Those are on fewer pictures, so they have no share of their own.
+            ``value`` the scores themselves with a band per task. The looks along the way, on fewer
+            pictures, are dotted lines; their shares are of a look at the same pictures.
     """
     figure = go.Figure()
     stages = len(order)
     whole = points[(points.scope == "stage") & points[show].notna()]
+    probes = points[(points.scope == "probe") & points[show].notna()]
     own_lesson = whole.task.map({task: n for n, task in enumerate(order, start=1)})
     whole = whole[whole.stage >= own_lesson]
     if show == "kept":
-        low = min([0.85, *whole.kept]) - 0.05
-        high = max([1.0, *whole.kept]) + 0.05
+        low = min([0.85, *whole.kept, *probes.kept]) - 0.05
+        high = max([1.0, *whole.kept, *probes.kept]) + 0.05
         _band(figure, 1, stages, 1 - ALLOWED_DROP, 1.0, GREY, words)
     else:
         low, high = 0.0, max([0.1, *points.value]) * 1.1
@@ -58,9 +59,9 @@ def forgetting_curves(
                 _band(
                     figure, number, stages, top * (1 - ALLOWED_DROP), top, TASK_COLORS[task], words
                 )
-            probe = points[(points.task == task) & (points.scope == "probe")]
-            if len(probe):
-                figure.add_trace(_probe(probe, task, words))
+        probe = probes[probes.task == task]
+        if len(probe):
+            figure.add_trace(_probe(probe, task, words, show))
         if len(rows):
             figure.add_trace(_whole(rows, task, words, show))
     for number in range(1, stages + 1):
@@ -102,16 +103,16 @@ def _whole(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter
     )
 
 
-def _probe(rows: pd.DataFrame, task: str, words: Words) -> go.Scatter:
+def _probe(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
     label = f"{words.task(task)}, {words('forgetting.probe')}"
     return go.Scatter(
         x=rows.x,
-        y=rows.value,
+        y=rows[show],
         name=label,
         mode="lines",
         line=dict(color=with_alpha(TASK_COLORS[task], 0.6), width=1.5, dash="dot"),
         showlegend=False,
-        hovertemplate=f"{label}<br>%{{y:.3f}}<extra></extra>",
+        hovertemplate=f"{label}<br>%{{y{'' if show == 'kept' else ':.3f'}}}<extra></extra>",
     )
 
 

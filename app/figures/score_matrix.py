@@ -44,8 +44,9 @@ def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Fig
             base = matrix.at[number, task] if number in matrix.index else value
             share = float(value / base) if base else None  # nothing can be kept of a zero
             shares.append(share)
-            later = stage != number and share is not None
-            change = f"<br>{_signed(share - 1)}" if later else ""
+            change = ""
+            if stage != number and share is not None:
+                change = f"<br>{_signed(share - 1)}"
             row.append(f"<b>{value:.3f}</b>{change}")
         kept.append(shares)
         texts.append(row)

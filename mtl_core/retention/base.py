@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
@@ -48,8 +48,8 @@ class Retention:
     own_start = False  # its first stage differs from that of other methods, or it has none
 
     def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:
-        """The stage as this method needs it; as it is by default."""
-        return stage
+        """The stage as this method needs it; by default without what only distillation reads."""
+        return replace(stage, distill={}, distill_neck=0.0)
 
     def before_stage(self, situation: Situation) -> None:
         """The network as the stage finds it."""

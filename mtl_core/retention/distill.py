@@ -28,6 +28,10 @@ class Distill(Retention):
         self.stage: StageConfig | None = None
         self.earlier: list[str] = []
 
+    def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:
+        """The stage's own weights and temperature."""
+        return stage
+
     def before_stage(self, situation: Situation) -> None:
         """Freeze a copy of the network as the teacher; the first stage has none."""
         self.stage, self.earlier = situation.stage, list(situation.earlier)

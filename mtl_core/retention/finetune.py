@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from mtl_core.config import StageConfig
 from mtl_core.retention.base import Retention
@@ -16,10 +15,11 @@ class Finetune(Retention):
 
     def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:
         """A recipe's slow shared layers and resting trunk spare the old; here nothing does."""
-        free: dict[str, Any] = {"distill": {}, "distill_neck": 0.0}
-        if earlier:
-            free |= {
-                "lr_trunk": max(stage.lr_trunk, FREE_TRUNK),
-                "lr_shared": max(stage.lr_shared, 1.0),
-            }
-        return replace(stage, **free)
+        stage = super().settings(stage, earlier)
+        if not earlier:
+            return stage
+        return replace(
+            stage,
+            lr_trunk=max(stage.lr_trunk, FREE_TRUNK),
+            lr_shared=max(stage.lr_shared, 1.0),
+        )

@@ -14,7 +14,6 @@ first stage on, and zero times a finite number adds nothing to a sum.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,9 +36,9 @@ class Progressive(Retention):
         self.parameters: dict[str, torch.nn.Parameter] = {}
 
     def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:
-        """The trunk stands still once a task relies on it; nothing is distilled."""
-        plain: dict[str, Any] = {"distill": {}, "distill_neck": 0.0, "lr_old": 0.0}
-        return replace(stage, **plain, lr_trunk=0.0 if earlier else stage.lr_trunk)
+        """The trunk stands still once a task relies on it."""
+        stage = super().settings(stage, earlier)
+        return replace(stage, lr_old=0.0, lr_trunk=0.0 if earlier else stage.lr_trunk)
 
     def before_stage(self, situation: Situation) -> None:
         """Cut what would read a later column, and hold what is not this task's own."""

@@ -53,8 +53,19 @@ def test_curves_run_from_zero_to_the_number_of_lessons():
     points = curves(frame(), ORDER)
     seg = points[(points.task == "seg") & (points.scope == "probe")]
     assert seg.x.tolist() == [0.25, 0.5, 1.0, 1.5, 2.5]
+    assert seg.kept.isna().all()  # no look right before the second lesson to compare with
     whole = points[(points.task == "seg") & (points.scope == "stage")]
     assert whole.kept.tolist() == pytest.approx([1, 0.98, 0.96])
+
+
+def test_a_dip_is_a_share_of_a_look_at_the_same_pictures():
+    before = {"stage": 2, "step": 0, "epoch": 0, "task": "seg", "metric": "mIoU"}
+    rows = pd.DataFrame([*record_rows(), before | {"value": 0.4, "n": 40, "scope": "probe"}])
+    points = curves(rows, ORDER)
+    seg = points[(points.task == "seg") & (points.scope == "probe")]
+    assert seg.x.tolist() == [0.25, 0.5, 1.0, 1.0, 1.5, 2.5]
+    assert seg.kept.isna().tolist() == [True] * 3 + [False] * 3
+    assert seg.kept.dropna().tolist() == pytest.approx([1, 0.495 / 0.4, 0.485 / 0.4])
 
 
 def test_an_empty_or_bare_file_is_an_empty_answer(tmp_path):

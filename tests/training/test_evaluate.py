@@ -49,6 +49,20 @@ def test_another_split_and_sets_elsewhere(whole_run: Path, rendered: DataRoots, 
     assert moved["split"] == "unseen"
 
 
+def test_another_input_size_is_tried_without_touching_the_file(
+    whole_run: Path, rendered: DataRoots
+):
+    weights = whole_run / "stage3.safetensors"
+    content = weights.read_bytes()
+    own, other = (
+        evaluate(Options(weights, rendered.seg.parent, tasks=("seg",), input_px=px))
+        for px in (None, 96)
+    )
+    assert (own["input_px"], other["input_px"]) == (128, 96)
+    assert own["mIoU"] != other["mIoU"]
+    assert weights.read_bytes() == content
+
+
 def test_unknown_tasks_and_classes_are_told(whole_run: Path, rendered: DataRoots, tmp_path: Path):
     weights = whole_run / "stage3.safetensors"
     with pytest.raises(InputError, match="--tasks depth"):
