@@ -196,8 +196,8 @@ def methods_table(runs: dict[str, Run], chosen: Run) -> pd.DataFrame:
     Scores of different tasks differ in kind, so each is taken as a share of the best one here.
 
     Args:
-        runs: by name; those made from other pictures than the chosen one are left out, and those
-            that taught one task alone.
+        runs: by name; those made from other pictures than the chosen one, or measured at another
+            input size, are left out, and those that taught one task alone.
         chosen: the run that the visitor looks at.
 
     Returns:
@@ -209,7 +209,8 @@ def methods_table(runs: dict[str, Run], chosen: Run) -> pd.DataFrame:
     pictures = chosen.manifest.get("data_fingerprint")
     found: dict[str, list[Drop]] = {}
     for name, run in runs.items():
-        if run is chosen or run.manifest.get("data_fingerprint") == pictures:
+        alike = run.manifest.get("data_fingerprint") == pictures and run.input_px == chosen.input_px
+        if run is chosen or alike:
             told = drops(run.records(), lesson_order(run.manifest))
             if len(told) > 1:
                 found[name] = told

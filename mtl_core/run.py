@@ -106,6 +106,15 @@ class Run:
             )
         return beside
 
+    @property
+    def input_px(self) -> int | None:
+        """Long side of a picture as the run was measured on it, pixels; None where it is not told.
+
+        A run may have been measured at another size than it was trained for.
+        """
+        trained = self.manifest["config"].get("model", {}).get("input_px")
+        return self.manifest.get("evaluated_input_px", trained)
+
     def records(self) -> pd.DataFrame:
         """All evaluations, one row each.
 

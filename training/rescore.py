@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import tyro
 from tqdm import tqdm
 
 from mtl_core.analysis.verdicts import judge
-from mtl_core.checkpoint import load_network, set_input_px
+from mtl_core.checkpoint import load_network, read_info, set_input_px
 from mtl_core.data.layout import DataRoots, fingerprint, read_split
 from mtl_core.engine.frozen_trunk import FrozenTrunk
 from mtl_core.measure import measure
@@ -76,14 +76,19 @@ def rescore(options: Options) -> None:
     rows = [json.loads(line) for line in lines]
     ends = {row["stage"]: row for row in rows if row["scope"] == "stage"}
     kept = [row for row in rows if row["scope"] != "stage"]
-    if options.input_px:
-        for stage in run.stages:
-            set_input_px(stage.weights, options.input_px)
-        manifest = {**run.manifest, "evaluated_input_px": options.input_px}
-        write_json(options.run / "run.json", manifest)
+    for stage in run.stages:
+        # A run that shares a neighbour's checkpoint must not change it under the neighbour.
+        borrowed = stage.weights.parent.resolve() != run.path.resolve()
+        if borrowed and options.input_px not in (None, read_info(stage.weights).model.input_px):
+            raise InputError(
+                f"{options.run} takes its stage {stage.number} from {stage.weights.parent}: "
+                f"expected that run to be rescored at {options.input_px} px first."
+            )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for stage in run.stages:
         network, info = load_network(stage.weights)
+        if options.input_px:
+            network.config = replace(network.config, input_px=options.input_px)
         network = network.to(device).to(memory_format=torch.channels_last)
         network.backbone.freeze_until(None)
         frozen = FrozenTrunk(network.backbone, device)
@@ -100,6 +105,11 @@ def rescore(options: Options) -> None:
     kept.sort(key=lambda row: row["stage"])  # a stage's probes stay before its end
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
     path.write_text(text, encoding="utf-8")
+    if options.input_px:
+        for stage in run.stages:
+            set_input_px(stage.weights, options.input_px)
+        manifest = {**run.manifest, "evaluated_input_px": options.input_px}
+        write_json(options.run / "run.json", manifest)
     judge(Run(options.run), splits)
 
 

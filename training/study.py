@@ -116,6 +116,11 @@ def check_comparable(one: Run, other: Run) -> None:
         a, b = one.manifest.get(key, {}), other.manifest.get(key, {})
         if any(a[part] != b[part] for part in set(a) & set(b)):
             raise InputError(f"{one.path} and {other.path} differ in {key}: expected one study.")
+    if one.input_px != other.input_px:
+        raise InputError(
+            f"{one.path} was measured at {one.input_px} px, {other.path} at {other.input_px} px: "
+            "expected one size, which training.rescore --input-px sets."
+        )
     if one.manifest["config"]["preset"] != other.manifest["config"]["preset"]:
         raise InputError(f"{one.path} and {other.path} differ in preset: expected one study.")
 

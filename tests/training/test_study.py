@@ -12,7 +12,7 @@ from mtl_core.data.layout import DataRoots
 from mtl_core.run import Run
 from mtl_core.types import InputError
 from training.compare import Options, main, planned
-from training.study import Cell, StudyRuns, by_method, references
+from training.study import Cell, StudyRuns, by_method, check_comparable, references
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,14 @@ def test_probes_begin_with_the_stage(study: Path):
     records = Run(study / "distill-seed0").records().query("scope == 'probe' and stage == 2")
     assert sorted(set(records["step"])) == [0, 2]
     assert set(records.query("step == 0")["task"]) == {"seg"}
+
+
+def test_runs_that_saw_pictures_in_other_sizes_are_not_compared(study: Path):
+    one, other = (Run(study / name) for name in ("distill-seed0", "finetune-seed0"))
+    check_comparable(one, other)
+    other.manifest["evaluated_input_px"] = 96
+    with pytest.raises(InputError, match="measured at 128 px"):
+        check_comparable(one, other)
 
 
 def test_the_report_names_every_method(study: Path):

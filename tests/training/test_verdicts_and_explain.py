@@ -77,9 +77,25 @@ def test_a_run_is_scored_anew_at_its_own_or_at_another_input_size(
         for judged in (json.loads((r / "verdicts.json").read_text()) for r in (run, whole_run))
     )
     assert again == before
+    stored = run / "predictions" / "stage3_cls.npz"
+    probabilities = stored.read_bytes()
     rescore.rescore(rescore.Options(run, rendered.seg.parent, input_px=96))
     assert {read_header(stage.weights).model.input_px for stage in Run(run).stages} == {96}
     assert Run(run).manifest["evaluated_input_px"] == 96
-    assert stage_rows(run) != stage_rows(whole_run)
+    assert stored.read_bytes() != probabilities
     trained = Run(run).manifest["config"]
     assert trained == Run(whole_run).manifest["config"]
+
+
+def test_a_neighbours_checkpoint_is_not_changed_under_it(
+    whole_run: Path, rendered: DataRoots, tmp_path: Path
+):
+    for name in ("lender", "borrower"):
+        shutil.copytree(whole_run, tmp_path / name, ignore=shutil.ignore_patterns("state"))
+    borrower = tmp_path / "borrower"
+    (borrower / "stage1.safetensors").unlink()
+    manifest = Run(whole_run).manifest | {"stage_files": {"1": "lender/stage1.safetensors"}}
+    (borrower / "run.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="lender: expected that run to be rescored at 96 px"):
+        rescore.rescore(rescore.Options(borrower, rendered.seg.parent, input_px=96))
+    assert read_header(tmp_path / "lender" / "stage1.safetensors").model.input_px == 128
