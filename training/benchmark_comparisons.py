@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -52,8 +52,7 @@ class Bench:
     Args:
         stages: the run's checkpoints, in order.
         threads: of every network.
-        side_px: of the square input that networks are compared at. What begins with a picture (the
-            bank, a picture's way) goes by the run's own input size.
+        side_px: of the input that networks are compared at; the bank goes by the run's own size.
         quick: leave out the slow cases.
     """
 
@@ -224,12 +223,13 @@ def way(bench: Bench) -> Comparison:
     """
     content = around.jpeg(around.scene(around.PHOTO_HW))
     engine = OnnxEngine(bench.last, bench.threads)
+    model = replace(bench.info.model, input_px=bench.side_px)
     names = bench.info.class_names
     cases: dict[str, Case] = {}
     sums: dict[str, list[str]] = {}
-    for title, bound_px in (("all pixels", None), ("draft", bench.info.model.input_px)):
+    for title, bound_px in (("all pixels", None), ("draft", bench.side_px)):
         picture = around.read(content, bound_px)
-        pixels, box = prepare(picture, bench.info.model)
+        pixels, box = prepare(picture, model)
         prediction = engine.predict(picture)
         values = bench.ours.rest(bench.ours.trunk([ort.OrtValue.ortvalue_from_numpy(pixels)]))
         outputs = {
@@ -239,7 +239,7 @@ def way(bench: Bench) -> Comparison:
         cases |= {
             f"network, {title}": bench.ours.on(pixels),
             f"read, {title}": partial(around.read, content, bound_px),
-            f"prepare, {title}": partial(prepare, picture, bench.info.model),
+            f"prepare, {title}": partial(prepare, picture, model),
             f"decode, {title}": partial(decoded, outputs, names, box),
             f"draw, {title}": partial(around.draw, picture, prediction),
         }
