@@ -64,6 +64,10 @@ def forgetting_curves(
             figure.add_trace(_probe(probe, task, words, show))
         if len(rows):
             figure.add_trace(_whole(rows, task, words, show))
+    if len(probes):
+        line = dict(color=GREY, width=1.5, dash="dot")
+        name = words("forgetting.probe")
+        figure.add_scatter(x=[None], y=[None], name=name, mode="lines", line=line)
     for number in range(1, stages + 1):
         figure.add_vline(x=number, line=dict(color=GREY, width=1, dash="dot"), opacity=0.4)
     _label_ends(figure, whole, show, high - max(low, 0.0))
