@@ -115,12 +115,18 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
 
     @told
     def switch_run(
-        look: Look | None, path: str | None, run_name: str | None, request: gr.Request
+        look: Look | None,
+        path: str | None,
+        run_name: str | None,
+        left: str | None,
+        right: str | None,
+        request: gr.Request,
     ) -> tuple:
         words, look = words_for(request), look_again(look, path)
+        sides = sides_after(site, run_name, left, right)
         if look is None:
-            return None, {"message": words("viewer.empty")}, ""
-        return show(site, look, run_name, words)
+            return None, {"message": words("viewer.empty")}, "", *sides
+        return *show(site, look, run_name, words), *sides
 
     @told
     def set_against(
@@ -176,9 +182,14 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     examples.select(
         take_example, [run_choice], [picture, *shown], trigger_mode="multiple", **private
     )
-    follow = {"fn": switch_run, "inputs": [look, picture, run_choice], "outputs": shown, **private}
+    follow = {
+        "fn": switch_run,
+        "inputs": [look, picture, run_choice, left, right],
+        "outputs": [*shown, left, right],
+        **private,
+    }
     # The last choice counts, however many were made while an answer was on its way.
-    run_choice.input(**follow, trigger_mode="always_last")
+    run_choice.input(**follow, trigger_mode="always_last").success(**compared)
     gr.on([left.input, right.input], **compared, trigger_mode="always_last")
     # The viewer's link to this view also names the two sides.
     gr.on(
@@ -264,6 +275,26 @@ def first_sides(site: Site, run: Run) -> tuple[str, str]:
     """What stands against what at first: a run's first lesson and its last."""
     name = site.runs.name_of(run)
     return side_of(name, run.stages[0].number), side_of(name, run.stages[-1].number)
+
+
+def sides_after(
+    site: Site, run_name: str | None, left: str | None, right: str | None
+) -> tuple[str | None, str | None]:
+    """The two sides after another run was chosen.
+
+    Sides of one run follow to the same lessons of the new one, or to its first and last where it
+    has no such lessons; sides of two runs were put together by the visitor and stay.
+    """
+    if not left or not right or not len(site.runs):
+        return left, right
+    (one, _, first), (other, _, last) = (s.rpartition(_SEPARATOR) for s in (left, right))
+    if one != other:
+        return left, right
+    run = site.runs.get(run_name)
+    if not {first, last} <= {str(stage.number) for stage in run.stages}:
+        return first_sides(site, run)
+    name = site.runs.name_of(run)
+    return side_of(name, int(first)), side_of(name, int(last))
 
 
 def against(

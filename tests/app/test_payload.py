@@ -9,7 +9,7 @@ from stand_in import NAMES
 
 from app.language import Words
 from app.look import Look, example_pictures, is_copy
-from app.tabs.compare import against, first_sides, show, side_choices, side_of
+from app.tabs.compare import against, first_sides, show, side_choices, side_of, sides_after
 from app.viewer.payload import VIEW_LONG_SIDE_PX, viewer_payload
 from mtl_core.types import InputError
 
@@ -94,6 +94,25 @@ def test_sides_offer_every_stage_of_every_run(site):
     assert len(choices) == 6
     assert len({value for _, value in choices}) == 6
     assert first_sides(site, site.runs.get(None)) == (side_of("keeps", 1), side_of("keeps", 3))
+
+
+SIDES = {
+    "both follow": ("keeps", (1, 3), "forgets", (1, 3)),
+    "their lessons stay": ("keeps", (2, 3), "forgets", (2, 3)),
+    "no such lesson": ("keeps", (1, 9), "forgets", (1, 3)),
+}
+
+
+@pytest.mark.parametrize(("old", "lessons", "new", "wanted"), SIDES.values(), ids=SIDES.keys())
+def test_sides_of_one_run_follow_to_another(site, old, lessons, new, wanted):
+    sides = [side_of(old, number) for number in lessons]
+    assert sides_after(site, new, *sides) == tuple(side_of(new, number) for number in wanted)
+
+
+def test_sides_of_two_runs_stay(site):
+    sides = side_of("keeps", 1), side_of("forgets", 3)
+    assert sides_after(site, "forgets", *sides) == sides
+    assert sides_after(site, "forgets", None, None) == (None, None)
 
 
 @pytest.mark.parametrize("side", ["", "nowhere:1", "keeps:9"])

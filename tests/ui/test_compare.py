@@ -173,6 +173,19 @@ def test_two_sides_and_what_changed(visit):
     )
 
 
+def test_the_sides_follow_the_run(visit):
+    visitor = visit("?run=keeps")
+    visitor.page.wait_for_function("document.querySelectorAll('#against img').length >= 2")
+    visitor.page.get_by_role("radio", name="forgets").check()
+    visitor.page.wait_for_function(
+        "['left', 'right'].every(id => document.querySelector(`#${id} input`).value"
+        ".startsWith('forgets'))"
+    )
+    visitor.page.wait_for_function(
+        "document.querySelector('#changes').innerText.replace(/\\s+/g, ' ').includes('dog → cat')"
+    )
+
+
 def test_files_are_saved(visit):
     visitor = visit("?run=forgets")
     with visitor.page.expect_download() as mask:
