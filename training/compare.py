@@ -5,6 +5,7 @@ python -m training.compare --data DIR --out STUDY --methods all --seeds 0,1,2
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ import tyro
 from mtl_core.presets import preset
 from mtl_core.retention import METHODS
 from mtl_core.types import InputError
+from training.ablation import PARTS
 from training.stage import NotFinite
 from training.study import DIVERGED, OWN_START, Cell, StudyRuns
-from training.study_report import write_report
+from training.study_report import DEFAULT, write_report
 from training.train import Options as TrainOptions
 from training.train import main as train
 
+MAPS = "maps"  # folder of a study for the maps that its runs share, several GB
 SWEPT = ("ewc", "lwf", "replay", "distill")  # methods with a strength
 
 
@@ -35,11 +38,14 @@ class Options:
     methods: str = "all"  # all, or some of mtl_core/retention with commas between; "single", too
     seeds: str = "0"  # with commas between
     sweep: str = ""  # factors on the strength of the methods that have one, e.g. 0.3,1,3
+    ablate: bool = False  # the default method without each of its parts, too, in the first seed
     preset: str = "tuned"
     init: Path | None = None  # trunk weights (.safetensors); timm's from the Hub by default
     report_only: bool = False  # train nothing, write the report of what is there
     train_split: str = "train"  # "train:fit" with eval_split "train:tune" to choose a recipe
     eval_split: str = "val"
+    eval_data: Path | None = None  # root of the sets that hold eval_split; those of data by default
+    maps: Path | None = None  # keeps a resting trunk's maps there; by default in OUT while it works
     workers: int = 1  # processes that decode and augment
     threads: int = 0  # CPU threads; 0 takes what the machine offers
     probe_steps: int = 50  # optimizer steps between looks at the probe pictures
@@ -74,6 +80,8 @@ def planned(options: Options) -> list[Cell]:
                 strengths = factors if method in SWEPT else [1.0]
                 strengths = sorted(strengths, key=lambda factor: factor != 1)
                 cells += [Cell(method, strength, seed) for strength in strengths]
+    if options.ablate:
+        cells += [Cell(DEFAULT, 1.0, seeds[0], without=part) for part in PARTS]
     return cells
 
 
@@ -91,6 +99,7 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
             preset=options.preset,
             method=None if cell.task else cell.method,
             strength=cell.strength,
+            without=cell.without or "",
             tasks=(cell.task,) if cell.task else (),
             init=options.init,
             start=start,
@@ -98,6 +107,8 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
             seed=cell.seed,
             train_split=options.train_split,
             eval_split=options.eval_split,
+            eval_data=options.eval_data,
+            maps=options.maps or options.out / MAPS,
             workers=options.workers,
             threads=options.threads,
             probe_steps=options.probe_steps,
@@ -119,7 +130,9 @@ def main(options: Options) -> None:
         except NotFinite as error:
             (study.folder(cell) / DIVERGED).write_text(f"{error}\n", encoding="utf-8")
             print(f"{cell.name} has no result: {error}", flush=True)
-    write_report(study, options.data, options.eval_split)
+    if options.maps is None:
+        shutil.rmtree(options.out / MAPS, ignore_errors=True)
+    write_report(study, options.eval_data or options.data, options.eval_split)
     print(f"Done: {options.out / 'report.html'}")
 
 

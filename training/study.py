@@ -21,23 +21,26 @@ from mtl_core.types import InputError
 OWN_START = [name for name, method in METHODS.items() if method.own_start]
 DIVERGED = "diverged.txt"  # why a run has no result: its loss exploded
 NAME = re.compile(
-    r"(?P<method>[a-z]+)(-(?P<task>[a-z]+))?(-x(?P<strength>[\d.e+-]+?))?-seed(?P<seed>\d+)"
+    r"(?P<method>[a-z]+)(-without-(?P<without>[a-z]+))?(-(?P<task>[a-z]+))?"
+    r"(-x(?P<strength>[\d.e+-]+?))?-seed(?P<seed>\d+)"
 )
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a study: a method, its strength and a seed; or one task alone."""
+    """One run of a study: a method, its strength and a seed; a part left out; or a task alone."""
 
     method: str
     strength: float
     seed: int
     task: str | None = None  # of a single-task reference
+    without: str | None = None  # the part of the recipe that is left out, see ablation.py
 
     @property
     def name(self) -> str:
         """The run's folder, such as ``distill-seed0``, ``ewc-x3-seed0`` or ``single-det-seed0``."""
-        alone = f"-{self.task}" if self.task else ""
+        alone = f"-without-{self.without}" if self.without else ""
+        alone += f"-{self.task}" if self.task else ""
         factor = "" if self.strength == 1 else f"-x{self.strength:g}"
         return f"{self.method}{alone}{factor}-seed{self.seed}"
 
@@ -54,7 +57,11 @@ class Cell:
             return None
         found = match.groupdict()
         return Cell(
-            found["method"], float(found["strength"] or 1), int(found["seed"]), found["task"]
+            found["method"],
+            float(found["strength"] or 1),
+            int(found["seed"]),
+            found["task"],
+            found["without"],
         )
 
 

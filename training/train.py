@@ -17,6 +17,7 @@ from mtl_core.config import RunConfig
 from mtl_core.presets import preset
 from mtl_core.retention import METHODS
 from mtl_core.types import InputError
+from training.ablation import without
 from training.stage import NotFinite
 from training.trainer import Trainer
 
@@ -33,10 +34,13 @@ class Options:
     tasks: tuple[str, ...] = ()  # only these, in this order; one alone is a single-task reference
     init: Path | None = None  # trunk weights (.safetensors); timm's from the Hub by default
     start: Path | None = None  # a run of the same data and seed, whose first stage is taken
+    maps: Path | None = None  # folder shared by runs, which compute a resting trunk's maps once
+    without: str = ""  # leave a part of the recipe out, see training/ablation.py
     resume: bool = False  # go on with a run that was stopped
     seed: int = 0
     train_split: str = "train"  # "train:fit" with eval_split "train:tune" to choose a recipe
     eval_split: str = "val"
+    eval_data: Path | None = None  # root of the sets that hold eval_split; those of data by default
     seg: Path | None = None  # the segmentation set, where it lies elsewhere
     det: Path | None = None  # the detection set
     cls: Path | None = None  # the classification set
@@ -80,6 +84,8 @@ def run_config(options: Options) -> RunConfig:
                     f"{stage.task} nothing of what to distil, expected another order or --method."
                 )
         config = replace(config, stages=tuple(chosen))
+    if options.without:
+        config = without(config, options.without)
     if options.epochs:
         if len(options.epochs) != len(config.stages):
             raise InputError(

@@ -98,7 +98,8 @@ class Trainer:
         roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
         tasks = [stage.task for stage in config.stages]
         self.train_splits = {t: read_split(roots, t, options.train_split) for t in tasks}
-        self.eval_splits = {t: read_split(roots, t, options.eval_split) for t in tasks}
+        held_out = DataRoots.under(options.eval_data) if options.eval_data else roots
+        self.eval_splits = {t: read_split(held_out, t, options.eval_split) for t in tasks}
         for task in tasks:
             check_disjoint(self.train_splits[task], self.eval_splits[task])
         torch.manual_seed(config.seed)
@@ -197,6 +198,12 @@ class Trainer:
         """Seconds spent in the present stage, over all its resumes."""
         return self.partial_s + time.time() - self.started
 
+    def frozen_trunk(self, network: UnifiedVisionSystem) -> FrozenTrunk:
+        """What is frozen of a network's trunk now; maps are kept where the whole of it rests."""
+        backbone = network.backbone
+        kept = self.options.maps if backbone.cut == len(backbone.blocks) else None
+        return FrozenTrunk(backbone, self.device, self.options.threads, kept)
+
     def open_stage(self, number: int) -> Situation:
         """Cut the trunk where this stage stops moving it; what the method is told."""
         earlier = [] if self.retention.together else self.taught(number - 1)
@@ -204,7 +211,7 @@ class Trainer:
         self.network.backbone.freeze_until(
             self.config.model.frozen_blocks if stage.lr_trunk else None
         )
-        self.frozen = FrozenTrunk(self.network.backbone, self.device, self.options.threads)
+        self.frozen = self.frozen_trunk(self.network)
         return Situation(self.network, stage, earlier, self.lessons, self.frozen)
 
     def stages_as_taught(self) -> list[dict[str, Any]]:
@@ -275,7 +282,7 @@ class Trainer:
         # Whatever moved: the same way through the trunk after every stage, so that equal weights
         # give equal scores, and the faster one.
         average.backbone.freeze_until(None)
-        whole = FrozenTrunk(average.backbone, self.device, self.options.threads)
+        whole = self.frozen_trunk(average)
         self.record(last, state, average, whole, taught, "stage")
         save_checkpoint(self.out / f"stage{last}.safetensors", self.network, last, taught)
         self.seconds[str(last)] = round(self.elapsed(), 1)

@@ -88,7 +88,7 @@ def test_the_halves_give_what_the_whole_gives(tiny_network: UnifiedVisionSystem,
 
 def test_the_graph_equals_pytorch(tiny_network: UnifiedVisionSystem):
     graph = FrozenTrunk(tiny_network.backbone, torch.device("cpu"), threads=1)
-    assert graph.session is not None
+    assert graph.graph is not None
     x = torch.randn(2, 3, 96, 64)
     with torch.no_grad():
         expected = tiny_network.backbone.frozen(x)

@@ -9,8 +9,10 @@ import pytest
 from safetensors.torch import load_file
 
 from mtl_core.data.layout import DataRoots
+from mtl_core.presets import preset
 from mtl_core.run import Run
 from mtl_core.types import InputError
+from training.ablation import PARTS, without
 from training.compare import Options, main, planned
 from training.study import Cell, StudyRuns, by_method, check_comparable, references
 
@@ -42,9 +44,11 @@ def test_names_say_what_a_run_is():
         Cell("ewc", 0.3, 2),
         Cell("replay", 3.0, 11),
         Cell("single", 1.0, 0, "det"),
+        Cell("distill", 1.0, 1, without="neck"),
     ):
         assert Cell.of(cell.name) == cell
     assert Cell("ewc", 0.3, 2).name == "ewc-x0.3-seed2" and Cell("ewc", 0.3, 2).label == "ewc-x0.3"
+    assert Cell("distill", 1.0, 1, without="neck").name == "distill-without-neck-seed1"
     assert Cell.of("notes") is None
 
 
@@ -58,6 +62,24 @@ def test_the_plan_has_every_method_seed_and_strength(rendered: DataRoots, tmp_pa
     assert names[0] == "distill-seed0" and len(names) == len(set(names))
     assert {"ewc-x0.3-seed1", "ewc-seed1", "finetune-seed0", "single-cls-seed1"} <= set(names)
     assert not [n for n in names if n.startswith(("finetune-x", "joint-x", "progressive-x"))]
+
+
+def test_an_ablation_leaves_out_one_part_a_run(rendered: DataRoots, tmp_path: Path):
+    plan = planned(
+        options(tmp_path, rendered, tmp_path, methods="distill", seeds="3,4", ablate=True)
+    )
+    left_out = {cell.without for cell in plan} - {None}
+    assert left_out == set(PARTS) and all(cell.seed == 3 for cell in plan if cell.without)
+    whole = preset("tuned")
+    for part in PARTS:
+        less = without(whole, part)
+        assert less.stages[0] == whole.stages[0] and less.stages[1:] != whole.stages[1:]
+    assert without(whole, "neck").stages[2].distill_neck == 0
+    assert without(whole, "masks").stages[1].distill == {}
+    with pytest.raises(InputError, match="--without hope: expected one of"):
+        without(whole, "hope")
+    with pytest.raises(InputError, match="preset report has no such part"):
+        without(preset("report"), "neck")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Maps of pictures on disk, so that several runs compute them once.
+
+The runs of a study share a trunk that rests and, with equal seeds, the random views of their
+pictures. What the trunk makes of a view is a third of a training step and the same in all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+SPARE_BYTES = 4 * 2**30  # of free disk that is left alone; beyond it nothing more is kept
+
+
+class KeptMaps:
+    """A folder of maps by the content of their picture; several processes may share it.
+
+    Args:
+        folder: of one graph's maps; it need not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def file(self, picture: np.ndarray) -> Path:
+        """Where a picture's maps lie, or will."""
+        name = hashlib.blake2b(np.ascontiguousarray(picture).tobytes(), digest_size=16)
+        height, width = picture.shape[-2:]
+        return self.folder / f"{name.hexdigest()}-{height}x{width}.safetensors"
+
+    def get(self, picture: np.ndarray) -> list[np.ndarray] | None:
+        """A picture's maps as they were put there, or None."""
+        try:
+            found = load_file(self.file(picture))
+        except (FileNotFoundError, SafetensorError):
+            return None
+        return [found[f"map{i}"] for i in range(len(found))]
+
+    def put(self, picture: np.ndarray, maps: list[np.ndarray]) -> None:
+        """Keep a picture's maps, if the disk has room; no reader ever sees half of them."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self.folder).free < SPARE_BYTES:
+            return
+        path = self.file(picture)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        save_file({f"map{i}": np.ascontiguousarray(m) for i, m in enumerate(maps)}, part)
+        os.replace(part, path)

@@ -1,0 +1,55 @@
+"""What the recipe is made of against forgetting, and the recipe without one of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mtl_core.config import RunConfig, StageConfig
+from mtl_core.types import InputError
+
+Change = Callable[[StageConfig, RunConfig], StageConfig]
+
+
+def _resting_trunk(stage: StageConfig, config: RunConfig) -> StageConfig:
+    return replace(stage, lr_trunk=config.stages[0].lr_trunk)
+
+
+def _slow_layers(stage: StageConfig, config: RunConfig) -> StageConfig:
+    return replace(stage, lr_shared=config.stages[0].lr_shared)
+
+
+def _masks(stage: StageConfig, config: RunConfig) -> StageConfig:
+    return replace(stage, distill={t: w for t, w in stage.distill.items() if t != "seg"})
+
+
+def _boxes(stage: StageConfig, config: RunConfig) -> StageConfig:
+    return replace(stage, distill={t: w for t, w in stage.distill.items() if t != "det"})
+
+
+def _neck(stage: StageConfig, config: RunConfig) -> StageConfig:
+    return replace(stage, distill_neck=0.0)
+
+
+# What a later stage is without a part. The first stage has nothing to keep.
+PARTS: dict[str, Change] = {
+    "trunk": _resting_trunk,  # the trunk moves as it does in the first stage
+    "slow": _slow_layers,  # shared layers move as fast as in the first stage
+    "masks": _masks,  # segmentation is not distilled
+    "boxes": _boxes,  # detection is not distilled
+    "neck": _neck,  # the neck's features are not distilled
+}
+
+
+def without(config: RunConfig, part: str) -> RunConfig:
+    """A run's config without one part of what keeps earlier tasks.
+
+    Raises:
+        InputError: there is no such part, or the config has none of it to leave out.
+    """
+    if part not in PARTS:
+        raise InputError(f"--without {part}: expected one of {', '.join(PARTS)}.")
+    later = tuple(PARTS[part](stage, config) for stage in config.stages[1:])
+    if later == config.stages[1:]:
+        raise InputError(f"--without {part}: preset {config.preset} has no such part.")
+    return replace(config, stages=(config.stages[0], *later))
