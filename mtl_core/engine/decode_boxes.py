@@ -41,7 +41,7 @@ def boxes_of(raw: np.ndarray, box: Placement, score_threshold: float = 0.0) -> B
     scores = objectness[:, None] * (classes / classes.sum(1, keepdims=True))
     rows, labels = (scores > SCORE_MIN).nonzero()
     values = scores[rows, labels]
-    order = np.argsort(-values, kind="stable")[:NMS_CANDIDATES]
+    order = best_first(values, NMS_CANDIDATES)
     cells, labels, values = cells[rows[order]], labels[order], values[order].astype(np.float32)
     centres = (np.stack([cells % columns, cells // columns], 1) + 0.5) * STRIDE_PX
     reach = np.exp(flat[:4, cells].T.clip(LOG_DISTANCE_MIN, LOG_DISTANCE_MAX)) * STRIDE_PX
@@ -50,9 +50,17 @@ def boxes_of(raw: np.ndarray, box: Placement, score_threshold: float = 0.0) -> B
     solid = (xyxy[:, 2:] > xyxy[:, :2]).all(1)
     xyxy, labels, values = xyxy[solid], labels[solid], values[solid]
     wanted = int((values >= score_threshold).sum())
-    keep = suppress(xyxy[:wanted], labels[:wanted], NMS_IOU, MAX_BOXES)
-    voted = vote(xyxy, labels, values, keep)
+    keep, near = suppress(xyxy, labels, wanted, NMS_IOU, MAX_BOXES)
+    voted = vote(xyxy, values, near)
     return Boxes(voted, values[keep], labels[keep].astype(np.int64))
+
+
+def best_first(values: np.ndarray, limit: int) -> np.ndarray:
+    """Indices of the ``limit`` largest values, largest first, equal ones in their order."""
+    if len(values) > limit:
+        possible = np.flatnonzero(values >= np.partition(values, -limit)[-limit])
+        return possible[np.argsort(-values[possible], kind="stable")[:limit]]
+    return np.argsort(-values, kind="stable")
 
 
 def overlaps(xyxy: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -64,36 +72,41 @@ def overlaps(xyxy: np.ndarray, others: np.ndarray) -> np.ndarray:
     return shared / (areas[0] + areas[1] - shared)
 
 
-def suppress(xyxy: np.ndarray, labels: np.ndarray, iou: float, limit: int) -> np.ndarray:
+def suppress(
+    xyxy: np.ndarray, labels: np.ndarray, wanted: int, iou: float, limit: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Greedy non-maximum suppression within each class.
 
     Args:
         xyxy: N x 4, best score first.
         labels: N; boxes of different labels never suppress each other.
+        wanted: only the first so many may be kept.
         iou: a box that overlaps a better one by more than this goes.
         limit: stop when this many are kept.
 
     Returns:
-        Indices of the boxes kept, ascending.
+        Indices of the K boxes kept, ascending, and their overlaps K x N with all boxes of their
+        own label; 0 elsewhere.
     """
     alive = np.ones(len(xyxy), bool)
+    alive[wanted:] = False
     keep: list[int] = []
-    for i in range(len(xyxy)):
+    near: list[np.ndarray] = []
+    for i in range(wanted):
         if not alive[i]:
             continue
         keep.append(i)
+        near.append(overlaps(xyxy, xyxy[i]) * (labels == labels[i]))
         if len(keep) == limit:
             break
-        later = slice(i + 1, None)
-        alive[later] &= ~((overlaps(xyxy[later], xyxy[i]) > iou) & (labels[later] == labels[i]))
-    return np.array(keep, np.int64)
+        alive &= near[-1] <= iou
+    return np.array(keep, np.int64), np.array(near, np.float32).reshape(len(keep), len(xyxy))
 
 
-def vote(xyxy: np.ndarray, labels: np.ndarray, values: np.ndarray, keep: np.ndarray) -> np.ndarray:
+def vote(xyxy: np.ndarray, values: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Kept boxes K x 4, each the mean of its neighbours N x 4 weighted by their scores N."""
-    if not len(keep):
+    if not len(near):
         return np.empty((0, 4), np.float32)
-    near = overlaps(xyxy[keep, None], xyxy[None]) > VOTE_IOU
-    weights = values * (near & (labels[keep, None] == labels))
+    weights = values * (near > VOTE_IOU)
     voted = weights @ xyxy / weights.sum(1, keepdims=True)
     return voted.clip(xyxy.min(0), xyxy.max(0))  # rounding must not leave the picture

@@ -15,7 +15,7 @@ from mtl_core.config import ModelConfig
 from mtl_core.data.letterbox import to_input
 from mtl_core.data.placement import Placement
 from mtl_core.engine import decode_boxes
-from mtl_core.engine.decode_boxes import boxes_of, suppress
+from mtl_core.engine.decode_boxes import best_first, boxes_of, suppress
 from mtl_core.engine.decode_mask import mask_of, winners
 from mtl_core.engine.decoding import DECODERS, decode, softmax
 from mtl_core.engine.prepare import prepare, resized
@@ -125,9 +125,21 @@ def test_a_threshold_before_suppression_is_one_after_it(threshold: float):
 
 def test_suppression_stays_within_a_class_and_stops_at_its_limit():
     xyxy = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [1, 0, 10, 10], [50, 0, 60, 10]], np.float32)
-    assert suppress(xyxy, np.array([0, 0, 1, 0]), 0.5, 9).tolist() == [0, 2, 3]
-    assert suppress(xyxy, np.array([0, 0, 1, 0]), 0.5, 2).tolist() == [0, 2]
-    assert suppress(xyxy[:0], np.zeros(0), 0.5, 9).tolist() == []
+    labels = np.array([0, 0, 1, 0])
+    keep, near = suppress(xyxy, labels, 4, 0.5, 9)
+    assert keep.tolist() == [0, 2, 3]
+    np.testing.assert_allclose(near, [[1, 0.9, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], rtol=1e-6)
+    assert suppress(xyxy, labels, 4, 0.5, 2)[0].tolist() == [0, 2]
+    assert suppress(xyxy, labels, 3, 0.5, 9)[0].tolist() == [0, 2]
+    keep, near = suppress(xyxy[:0], np.zeros(0), 0, 0.5, 9)
+    assert keep.tolist() == [] and near.shape == (0, 0)
+
+
+def test_the_best_come_first_and_equal_ones_keep_their_order():
+    values = np.random.default_rng(0).integers(0, 50, 400) / 50
+    whole = np.argsort(-values, kind="stable")
+    for limit in (1, 7, 399, 400, 1000):
+        np.testing.assert_array_equal(best_first(values, limit), whole[:limit])
 
 
 def test_probabilities_survive_large_logits():
