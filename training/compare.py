@@ -40,6 +40,7 @@ class Options:
     sweep: str = ""  # factors on the strength of the methods that have one, e.g. 0.3,1,3
     ablate: bool = False  # the default method without each of its parts, too, in the first seed
     preset: str = "tuned"
+    epochs: tuple[int, ...] = ()  # per stage, instead of the preset's
     init: Path | None = None  # trunk weights (.safetensors); timm's from the Hub by default
     report_only: bool = False  # train nothing, write the report of what is there
     train_split: str = "train"  # "train:fit" with eval_split "train:tune" to choose a recipe
@@ -101,6 +102,7 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
             strength=cell.strength,
             without=cell.without or "",
             tasks=(cell.task,) if cell.task else (),
+            epochs=options.epochs if cell.task is None else (),
             init=options.init,
             start=start,
             resume=out.exists(),

@@ -1,0 +1,33 @@
+"""How fast a stage trains: every way is timed, and a block goes on where the last one ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mtl_core.data.layout import DataRoots
+from training.benchmark_training import WAYS, Blocks, Options, main
+
+
+def test_blocks_walk_through_the_epochs():
+    blocks = Blocks(list("abcde"), 2)
+    assert ["".join(blocks) for _ in range(4)] == ["ab", "cd", "ea", "bc"]
+
+
+def test_every_way_is_measured(rendered: DataRoots, trunk_weights: Path, tmp_path: Path):
+    out = tmp_path / "training.json"
+    options = Options(
+        data=rendered.seg.parent,
+        out=out,
+        preset="tiny",
+        init=trunk_weights,
+        rounds=2,
+        steps=1,
+        threads=1,
+        workers=0,
+    )
+    main(options)
+    found = json.loads(out.read_text())["training"]
+    assert set(found["times"]) == set(WAYS)
+    assert all(times["p50_ms"] > 0 for times in found["times"].values())
+    assert set(found["ratios"]) == {"plain loop / with teacher", "with teacher / without teacher"}

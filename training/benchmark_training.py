@@ -1,0 +1,165 @@
+"""Measure how fast a stage with a teacher trains, beside a plain loop and beside no teacher.
+
+    python -m training.benchmark_training --data DIR [--init FILE.safetensors]
+
+The ways take turns in one process, a block of steps each, with the same pictures. The plain loop
+teaches the same weights the same lesson, but shares nothing: the trunk that rests runs in PyTorch,
+once for the student and once for the teacher, and the training process itself decodes every picture
+again.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from rich.progress import Progress
+from torch import Tensor
+
+from mtl_core.data.datasets import Timetable, training_loader
+from mtl_core.engine.processor import available_cores
+from mtl_core.retention import METHODS, Retention
+from mtl_core.run import write_json
+from mtl_core.types import InputError
+from training.alternating_times import Case
+from training.benchmark import Comparison, measured, show, timed
+from training.machine import machine
+from training.stage import begin_stage, train_epoch
+from training.train import Options as TrainOptions
+from training.train import run_config
+from training.trainer import Trainer
+
+STAGE = 2  # the first that has a teacher
+WAYS = ("plain loop", "with teacher", "without teacher")
+
+
+@dataclass
+class Options:
+    """Measure the pictures per second of the second stage."""
+
+    data: Path  # root of the three sets
+    out: Path | None = None  # JSON to write
+    preset: str = "tuned"
+    init: Path | None = None  # trunk weights (.safetensors); timm's from the Hub by default
+    rounds: int = 12  # blocks of every way
+    steps: int = 5  # optimizer steps in a block
+    threads: int = 0  # CPU threads; 0 takes what the machine offers
+    workers: int = 1  # processes that decode and augment, of all ways but the plain loop
+
+
+class Blocks:
+    """A loader that goes on where it was, so many batches at a time.
+
+    Args:
+        loader: batches of an epoch.
+        steps: batches of a block.
+    """
+
+    def __init__(self, loader: Any, steps: int) -> None:
+        self.loader, self.steps = loader, steps
+        self.rest: Iterator[Any] = iter(())
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Any]:
+        for _ in range(self.steps):
+            batch = next(self.rest, None)
+            if batch is None:
+                self.rest = iter(self.loader)
+                batch = next(self.rest)
+            yield batch
+
+
+def way(options: Options, name: str, out: Path) -> Case:
+    """A block of steps of the second stage, taught in one of ``WAYS``."""
+    plain = name == "plain loop"
+    train = TrainOptions(
+        data=options.data,
+        out=out,
+        preset=options.preset,
+        init=options.init,
+        threads=options.threads,
+    )
+    trainer = Trainer(train, run_config(train))
+    network = trainer.network
+    trainer.retention = Retention() if name == "without teacher" else METHODS["distill"]()
+    situation = trainer.open_stage(STAGE)
+    frozen: Callable[[Tensor], list[Tensor]] = trainer.frozen
+    lessons = {situation.stage.task: trainer.lessons[situation.stage.task]}
+    if plain:
+        network.to(memory_format=torch.contiguous_format)
+        network.backbone.cut = 0  # nothing is run beforehand
+        frozen = lambda pixels: [pixels.contiguous()]  # noqa: E731
+        for lesson in lessons.values():
+            lesson.views.cached_bytes = sys.maxsize  # the cache is full before it begins
+    loader, timetable = training_loader(lessons, 0, 0 if plain else options.workers)
+    network.freeze_norms()
+    trainer.retention.before_stage(situation)
+    learning = list(lessons)
+    state = begin_stage(
+        network, trainer.config, situation.stage, situation.earlier, learning, timetable.total
+    )
+    blocks: Any = Blocks(loader, options.steps)
+
+    def block() -> None:
+        place: Timetable = timetable
+        train_epoch(
+            state,
+            trainer.config,
+            situation.stage,
+            trainer.retention,
+            frozen,
+            blocks,
+            place,
+            trainer.device,
+            lambda _: None,
+        )
+
+    return block
+
+
+def benchmark(options: Options) -> dict[str, Any]:
+    """Times of a block and their ratios.
+
+    Raises:
+        InputError: data or weights are not usable.
+    """
+    if options.rounds < 2 or options.steps < 1:
+        raise InputError("--rounds and --steps: expected at least 2 and 1.")
+    options.threads = options.threads or available_cores()
+    with tempfile.TemporaryDirectory() as folder, Progress() as progress:
+        cases = {name: way(options, name, Path(folder) / name) for name in WAYS}
+        times = timed(cases, options.rounds, progress, "training")
+    ratios = {
+        "plain loop / with teacher": ("plain loop", "with teacher"),
+        "with teacher / without teacher": ("with teacher", "without teacher"),
+    }
+    settings = {"threads": options.threads, "rounds": options.rounds, "steps": options.steps}
+    return {
+        "machine": machine(),
+        "settings": settings | {"preset": options.preset, "stage": STAGE},
+        "training": measured(Comparison(cases, {}, ratios), times),
+    }
+
+
+def main(options: Options) -> None:
+    """Measure, print, write."""
+    result = benchmark(options)
+    show(result)
+    if options.out:
+        write_json(options.out, result)
+        print(f"Written to {options.out}.")
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        sys.exit(f"error: {error}")
