@@ -89,7 +89,10 @@ def planned(options: Options) -> list[Cell]:
 def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
     """Train one run of the study, or go on with it."""
     out = study.folder(cell)
-    start = None
+    start, epochs = None, options.epochs
+    if cell.task and epochs:
+        tasks = [stage.task for stage in preset(options.preset).stages]
+        epochs = (epochs[tasks.index(cell.task)],)
     if cell.task is None and cell.method not in OWN_START:
         first = study.first_stage(cell.seed)
         start = None if first in (None, out) else first
@@ -102,7 +105,7 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
             strength=cell.strength,
             without=cell.without or "",
             tasks=(cell.task,) if cell.task else (),
-            epochs=options.epochs if cell.task is None else (),
+            epochs=epochs,
             init=options.init,
             start=start,
             resume=out.exists(),
