@@ -45,6 +45,11 @@ class Cell:
         return f"{self.method}{alone}{factor}-seed{self.seed}"
 
     @property
+    def plain(self) -> bool:
+        """A whole method at its own strength: no reference, nothing swept or left out."""
+        return self.task is None and self.without is None and self.strength == 1
+
+    @property
     def label(self) -> str:
         """As tables show it, without the seed."""
         return self.name.rsplit("-seed", 1)[0]
@@ -135,7 +140,8 @@ def check_comparable(one: Run, other: Run) -> None:
 def results(study: StudyRuns) -> pd.DataFrame:
     """One row per run and task.
 
-    Columns: method (with its strength), strength, seed, task, metric, base, final, drop, drop_low,
+    Columns: method (with its strength), strength, without (the part left out, or nothing), seed,
+    task, metric, base, final, drop, drop_low,
     drop_high (relative; NaN where no later stage came), retention, floor, reached, verdict, n,
     ece, seconds (of the run), dip (relative, deepest
     inside later stages).
@@ -150,6 +156,7 @@ def results(study: StudyRuns) -> pd.DataFrame:
                 {
                     "method": cell.label if cell.task is None else "single",
                     "strength": cell.strength,
+                    "without": cell.without or "",
                     "seed": cell.seed,
                     **{k: row[k] for k in ("task", "metric", "base", "final")},
                     "drop": number_or_nan(drop.get("value")),
@@ -197,8 +204,8 @@ def references(frame: pd.DataFrame) -> dict[str, float]:
 def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per method: means over its seeds.
 
-    Columns: method, seeds, per task ``base T``, ``final T``, ``drop T``, ``pass T`` (as "2/3"),
-    ``of single T`` (final / single-task score, NaN without a reference), then ``old`` (mean
+    Columns: method, strength, seeds, per task ``base T``, ``final T``, ``drop T``, ``pass T`` (as
+    "2/3"), ``of single T`` (final / single-task score, NaN without a reference), then ``old`` (mean
     retention of the tasks that a later lesson followed, NaN where none did), ``new`` (mean of base
     / single-task score over the tasks after the first), ``dip`` and ``seconds``.
     """
@@ -206,7 +213,8 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for method, runs in frame[frame["method"] != "single"].groupby("method", sort=False):
         tasks = list(dict.fromkeys(runs["task"]))
-        row: dict[str, Any] = {"method": method, "seeds": runs["seed"].nunique()}
+        row: dict[str, Any] = {"method": method, "strength": runs["strength"].iloc[0]}
+        row["seeds"] = runs["seed"].nunique()
         for task in tasks:
             own = runs[runs["task"] == task]
             reference = alone.get(task, math.nan)

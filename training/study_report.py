@@ -89,12 +89,13 @@ def differences(study: StudyRuns, data: Path, split: str) -> tuple[list[str], li
 
 
 def plane(table: pd.DataFrame) -> go.Figure:
-    """Retention of the old against what the new reached, a point per method and strength."""
+    """Retention of the old against what the new reached; a line through a method's strengths."""
     figure = go.Figure()
     figure.add_hline(y=100 * (1 - ALLOWED_DROP), line=dict(color="#999", dash="dash", width=1))
     families = dict.fromkeys(str(m).split("-x")[0] for m in table["method"])
     for ink, family in zip(INKS, families, strict=False):
         own = table[[str(m).split("-x")[0] == family for m in table["method"]]]
+        own = own.sort_values("strength")
         if own["old"].isna().all():  # all at once: what it reached, and nothing that it could keep
             figure.add_vline(
                 x=100 * own["new"].iloc[0],
@@ -106,10 +107,11 @@ def plane(table: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=100 * own["new"],
             y=100 * own["old"],
-            mode="markers+text",
+            mode="lines+markers+text",
             name=family,
             text=own["method"],
             textposition="top center",
+            line=dict(color=ink, width=1),
             marker=dict(size=16, color=ink),
             hovertemplate="%{text}<br>new %{x:.1f} %, old kept %{y:.1f} %<extra></extra>",
         )
@@ -117,6 +119,26 @@ def plane(table: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title="what the new tasks reached, % of the same task taught alone")
     figure.update_yaxes(title="what the old tasks kept, % of their base")
     return figure
+
+
+def ablation_rows(frame: pd.DataFrame, tasks: list[str]) -> tuple[list[str], list[list[str]]]:
+    """The default with all its parts, without each, and with nothing distilled; one seed.
+
+    No rows where the study left nothing out.
+    """
+    seeds = frame[frame["without"] != ""]["seed"]
+    nothing = f"{DEFAULT}-x0"
+    own = frame[frame["method"].isin([DEFAULT, nothing]) | (frame["without"] != "")]
+    own = own[own["seed"] == seeds.min()]
+    if own.empty:
+        return [], []
+    references_too = pd.concat([own, frame[frame["method"] == "single"]])
+    head, rows = method_rows(by_method(references_too), tasks)
+    names = {DEFAULT: "the whole recipe", nothing: "nothing distilled"}
+    for row in rows:
+        row[0] = names.get(row[0], row[0].removeprefix(f"{DEFAULT}-").replace("-", " "))
+    rows.sort(key=lambda row: list(names.values()).index(row[0]) if row[0] in names.values() else 2)
+    return head, rows
 
 
 def drops_figure(frame: pd.DataFrame) -> go.Figure:
@@ -145,7 +167,7 @@ def drops_figure(frame: pd.DataFrame) -> go.Figure:
 def dips_figure(runs: list[tuple[Cell, Run]], task: str) -> go.Figure:
     """The first task on the probe pictures, inside the later stages."""
     figure = go.Figure()
-    shown = [(c, r) for c, r in runs if c.task is None and c.strength == 1 and len(r.stages) > 1]
+    shown = [(c, r) for c, r in runs if c.plain and len(r.stages) > 1]
     lowest = min((c.seed for c, _ in shown), default=0)
     for ink, (cell, run) in zip(INKS, [x for x in shown if x[0].seed == lowest], strict=False):
         records = run.records()
@@ -193,7 +215,8 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
     if frame.empty:
         raise InputError(f"{study.path} holds no finished run: expected some to report on.")
     frame.to_csv(study.path / "results.csv", index=False)
-    table = by_method(frame)
+    whole = frame[frame["without"] == ""]
+    table = by_method(whole)
     if table.empty:
         raise InputError(f"{study.path} holds references alone: expected a method, too.")
     tasks = list(dict.fromkeys(frame["task"]))
@@ -209,21 +232,28 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
     exploded = [path.parent.name for path in sorted(study.path.glob(f"*/{DIVERGED}"))]
     if exploded:
         notes += f" Without a result, because their loss exploded: {', '.join(exploded)}."
-    method_table, difference_table = method_rows(table, tasks), differences(study, data, split)
-    (study.path / "report.md").write_text(
-        f"# Ways not to forget\n\n{notes}\n\n{markdown(*method_table)}\n\n"
-        f"## Against {DEFAULT}, in points (95 % interval)\n\n{markdown(*difference_table)}\n",
-        encoding="utf-8",
-    )
+    tables = {
+        "": method_rows(table, tasks),
+        f"Against {DEFAULT}, in points (95 % interval)": differences(study, data, split),
+        f"What the parts of {DEFAULT} bring": ablation_rows(frame, tasks),
+    }
+    tables = {title: (head, rows) for title, (head, rows) in tables.items() if rows}
+    text = f"# Ways not to forget\n\n{notes}\n"
+    for title, (head, rows) in tables.items():
+        text += f"\n## {title}\n" if title else ""
+        text += f"\n{markdown(head, rows)}\n"
+    (study.path / "report.md").write_text(text, encoding="utf-8")
     figures = [
         ("What the old kept, what the new reached", plane(table)),
-        ("Drops", drops_figure(frame)),
+        ("Drops", drops_figure(whole)),
         ("Inside the stages", dips_figure(study.runs(), tasks[0])),
     ]
-    parts = [HEAD, f"<h1>Ways not to forget</h1><p>{escape(notes)}</p>", html_table(*method_table)]
+    parts = [HEAD, f"<h1>Ways not to forget</h1><p>{escape(notes)}</p>"]
+    parts.append(html_table(*tables.pop("")))
     for i, (title, figure) in enumerate(figures):
         drawn = figure.to_html(full_html=False, include_plotlyjs=i == 0)
         parts.append(f"<h2>{escape(title)}</h2>{drawn}")
-    parts.append(f"<h2>Against {DEFAULT}, in points (95 % interval)</h2>")
-    parts.append(html_table(*difference_table) + "</body></html>\n")
+    for title, (head, rows) in tables.items():
+        parts.append(f"<h2>{escape(title)}</h2>{html_table(head, rows)}")
+    parts.append("</body></html>\n")
     (study.path / "report.html").write_text("\n".join(parts), encoding="utf-8")

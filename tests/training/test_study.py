@@ -15,6 +15,7 @@ from mtl_core.types import InputError
 from training.ablation import PARTS, without
 from training.compare import Options, main, planned
 from training.study import Cell, StudyRuns, by_method, check_comparable, references
+from training.study_report import ablation_rows, plane
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,29 @@ def test_the_report_names_every_method(study: Path):
     table = by_method(frame).set_index("method")
     assert table.loc["joint", "drop seg"] != table.loc["joint", "drop seg"]
     assert (table["seeds"] == 1).all()
+
+
+def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
+    rows = [
+        {"method": label, "strength": strength, "without": left_out, "seed": 0, "task": task}
+        | {"base": 0.5, "final": 0.4, "drop": 0.2, "retention": 0.8, "verdict": "fail"}
+        | {"seconds": 60.0, "dip": 0.1}
+        for label, strength, left_out in (
+            ("distill-without-neck", 1.0, "neck"),
+            ("distill-x0", 0.0, ""),
+            ("distill-x3", 3.0, ""),
+            ("distill", 1.0, ""),
+            ("single", 1.0, ""),
+        )
+        for task in ("seg", "det")
+    ]
+    frame = pd.DataFrame(rows)
+    head, table = ablation_rows(frame, ["seg", "det"])
+    assert head[0] == "method"
+    assert [row[0] for row in table] == ["the whole recipe", "nothing distilled", "without neck"]
+    assert ablation_rows(frame[frame["without"] == ""], ["seg", "det"]) == ([], [])
+    figure = plane(by_method(frame[frame["without"] == ""]))
+    assert [list(trace.text) for trace in figure.data] == [["distill-x0", "distill", "distill-x3"]]
 
 
 def test_a_finished_study_trains_nothing(
