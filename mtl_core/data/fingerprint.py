@@ -20,6 +20,7 @@ _MIN_CORRELATION = 0.97
 _MAX_DIFFERENCE_P99 = 32
 _MAX_DIFFERENCE_MEAN = 4
 _FLAT_STD = 1.0
+_AT_ONCE = 4096  # pictures of either split compared at once, so that memory stays bounded
 
 
 def fingerprint(split: Split) -> dict:
@@ -59,6 +60,22 @@ def check_disjoint(a: Split, b: Split) -> None:
         InputError: a picture stands in both (the sentence names both files), or cannot be read.
     """
     thumbs_a, thumbs_b = _thumbnails(a), _thumbnails(b)
+    for first in range(0, len(thumbs_a), _AT_ONCE):
+        for second in range(0, len(thumbs_b), _AT_ONCE):
+            pair = _first_pair(
+                thumbs_a[first : first + _AT_ONCE].astype(np.float32),
+                thumbs_b[second : second + _AT_ONCE].astype(np.float32),
+            )
+            if pair is not None:
+                raise InputError(
+                    f'{a.items[first + pair[0]].picture} (split "{a.name}") and '
+                    f'{b.items[second + pair[1]].picture} (split "{b.name}") are the same '
+                    "picture, expected splits that share none."
+                )
+
+
+def _first_pair(thumbs_a: np.ndarray, thumbs_b: np.ndarray) -> tuple[int, int] | None:
+    """Indices of the first two thumbnails (N x 4096 and M x 4096) that show the same picture."""
     unit_a, unit_b = _unit_contrast(thumbs_a), _unit_contrast(thumbs_b)
     flat = np.outer(thumbs_a.std(1) < _FLAT_STD, thumbs_b.std(1) < _FLAT_STD)
     # The correlation only proposes; it is blind to brightness, and undefined for flat pictures.
@@ -68,20 +85,18 @@ def check_disjoint(a: Split, b: Split) -> None:
             difference.mean() <= _MAX_DIFFERENCE_MEAN
             and np.percentile(difference, 99) <= _MAX_DIFFERENCE_P99
         ):
-            raise InputError(
-                f'{a.items[i].picture} (split "{a.name}") and {b.items[j].picture} '
-                f'(split "{b.name}") are the same picture, expected splits that share none.'
-            )
+            return int(i), int(j)
+    return None
 
 
 def _thumbnails(split: Split) -> np.ndarray:
-    """N x 4096 float32 grey levels, 0 to 255."""
+    """N x 4096 uint8 grey levels."""
     size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
     rows = []
     for item in split.items:
         size_wh = (item.width, item.height) if isinstance(item, DetItem) else None
         grey = Image.fromarray(read_picture(item.picture, size_wh)).convert("L")
-        rows.append(np.asarray(grey.resize(size, Image.Resampling.BOX), np.float32).ravel())
+        rows.append(np.asarray(grey.resize(size, Image.Resampling.BOX)).ravel())
     return np.stack(rows)
 
 

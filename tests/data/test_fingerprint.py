@@ -100,10 +100,15 @@ def in_grey(source: Path, target: Path) -> None:
     Image.open(source).convert("L").save(target, "JPEG", quality=95)
 
 
+@pytest.mark.parametrize("at_once", [2, 4096])
 @pytest.mark.parametrize("leak", [copied, as_png, at_low_quality, smaller_and_squashed, in_grey])
 def test_a_picture_in_both_splits_is_found_under_another_name(
-    tmp_path: Path, leak: Callable[[Path, Path], None]
+    tmp_path: Path,
+    leak: Callable[[Path, Path], None],
+    at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setattr("mtl_core.data.fingerprint._AT_ONCE", at_once)
     roots = DataRoots.under(tmp_path)
     for split in ("train", "val"):
         (roots.cls / split / "thing").mkdir(parents=True)
