@@ -36,6 +36,7 @@ from training.stage import StageState, begin_stage, train_epoch
 if TYPE_CHECKING:
     from training.train import Options
 
+RATES = ("lr", "lr_trunk", "lr_shared", "lr_old")  # the first stage's, where all are one
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "onnxruntime", "pycocotools")
 
 
@@ -216,9 +217,12 @@ class Trainer:
 
     def stages_as_taught(self) -> list[dict[str, Any]]:
         """Each stage's settings as the method changed them; the config holds the preset's."""
-        together = self.retention.together
+        if self.retention.together:
+            settings = [self.retention.settings(stage, []) for stage in self.config.stages]
+            rates = {name: getattr(settings[0], name) for name in RATES}
+            return [asdict(replace(stage, **rates)) for stage in settings]
         return [
-            asdict(self.retention.settings(stage, [] if together else self.taught(number)))
+            asdict(self.retention.settings(stage, self.taught(number)))
             for number, stage in enumerate(self.config.stages)
         ]
 

@@ -109,6 +109,9 @@ def test_all_at_once_is_one_checkpoint_with_all_tasks(study: Path):
     assert [stage.number for stage in run.stages] == [3]
     whole = run.records().query("scope == 'stage'")
     assert set(whole["metric"]) == {"mIoU", "mAP", "mAP50", "top1"} and set(whole["stage"]) == {3}
+    taught = run.manifest["stages_as_taught"]
+    assert [stage["task"] for stage in taught] == ["seg", "det", "cls"]
+    assert len({(stage["lr"], stage["lr_trunk"], stage["lr_shared"]) for stage in taught}) == 1
 
 
 def test_columns_lose_nothing_at_all(study: Path):
