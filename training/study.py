@@ -11,7 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from mtl_core.metrics.accuracy_matrix import PRIMARY
+from mtl_core.metrics.accuracy_matrix import (
+    PRIMARY,
+    accuracy_matrix,
+    average_forgetting,
+    backward_transfer,
+    forward_transfer,
+)
 from mtl_core.metrics.stability_gap import dips
 from mtl_core.retention import METHODS
 from mtl_core.run import Run
@@ -143,13 +149,15 @@ def results(study: StudyRuns) -> pd.DataFrame:
     Columns: method (with its strength), strength, without (the part left out, or nothing), seed,
     task, metric, base, final, drop, drop_low,
     drop_high (relative; NaN where no later stage came), retention, floor, reached, verdict, n,
-    ece, seconds (of the run), dip (relative, deepest
-    inside later stages).
+    ece, forgetting and backward (transfer; of the run, as fractions), seconds (of the run), dip
+    (relative, deepest inside later stages).
     """
     rows = []
     for cell, run in study.runs():
         judged = json.loads((run.path / "verdicts.json").read_text(encoding="utf-8"))["tasks"]
         deepest = deepest_dips(run)
+        matrix = accuracy_matrix(run.records())
+        means = {"forgetting": average_forgetting(matrix), "backward": backward_transfer(matrix)}
         for row in judged:
             drop = row["drop"] or {}
             rows.append(
@@ -166,6 +174,7 @@ def results(study: StudyRuns) -> pd.DataFrame:
                     "retention": row["final"] / row["base"] if drop and row["base"] else math.nan,
                     **{k: row[k] for k in ("floor", "reached", "verdict", "n")},
                     "ece": number_or_nan(row["ece"]),
+                    **means,
                     "seconds": run.manifest["wall_time_s"],
                     "dip": deepest.get(row["task"], math.nan),
                 }
@@ -207,7 +216,8 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     Columns: method, strength, seeds, per task ``base T``, ``final T``, ``drop T``, ``pass T`` (as
     "2/3"), ``of single T`` (final / single-task score, NaN without a reference), then ``old`` (mean
     retention of the tasks that a later lesson followed, NaN where none did), ``new`` (mean of base
-    / single-task score over the tasks after the first), ``dip`` and ``seconds``.
+    / single-task score over the tasks after the first), ``forgetting``, ``backward`` and
+    ``forward`` (see accuracy_matrix; means over runs), ``dip`` and ``seconds``.
     """
     alone = references(frame)
     rows = []
@@ -223,8 +233,11 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
             row[f"pass {task}"] = f"{(own['verdict'] == 'pass').sum()}/{len(own)}"
             row[f"of single {task}"] = own["final"].mean() / reference
         row["old"] = runs["retention"].mean()
-        news = [row[f"base {task}"] / alone.get(task, math.nan) for task in tasks[1:]]
+        bases = {task: row[f"base {task}"] for task in tasks[1:]}
+        news = [base / alone.get(task, math.nan) for task, base in bases.items()]
         row["new"] = sum(news) / len(news) if news else math.nan
+        row["forward"] = forward_transfer(bases, alone)
+        row["forgetting"], row["backward"] = runs["forgetting"].mean(), runs["backward"].mean()
         row["dip"] = runs["dip"].max()
         row["seconds"] = runs.drop_duplicates("seed")["seconds"].mean()
         rows.append(row)

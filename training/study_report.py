@@ -40,7 +40,8 @@ def method_rows(table: pd.DataFrame, tasks: list[str]) -> tuple[list[str], list[
     head = ["method", "seeds"]
     for task in tasks:
         head += [f"{task} base", f"{task} final", f"{task} drop %", f"{task} pass", "of single %"]
-    head += ["old kept %", "deepest dip %", "minutes"]
+    head += ["old kept %", "forgetting", "backward transfer", "forward transfer"]
+    head += ["deepest dip %", "minutes"]
     rows = []
     for _, row in table.iterrows():
         cells = [str(row["method"]), str(row["seeds"])]
@@ -54,6 +55,9 @@ def method_rows(table: pd.DataFrame, tasks: list[str]) -> tuple[list[str], list[
             ]
         cells += [
             percent(row["old"]),
+            percent(row["forgetting"]),
+            percent(row["backward"], sign=True),
+            percent(row["forward"], sign=True),
             percent(row["dip"]),
             f"{row['seconds'] / 60:.0f}",
         ]
@@ -227,7 +231,9 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
         f"Pictures measured: {n}. Single-task references: {alone}. A drop is relative to the base; "
         "pass means that its whole 95 % interval lies at or below 5 % and the final score reaches "
         "the task's floor; where no lesson followed, only the floor is asked. The dip is the "
-        "deepest relative fall of an earlier task inside a later stage, on the probe pictures."
+        "deepest relative fall of an earlier task inside a later stage, on the probe pictures. "
+        "Forgetting (best score so far minus final), backward transfer (final minus base) and "
+        "forward transfer (base minus the task taught alone) are means over tasks, in points."
     )
     exploded = [path.parent.name for path in sorted(study.path.glob(f"*/{DIVERGED}"))]
     if exploded:

@@ -7,6 +7,7 @@ averaged, relative to the task's own base.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -87,3 +88,20 @@ def backward_transfer(matrix: pd.DataFrame) -> float:
     """
     rows = [r for r in retained(matrix) if matrix[r.task].notna().sum() > 1]
     return float(sum(r.final - r.base for r in rows) / len(rows)) if rows else math.nan
+
+
+def forward_transfer(bases: Mapping[str, float], alone: Mapping[str, float]) -> float:
+    """Mean over later tasks of base minus the score of the same task taught alone, in points;
+    negative where what came before hinders.
+
+    The intransigence of A. Chaudhry et al., "Riemannian Walk for Incremental Learning", ECCV 2018,
+    eq. 4, with its sign turned. The forward transfer of D. Lopez-Paz, M. Ranzato, eq. 4, is a score
+    from before a task's lesson; here a task's output slice is noise until then, so there is none.
+    NaN without a later task, or where one of them was not taught alone.
+
+    Args:
+        bases: scores right after their own lesson of the tasks after the first.
+        alone: scores of single-task references.
+    """
+    gaps = [base - alone.get(task, math.nan) for task, base in bases.items()]
+    return sum(gaps) / len(gaps) if gaps else math.nan

@@ -11,6 +11,7 @@ from mtl_core.metrics.accuracy_matrix import (
     accuracy_matrix,
     average_forgetting,
     backward_transfer,
+    forward_transfer,
     retained,
 )
 
@@ -76,3 +77,11 @@ def test_forgetting_and_transfer_are_means_over_earlier_tasks():
     assert backward_transfer(matrix) == pytest.approx((-0.1 + 0.0) / 2)
     alone = matrix_of(SCORES[1:3])
     assert math.isnan(average_forgetting(alone)) and math.isnan(backward_transfer(alone))
+
+
+def test_forward_transfer_is_against_the_task_alone():
+    alone = {"seg": 0.9, "det": 0.3, "cls": 0.8}
+    assert forward_transfer({"det": 0.2, "cls": 0.9}, alone) == pytest.approx(0.0)
+    assert forward_transfer({"det": 0.2}, alone) == pytest.approx(-0.1)
+    assert math.isnan(forward_transfer({"det": 0.2}, {"seg": 0.9}))
+    assert math.isnan(forward_transfer({}, alone))

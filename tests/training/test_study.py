@@ -153,7 +153,7 @@ def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
     rows = [
         {"method": label, "strength": strength, "without": left_out, "seed": 0, "task": task}
         | {"base": 0.5, "final": 0.4, "drop": 0.2, "retention": 0.8, "verdict": "fail"}
-        | {"seconds": 60.0, "dip": 0.1}
+        | {"seconds": 60.0, "dip": 0.1, "forgetting": 0.1, "backward": -0.1}
         for label, strength, left_out in (
             ("distill-without-neck", 1.0, "neck"),
             ("distill-x0", 0.0, ""),
