@@ -98,7 +98,7 @@ def _box(change: BoxChange, words: Words) -> str:
     else:
         score = change.score_before if change.kind == "lost" else change.score_after
         text = words("changes.box_row", name=words.class_name(name), score=f"{score:.2f}")
-    return f"<span class='oh-chip'>{_dot(name)}{escape(text)}</span>"
+    return chip(name, text)
 
 
 def _mask(changes: Changes, words: Words) -> str:
@@ -112,15 +112,11 @@ def _mask(changes: Changes, words: Words) -> str:
 
 
 def _pixels(change: MaskChange, words: Words) -> str:
-    before, after = (
-        f"{_dot(name)}{escape(words.class_name(name))}" for name in (change.before, change.after)
-    )
-    return (
-        f"<tr><td><span class='oh-chip'>{before}</span> → <span class='oh-chip'>{after}</span></td>"
-        f"<td class='oh-number'>{percent(change.share)}</td></tr>"
-    )
+    before, after = (chip(name, words.class_name(name)) for name in (change.before, change.after))
+    return f"<tr><td>{before} → {after}</td><td class='oh-number'>{percent(change.share)}</td></tr>"
 
 
-def _dot(name: str) -> str:
+def chip(name: str, text: str) -> str:
+    """A few words about a class beside a dot of its colour, as HTML."""
     color = "transparent" if is_background(name) else color_of(name)
-    return f"<i style='background:{color}'></i>"
+    return f"<span class='oh-chip'><i style='background:{color}'></i>{escape(text)}</span>"

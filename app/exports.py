@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from app.language import Refusal
 from app.overlay import overlay
 from app.palette import class_key, is_background, rgb_of
 from mtl_core.types import Boxes, InputError, Prediction
@@ -24,7 +25,7 @@ def coco_results(prediction: Prediction, name: str = "picture") -> dict[str, Any
         InputError: the network has not been taught detection.
     """
     if prediction.boxes is None:
-        raise InputError("This stage comes before detection, so there are no boxes to save.")
+        raise Refusal("save.no_boxes")
     height, width = prediction.size_hw
     boxes = prediction.boxes
     annotations = []
@@ -59,7 +60,7 @@ def mask_png(prediction: Prediction) -> bytes:
         InputError: the network has not been taught segmentation.
     """
     if prediction.mask is None:
-        raise InputError("This stage comes before segmentation, so there is no mask to save.")
+        raise Refusal("save.no_mask")
     palette = np.zeros((256, 3), np.uint8)
     for index, name in enumerate(prediction.class_names["seg"]):
         palette[index] = (0, 0, 0) if is_background(name) else rgb_of(name)

@@ -9,13 +9,16 @@ import gradio as gr
 
 from app.api import add_endpoints
 from app.examples_row import examples_html
-from app.language import LANGUAGES, Words, translations
+from app.header import header_html, page_header
+from app.language import Words, translations
 from app.look import Look, example_pictures
 from app.picture import MAX_BYTES, read_upload
+from app.run_words import run_choices
+from app.sides import first_sides, side_choices
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.about import about_texts, build_about
 from app.tabs.broken import broken_rows, build_broken
-from app.tabs.compare import build_compare, first_sides, show, side_choices
+from app.tabs.compare import build_compare, show
 from app.tabs.forgetting import build_forgetting, forgetting_figures
 from app.tabs.latency import build_latency, latency_figures
 from app.tabs.open_run import build_open_run
@@ -25,15 +28,17 @@ _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"
 # How often old files are looked for, and how old they are then: within an hour none is left.
 _CLEAN_S = (600, 2400)
 
+_MEASURE_ROOM = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"
+
 
 def build_page(site: Site) -> gr.Blocks:
     """The whole page for the given runs; nothing heavy is loaded here."""
     t = translations()
     names = site.runs.names
     with gr.Blocks(title="OneHead", delete_cache=_CLEAN_S, analytics_enabled=False) as demo:
-        header = gr.HTML(header_html(Words("en")), elem_id="header")
+        header = page_header()
         run_choice = gr.Radio(
-            names,
+            run_choices(site.runs, Words("en")),
             value=names[0] if names else None,
             label=t("method"),
             info=t("method.info"),
@@ -44,17 +49,17 @@ def build_page(site: Site) -> gr.Blocks:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")
         with gr.Tabs(elem_id="tabs") as all_tabs:
             with gr.Tab(t("tab.compare"), id="compare") as compare:
-                compare_tab = build_compare(site, run_choice, t)
+                compare_tab = build_compare(site, run_choice, header, t)
             with gr.Tab(t("tab.forgetting"), id="forgetting") as forgetting:
-                forgetting_tab = build_forgetting(site, run_choice, t)
+                forgetting_tab = build_forgetting(site, run_choice, header, t)
             with gr.Tab(t("tab.broken"), id="broken") as broken:
                 broken_tab = build_broken(
-                    site, run_choice, compare_tab, forgetting_tab, all_tabs, t
+                    site, run_choice, header, compare_tab, forgetting_tab, all_tabs, t
                 )
             with gr.Tab(t("tab.latency"), id="latency") as latency:
-                latency_tab = build_latency(site, run_choice, t)
+                latency_tab = build_latency(site, run_choice, header, t)
             with gr.Tab(t("tab.about"), id="about") as about:
-                about_tab = build_about(site, run_choice, t)
+                about_tab = build_about(site, run_choice, header, t)
 
         tabs = (compare, forgetting, broken, latency, about)
         build_open_run(site, run_choice, compare_tab, t)
@@ -63,16 +68,23 @@ def build_page(site: Site) -> gr.Blocks:
         def first_words(request: gr.Request) -> tuple:
             words, name = words_for(request), _asked_run(site, request)
             return (
-                header_html(words),
-                # A tab that was never opened does not follow a change of language by itself.
-                *(gr.update(label=words(f"tab.{tab.id}")) for tab in tabs),
-                examples_html(words),
-                gr.update(value=name),
+                gr.update(choices=run_choices(site.runs, words), value=name),
+                *page_words(words),
                 *forgetting_figures(site, name, "kept", "seg", words),
                 *broken_rows(site, name, "seg", None, None, None, words),
-                *latency_figures(site, name, words),
+                *latency_figures(site, name, None, words),
                 *about_texts(site, name, words),
             )
+
+        @told
+        def other_words(request: gr.Request) -> tuple:
+            words = words_for(request)
+            return gr.update(choices=run_choices(site.runs, words)), *page_words(words)
+
+        def page_words(words: Words) -> tuple:
+            # A tab that was never opened does not follow a change of language by itself.
+            labels = (gr.update(label=words(f"tab.{tab.id}")) for tab in tabs)
+            return header_html(words), *labels, examples_html(words)
 
         @told
         def first_look(request: gr.Request) -> tuple:
@@ -90,23 +102,18 @@ def build_page(site: Site) -> gr.Blocks:
             **private,
             **PICTURES,
         )
+        worded = [header, *tabs, c.examples]
+        of_tabs = (forgetting_tab, broken_tab, latency_tab, about_tab)
+        quietly: dict[str, Any] = {"show_progress": "hidden", **private, **QUICK}
         demo.load(
             first_words,
             None,
-            [
-                header,
-                *tabs,
-                c.examples,
-                run_choice,
-                *forgetting_tab.outputs,
-                *broken_tab.outputs,
-                *latency_tab.outputs,
-                *about_tab.outputs,
-            ],
-            show_progress="hidden",
-            **private,
-            **QUICK,
+            [run_choice, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
+            **quietly,
         )
+        header.select(other_words, None, [run_choice, *worded], **quietly)
+        # A figure that was drawn while its tab was hidden has not measured its room yet.
+        gr.on([all_tabs.change, all_tabs.select], None, js=_MEASURE_ROOM, **private)
         add_endpoints(site)
     demo.queue(max_size=32, default_concurrency_limit=2)
     return demo
@@ -141,17 +148,6 @@ def _theme() -> gr.themes.Base:
         block_label_text_color_dark="*neutral_200",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
-    )
-
-
-def header_html(words: Words) -> str:
-    """Name, one sentence, and the way to the other language."""
-    other = "zh-TW" if words.language == "en" else "en"
-    return (
-        "<header class='oh-header'><div><h1>OneHead</h1>"
-        f"<p>{words('tagline')}</p></div>"
-        f"<a href='?lang={other}' hreflang='{other}' lang='{other}' data-language='{other}'>"
-        f"{LANGUAGES[other]}</a></header>"
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from app.language import Refusal
 from mtl_core.types import InputError
 
 MAX_BYTES = 12 * 1024 * 1024
@@ -48,11 +49,9 @@ def read_upload(path: str | Path) -> np.ndarray:
     try:
         size = path.stat().st_size
     except OSError:
-        raise InputError("The picture did not arrive, please choose it again.") from None
+        raise Refusal("picture.lost") from None
     if size > MAX_BYTES:
-        raise InputError(
-            f"The picture has {size / 2**20:.1f} MB, expected at most {MAX_BYTES // 2**20} MB."
-        )
+        raise Refusal("picture.bytes", size=f"{size / 2**20:.1f}", most=MAX_BYTES // 2**20)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -64,10 +63,7 @@ def read_upload(path: str | Path) -> np.ndarray:
     except InputError:
         raise
     except _DECODE_ERRORS:
-        raise InputError(
-            "This file could not be read as a picture, expected a whole JPEG, PNG, WebP, GIF, "
-            "BMP or TIFF."
-        ) from None
+        raise Refusal("picture.unreadable") from None
 
 
 def bounded(pixels: np.ndarray, long_side_px: int = LONG_SIDE_PX) -> np.ndarray:
@@ -84,14 +80,10 @@ def bounded(pixels: np.ndarray, long_side_px: int = LONG_SIDE_PX) -> np.ndarray:
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise InputError(
-            f"The picture has {width} x {height} pixels, expected at most "
-            f"{MAX_PIXELS // 1_000_000} million in all."
-        )
+        most = MAX_PIXELS // 1_000_000
+        raise Refusal("picture.pixels", width=width, height=height, most=most)
     if min(width, height) < MIN_SIDE_PX:
-        raise InputError(
-            f"The picture has {width} x {height} pixels, expected at least {MIN_SIDE_PX} a side."
-        )
+        raise Refusal("picture.small", width=width, height=height, least=MIN_SIDE_PX)
 
 
 def _pixels(image: Image.Image) -> np.ndarray:

@@ -14,7 +14,7 @@ import gradio as gr
 
 from app.engines import EngineShelf
 from app.evidence import Evidence
-from app.language import Words, language_of
+from app.language import Refusal, Words, language_of
 from app.runs import RunShelf
 from mtl_core.types import InputError
 
@@ -74,9 +74,12 @@ def told(callback: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return callback(*args, **kwargs)
         except InputError as error:
+            given = (*args, *kwargs.values())
+            words = words_for(next((a for a in given if isinstance(a, gr.Request)), None))
+            said = error.sentence.said(words) if isinstance(error, Refusal) else str(error)
             # The toast renders HTML, and a sentence may quote what came with the address.
-            message = html.escape(str(error), quote=False)
-            raise gr.Error(message, title="OneHead", duration=8, print_exception=False) from error
+            message, title = html.escape(said, quote=False), words("error.title")
+            raise gr.Error(message, title=title, duration=10, print_exception=False) from error
 
     return wrapped
 

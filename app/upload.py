@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 
-from mtl_core.types import InputError
+from app.language import Refusal
 
 
 def picture_upload(**options: Any) -> gr.Image:
@@ -35,10 +35,10 @@ def uploaded_path(file: Any) -> Path:
     A request may name any path; only those under Gradio's upload folder came from its sender.
 
     Raises:
-        InputError: no file, or one that was not uploaded.
+        Refusal: no file, or one that was not uploaded.
     """
     named = file.get("path") if isinstance(file, dict) else getattr(file, "path", file)
     folder = Path(get_upload_folder()).resolve()
     if not named or folder not in (path := Path(str(named)).resolve()).parents:
-        raise InputError("The picture did not arrive, expected an uploaded file.")
+        raise Refusal("picture.lost")
     return path

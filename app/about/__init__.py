@@ -8,6 +8,8 @@ from typing import Any
 
 from app.language import Words
 from app.look import EXAMPLES
+from app.run_words import pictures_told
+from mtl_core.run import Run
 
 _HERE = Path(__file__).parent
 
@@ -37,15 +39,14 @@ def licences() -> str:
     return "\n".join(line for line in lines if not line.startswith("# "))
 
 
-def provenance(name: str, manifest: dict[str, Any], words: Words) -> str:
+def provenance(name: str, run: Run, words: Words) -> str:
     """How a run was made, as an HTML table of what its manifest holds."""
-    config = manifest.get("config", {})
+    manifest = run.manifest
+    config = manifest["config"]
     stages = config.get("stages", [])
     hardware = manifest.get("hardware", {})
     initial = manifest.get("initial_weights", {})
     seconds = manifest.get("wall_time_s")
-    # A run may have been measured at another input size than it was trained for.
-    input_px = manifest.get("evaluated_input_px", config.get("model", {}).get("input_px"))
     lessons = " → ".join(
         f"{words.task(stage.get('task', '?'))} ({stage.get('epochs', '?')})" for stage in stages
     )
@@ -56,8 +57,8 @@ def provenance(name: str, manifest: dict[str, Any], words: Words) -> str:
         "lessons": lessons,
         "seed": manifest.get("seed", config.get("seed")),
         "classes": _classes(manifest.get("class_names", {}), words),
-        "pictures": _pictures(manifest.get("data_fingerprint", {}), words),
-        "input": f"{input_px} px" if input_px else None,
+        "pictures": pictures_told(manifest, words),
+        "input": f"{run.input_px} px" if run.input_px else None,
         "weights": _join(initial, ("file", "source", "license")),
         "hardware": _join(hardware, ("device", "machine", "cores")),
         "time": f"{seconds / 60:.1f} min" if isinstance(seconds, (int, float)) else None,
@@ -76,17 +77,6 @@ def _classes(names: Any, words: Words) -> str:
     if not isinstance(names, dict):
         return ""
     return ", ".join(f"{words.task(task)} {len(known)}" for task, known in names.items())
-
-
-def _pictures(fingerprint: Any, words: Words) -> str:
-    if not isinstance(fingerprint, dict):
-        return ""
-    parts = []
-    for task, splits in fingerprint.items():
-        if isinstance(splits, dict):
-            counts = [str(s["n"]) for s in splits.values() if isinstance(s, dict) and "n" in s]
-            parts.append(f"{words.task(task)} {' + '.join(counts)}")
-    return ", ".join(parts)
 
 
 def _join(content: Any, keys: tuple[str, ...]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.palette import readable
+from mtl_core.types import InputError
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -41,6 +43,31 @@ class Words:
         return self.table.get(f"task.{task}", task)
 
 
+@dataclass(frozen=True)
+class Sentence:
+    """One that is told when it is known who listens: its key and the values that go into it."""
+
+    key: str
+    values: dict[str, Any]
+
+    def said(self, words: Words) -> str:
+        """The sentence in that language."""
+        return words(self.key, **self.values)
+
+
+class Refusal(InputError):
+    """Bad input that the page itself noticed, told in its visitor's language.
+
+    Args:
+        key: of the sentence.
+        values: that go into it.
+    """
+
+    def __init__(self, key: str, **values: Any) -> None:
+        self.sentence = Sentence(key, values)
+        super().__init__(self.sentence.said(Words("en")))
+
+
 def language_of(query: dict[str, str], accept_language: str) -> str:
     """The language that a request asks for, as the browser's side decides it too.
 
@@ -55,13 +82,17 @@ def language_of(query: dict[str, str], accept_language: str) -> str:
 
 
 def translations() -> gr.I18n:
-    """The same tables for the labels that Gradio translates in the browser."""
+    """The same tables for the labels that Gradio translates in the browser.
+
+    Where Gradio's own words have gaps it would show their keys, so those words are ours, too.
+    """
     import gradio as gr
 
-    return gr.I18n(**{tag: _table(file) for tag, file in _FILES.items()})
+    gaps = _table("gradio_gaps")
+    return gr.I18n(**{tag: _table(file) | gaps[tag] for tag, file in _FILES.items()})
 
 
 @lru_cache
-def _table(file: str) -> dict[str, str]:
+def _table(file: str) -> dict[str, Any]:
     path = Path(__file__).with_name(f"{file}.json")
     return json.loads(path.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ class AboutTab:
     outputs: list[gr.Component]
 
 
-def build_about(site: Site, run_choice: gr.Radio, t: gr.I18n) -> AboutTab:
+def build_about(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -> AboutTab:
     """Lay the tab out and connect it."""
     drawn = gr.HTML(drawing(Words("en")), elem_id="drawing")
     text = gr.Markdown(prose(Words("en")), elem_id="about-text")
@@ -32,8 +32,14 @@ def build_about(site: Site, run_choice: gr.Radio, t: gr.I18n) -> AboutTab:
     def follow(run_name: str | None, request: gr.Request) -> tuple[str, str, str]:
         return about_texts(site, run_name, words_for(request))
 
-    run_choice.change(
-        follow, run_choice, outputs, api_visibility="private", show_progress="hidden", **QUICK
+    gr.on(
+        [run_choice.change, header.select],
+        follow,
+        run_choice,
+        outputs,
+        api_visibility="private",
+        show_progress="hidden",
+        **QUICK,
     )
     return AboutTab(outputs)
 
@@ -43,4 +49,4 @@ def about_texts(site: Site, run_name: str | None, words: Words) -> tuple[str, st
     if not len(site.runs):
         return drawing(words), prose(words), ""
     run = site.runs.get(run_name)
-    return drawing(words), prose(words), provenance(site.runs.name_of(run), run.manifest, words)
+    return drawing(words), prose(words), provenance(site.runs.name_of(run), run, words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import gradio as gr
 import pandas as pd
 
 from app.change_words import percent
-from app.language import Words
+from app.language import Refusal, Words
 from app.palette import readable
 from app.records import lesson_order
 from app.site import PICTURES, QUICK, Site, told, words_for
@@ -32,6 +33,7 @@ class BrokenTab:
 def build_broken(
     site: Site,
     run_choice: gr.Radio,
+    header: gr.HTML,
     compare_tab: CompareTab,
     forgetting_tab: ForgettingTab,
     tabs: gr.Tabs,
@@ -87,34 +89,43 @@ def build_broken(
         **QUICK,
     )
 
-    @told
-    def show_more(
-        run_name: str | None,
-        task: str,
-        span: str | None,
-        kind: str | None,
-        of_class: str | None,
-        shown: list[dict[str, Any]],
-        request: gr.Request,
-    ) -> tuple[Any, ...]:
-        limit = len(shown) + SHOWN
-        return broken_rows(site, run_name, task, span, kind, of_class, words_for(request), limit)
+    def as_many(count: Callable[[int], int]) -> Callable[..., Any]:
+        """The same list with another number of pictures in the gallery."""
 
-    more.click(
-        show_more,
-        [run_choice, task, *filters, shown],
-        outputs,
-        api_visibility="private",
-        show_progress_on=gallery,
-        **QUICK,
-    )
+        @told
+        def drawn(
+            run_name: str | None,
+            task: str,
+            span: str | None,
+            kind: str | None,
+            of_class: str | None,
+            shown: list[dict[str, Any]],
+            request: gr.Request,
+        ) -> tuple[Any, ...]:
+            asked = run_name, task, span, kind, of_class
+            return broken_rows(site, *asked, words_for(request), count(len(shown)))
+
+        return drawn
+
+    for event, count in (
+        (more.click, lambda shown: shown + SHOWN),
+        (header.select, lambda shown: max(shown, SHOWN)),
+    ):
+        event(
+            as_many(count),
+            [run_choice, task, *filters, shown],
+            outputs,
+            api_visibility="private",
+            show_progress_on=gallery,
+            **QUICK,
+        )
 
     @told
     def open_picture(
         run_name: str | None, shown: list[dict[str, Any]], event: gr.SelectData, request: gr.Request
     ) -> tuple[Any, ...]:
         if site.evidence is None or not 0 <= event.index < len(shown):
-            raise InputError("That picture is not here.")
+            raise Refusal("picture.not_here")
         row, run = shown[event.index], site.runs.get(run_name)
         look = site.evidence.look(run, row["task"], row["picture"])
         answer = show(site, look, run_name, words_for(request), row["after"])

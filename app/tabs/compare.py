@@ -10,26 +10,22 @@ import numpy as np
 from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 
-from app.change_words import table
-from app.changes import SHOWN_SCORE, compare
+from app.changes import SHOWN_SCORE
 from app.engines import StageAnswer
 from app.examples_row import example_alt, examples_row
 from app.exports import png, saved_file
-from app.language import Words
+from app.language import Refusal, Sentence, Words
 from app.look import Look, example_pictures, is_copy
 from app.overlay import overlay
 from app.picture import read_upload
+from app.sides import changed, said_by, side_choices, sides_after
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.upload import picture_upload, uploaded_path
 from app.viewer import stage_viewer
 from app.viewer.payload import viewer_payload
-from mtl_core.run import Run
-from mtl_core.types import InputError
 
 # A visitor who leaves a tab open must not keep a picture in memory for ever.
 LOOK_SECONDS = 1800
-# Between a run's name and a stage's number; the number is what follows the last one.
-_SEPARATOR = ":"
 _SAVE_JS = """(file) => {
   if (!file || !file.href) return;
   const a = document.createElement("a");
@@ -54,7 +50,7 @@ class CompareTab:
     follow_run: dict[str, Any]
 
 
-def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
+def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -> CompareTab:
     """Lay the tab out and connect it."""
     look = gr.State(None, time_to_live=LOOK_SECONDS)
     with gr.Row(elem_classes="oh-compare"):
@@ -65,7 +61,7 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
                 height=240,
                 placeholder=t("picture.placeholder"),
                 elem_id="picture",
-                alt_text="The chosen picture",
+                alt_text=t("picture.alt"),
                 buttons=[],
             )
             examples = examples_row()
@@ -95,71 +91,104 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
 
     @told
     def take_picture(
-        path: str | None, look: Look | None, run_name: str | None, request: gr.Request
-    ) -> tuple:
+        path: str | None, look: Look | Sentence | None, run_name: str | None, request: gr.Request
+    ) -> tuple | dict:
+        words = words_for(request)
         if path is None:
-            return None, {"message": words_for(request)("viewer.empty")}, ""
-        if look is not None and look.placed and is_copy(uploaded_path(path), look.placed):
-            return gr.skip(), gr.skip(), gr.skip()  # the page itself has just put it there
-        # A request may name any path: only what was uploaded is opened.
-        return show(site, Look(read_upload(uploaded_path(path))), run_name, words_for(request))
+            return nothing_shown(None, words)
+        try:
+            # A request may name any path: only what was uploaded is opened.
+            sent = uploaded_path(path)
+            if isinstance(look, Look) and look.placed and is_copy(sent, look.placed):
+                return gr.skip()  # the page itself has just put it there
+            taken = Look(read_upload(sent))
+        except Refusal as refusal:
+            gr.Warning(refusal.sentence.said(words), title=words("error.title"))
+            return nothing_shown(refusal.sentence, words)
+        return show(site, taken, run_name, words)
 
     @told
     def take_example(run_name: str | None, event: gr.EventData, request: gr.Request) -> tuple:
         name = str(event._data["value"])
         if name not in example_pictures():
-            raise InputError("That example picture is not here.")
+            raise Refusal("picture.not_here")
         path = example_pictures()[name]
         look = Look(read_upload(path), example=name, placed=path)
         return str(path), *show(site, look, run_name, words_for(request))
 
+    def looked_at(
+        look: Look | Sentence | None, path: str | None, run_name: str | None, words: Words
+    ) -> tuple[Look | Sentence | None, dict[str, Any], str]:
+        found = look_again(look, path)
+        if found is None:
+            return nothing_shown(look if isinstance(look, Sentence) else None, words)
+        return show(site, found, run_name, words)
+
     @told
     def switch_run(
-        look: Look | None,
+        look: Look | Sentence | None,
         path: str | None,
         run_name: str | None,
         left: str | None,
         right: str | None,
         request: gr.Request,
     ) -> tuple:
-        words, look = words_for(request), look_again(look, path)
         sides = sides_after(site, run_name, left, right)
-        if look is None:
-            return None, {"message": words("viewer.empty")}, "", *sides
-        return *show(site, look, run_name, words), *sides
+        return *looked_at(look, path, run_name, words_for(request)), *sides
 
     @told
     def set_against(
-        look: Look | None,
+        look: Look | Sentence | None,
         path: str | None,
         left: str | None,
         right: str | None,
         request: gr.Request,
     ) -> tuple:
-        look = look_again(look, path)
-        drawn, changed = against(site, look, left, right, words_for(request))
+        said = said_by(site, found := look_again(look, path), left, right)
+        if found is None or not said:
+            return None, ""
+        drawn = (overlay(found.picture, side, score_threshold=SHOWN_SCORE) for side in said)
         # As files of our own: Gradio packs them six times as long to a little smaller ones.
-        return drawn and tuple(_cached(side, slider.GRADIO_CACHE) for side in drawn), changed
+        sides = tuple(_cached(side, slider.GRADIO_CACHE) for side in drawn)
+        return sides, changed(said, words_for(request))
+
+    @told
+    def say_again(
+        look: Look | Sentence | None,
+        path: str | None,
+        run_name: str | None,
+        left: str | None,
+        right: str | None,
+        request: gr.Request,
+    ) -> tuple:
+        words = words_for(request)
+        said = said_by(site, look_again(look, path), left, right)
+        choices = gr.update(choices=side_choices(site, words))
+        return *looked_at(look, path, run_name, words), choices, choices, changed(said, words)
 
     @told
     def save(
-        look: Look | None, path: str | None, run_name: str | None, event: gr.EventData
+        look: Look | Sentence | None,
+        path: str | None,
+        run_name: str | None,
+        event: gr.EventData,
+        request: gr.Request,
     ) -> dict[str, str]:
-        look = look_again(look, path)
-        if look is None:
-            raise InputError("Choose a picture first.")
+        found = look_again(look, path)
+        if found is None:
+            raise Refusal("save.no_picture")
         asked = event._data
         name = site.runs.name_of(site.runs.get(run_name))
         number = int(asked["stage"])
-        if look.truth is not None and number == look.truth.number:
-            answer = look.truth
+        if found.truth is not None and number == found.truth.number:
+            answer = found.truth
         else:
-            answer = look.stage(name, number, site.runs, site.engines)
+            answer = found.stage(name, number, site.runs, site.engines)
         return saved_file(
             str(asked["kind"]),
-            look.picture,
+            found.picture,
             answer.prediction,
-            f"{look.example or 'picture'}-{name}-lesson{answer.number}",
+            f"{found.example or 'picture'}-{name}-lesson{answer.number}",
             opacity=float(asked["opacity"]),
             score_threshold=float(asked["threshold"]),
             boxes=bool(asked["boxes"]),
@@ -191,6 +220,12 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     # The last choice counts, however many were made while an answer was on its way.
     run_choice.input(**follow, trigger_mode="always_last").success(**compared)
     gr.on([left.input, right.input], **compared, trigger_mode="always_last")
+    header.select(
+        say_again,
+        [look, picture, run_choice, left, right],
+        [*shown, left, right, changes],
+        **private,
+    )
     # The viewer's link to this view also names the two sides.
     gr.on(
         [left.change, right.change],
@@ -209,15 +244,25 @@ def build_compare(site: Site, run_choice: gr.Radio, t: gr.I18n) -> CompareTab:
     return CompareTab(picture, examples, viewer, look, left, right, slider, changes, timing, follow)
 
 
-def look_again(look: Look | None, path: str | None) -> Look | None:
+def nothing_shown(
+    refused: Sentence | None, words: Words
+) -> tuple[Sentence | None, dict[str, Any], str]:
+    """In place of a look, an answer and its time: why there is none, or what to do."""
+    message = refused.said(words) if refused else words("viewer.empty")
+    return refused, {"message": message}, ""
+
+
+def look_again(look: Look | Sentence | None, path: str | None) -> Look | None:
     """The look, or after a long pause one made anew of the picture that still stands there.
 
+    There is none of a picture that was refused.
+
     Raises:
-        InputError: the picture's file has been removed meanwhile.
+        Refusal: the picture's file has been removed meanwhile.
     """
     if look is None and path:
         return Look(read_upload(uploaded_path(path)))
-    return look
+    return look if isinstance(look, Look) else None
 
 
 def _cached(pixels: np.ndarray, folder: str) -> str:
@@ -238,6 +283,7 @@ def show(
         look.picture,
         [*answers, *truth_of(look, answers)],
         words,
+        look=look.key,
         key=f"{look.key}-{name}-{words.language}",
         alt=alt,
         link=link,
@@ -252,61 +298,3 @@ def truth_of(look: Look, answers: list[StageAnswer]) -> list[StageAnswer]:
     names = answers[0].prediction.class_names
     known = look.truth is not None and look.truth.prediction.class_names == names
     return [look.truth] if known and look.truth is not None else []
-
-
-def side_choices(site: Site, words: Words) -> list[tuple[str, str]]:
-    """Every stage of every run, as shown and as sent."""
-    return [
-        (
-            words("against.choice", run=name, number=stage.number, task=words.task(stage.task)),
-            f"{name}{_SEPARATOR}{stage.number}",
-        )
-        for name in site.runs.names
-        for stage in site.runs.get(name).stages
-    ]
-
-
-def side_of(run_name: str, number: int) -> str:
-    """A side's value as sent."""
-    return f"{run_name}{_SEPARATOR}{number}"
-
-
-def first_sides(site: Site, run: Run) -> tuple[str, str]:
-    """What stands against what at first: a run's first lesson and its last."""
-    name = site.runs.name_of(run)
-    return side_of(name, run.stages[0].number), side_of(name, run.stages[-1].number)
-
-
-def sides_after(
-    site: Site, run_name: str | None, left: str | None, right: str | None
-) -> tuple[str | None, str | None]:
-    """The two sides after another run was chosen.
-
-    Sides of one run follow to the same lessons of the new one, or to its first and last where it
-    has no such lessons; sides of two runs were put together by the visitor and stay.
-    """
-    if not left or not right or not len(site.runs):
-        return left, right
-    (one, _, first), (other, _, last) = (s.rpartition(_SEPARATOR) for s in (left, right))
-    if one != other:
-        return left, right
-    run = site.runs.get(run_name)
-    if not {first, last} <= {str(stage.number) for stage in run.stages}:
-        return first_sides(site, run)
-    name = site.runs.name_of(run)
-    return side_of(name, int(first)), side_of(name, int(last))
-
-
-def against(
-    site: Site, look: Look | None, left: str | None, right: str | None, words: Words
-) -> tuple[Any, str]:
-    """The two sides' overlays and what changed between them."""
-    if look is None or not left or not right:
-        return None, ""
-    sides = []
-    for side in (left, right):
-        name, _, number = side.rpartition(_SEPARATOR)
-        sides.append(look.stage(name, int(number), site.runs, site.engines).prediction)
-    drawn = tuple(overlay(look.picture, side, score_threshold=SHOWN_SCORE) for side in sides)
-    changes = compare(sides[0], sides[1], SHOWN_SCORE)
-    return drawn, table(changes, words, SHOWN_SCORE)

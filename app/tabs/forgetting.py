@@ -42,7 +42,9 @@ class ForgettingTab:
     clicked: gr.HTML
 
 
-def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> ForgettingTab:
+def build_forgetting(
+    site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n
+) -> ForgettingTab:
     """Lay the tab out and connect it."""
     gr.Markdown(t("forgetting.intro"), elem_classes="oh-quiet")
     verdicts = gr.HTML(elem_id="verdicts")
@@ -89,7 +91,7 @@ def build_forgetting(site: Site, run_choice: gr.Radio, t: gr.I18n) -> Forgetting
         return forgetting_figures(site, run_name, view, task, words_for(request))
 
     gr.on(
-        [run_choice.change, view.input, task.input],
+        [run_choice.change, header.select, view.input, task.input],
         redraw,
         asked,
         outputs,

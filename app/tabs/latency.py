@@ -11,13 +11,12 @@ import plotly.graph_objects as go
 from app.engines import DEFAULT, REFERENCE
 from app.figures.latency_parts import latency_violins, parameter_bars
 from app.figures.reference_ratios import reference_ratios_figure
-from app.language import Words
+from app.language import Refusal, Words
 from app.look import example_pictures
-from app.measuring import MAX_PASSES, measure_passes, parameter_counts, summary_html
+from app.measuring import MAX_PASSES, Measurement, measure_passes, parameter_counts, summary_html
 from app.picture import read_upload
 from app.reference_times import reference_html, reference_ratios
 from app.site import MEASURES, QUICK, Site, machine_name, told, words_for
-from mtl_core.types import InputError
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,16 @@ class LatencyTab:
     outputs: list[gr.Component]
 
 
-def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
+@dataclass(frozen=True)
+class Measured:
+    """What a visitor has measured last: of which run, by which engine."""
+
+    run: str
+    engine: str
+    passes: Measurement
+
+
+def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -> LatencyTab:
     """Lay the tab out and connect it."""
     gr.Markdown(t("latency.intro"), elem_classes="oh-quiet")
     with gr.Row(equal_height=True):
@@ -51,6 +59,8 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
         t("latency.parameters_none"), elem_classes="oh-quiet", visible=False
     )
 
+    measured = gr.State(None)
+
     @told
     def measure_now(
         run_name: str | None,
@@ -58,12 +68,11 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
         kind: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
-    ) -> tuple[Any, Any]:
-        words = words_for(request)
-        run = site.runs.get(run_name)
+    ) -> tuple[Measured, str, Any]:
+        words, run = words_for(request), site.runs.get(run_name)
         pictures = list(example_pictures().values())
         if not pictures:
-            raise InputError("There is no example picture to measure with.")
+            raise Refusal("latency.no_picture")
         picture = read_upload(pictures[0])
         engine = site.engines.engine(run.stages[-1], kind)
         done = None
@@ -71,15 +80,13 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
             progress((number, int(passes)), desc=words("latency.running"))
             done = measured
         assert done is not None
-        return (
-            summary_html(done, run.name, type(engine).__name__, machine_name(), words),
-            _shown(latency_violins(done.times, words)),
-        )
+        now = Measured(site.runs.name_of(run), type(engine).__name__, done)
+        return now, *_measured(now, words)
 
     button.click(
         measure_now,
         [run_choice, passes, kind],
-        [summary, violins],
+        [measured, summary, violins],
         api_visibility="private",
         show_progress_on=summary,
         **MEASURES,
@@ -87,30 +94,48 @@ def build_latency(site: Site, run_choice: gr.Radio, t: gr.I18n) -> LatencyTab:
     outputs = [summary, violins, ratios, reference, parameters, no_parameters]
 
     @told
-    def follow(run_name: str | None, request: gr.Request) -> tuple:
-        return latency_figures(site, run_name, words_for(request))
+    def follow(run_name: str | None, measured: Measured | None, request: gr.Request) -> tuple:
+        return latency_figures(site, run_name, measured, words_for(request))
 
-    run_choice.change(
-        follow, run_choice, outputs, api_visibility="private", show_progress="hidden", **QUICK
+    gr.on(
+        [run_choice.change, header.select],
+        follow,
+        [run_choice, measured],
+        outputs,
+        api_visibility="private",
+        show_progress="hidden",
+        **QUICK,
     )
     return LatencyTab(outputs)
 
 
-def latency_figures(site: Site, run_name: str | None, words: Words) -> tuple[Any, ...]:
-    """What the tab shows before anything is measured."""
-    empty = f"<p class='oh-quiet'>{words('latency.empty')}</p>"
+def latency_figures(
+    site: Site, run_name: str | None, measured: Measured | None, words: Words
+) -> tuple[Any, ...]:
+    """What the tab shows of a run, with what was measured of it last in this visit."""
     nothing = gr.update(value=None, visible=False)
     run = site.runs.get(run_name) if len(site.runs) else None
+    own = measured if run and measured and measured.run == site.runs.name_of(run) else None
     latency = run.latency() if run else None
     ratios = reference_ratios(latency)
     counts = parameter_counts(run.manifest if run else {})
     return (
-        empty,
-        nothing,
+        *_measured(own, words),
         _shown(reference_ratios_figure(ratios, words)) if len(ratios) else nothing,
         reference_html(latency, words),
         _shown(parameter_bars(counts, words)) if len(counts) else nothing,
         gr.update(visible=not len(counts)),
+    )
+
+
+def _measured(now: Measured | None, words: Words) -> tuple[str, Any]:
+    """The summary and the violins."""
+    if now is None:
+        empty = f"<p class='oh-quiet'>{words('latency.empty')}</p>"
+        return empty, gr.update(value=None, visible=False)
+    return (
+        summary_html(now.passes, now.run, now.engine, machine_name(), words),
+        _shown(latency_violins(now.passes.times, words)),
     )
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from app.language import Refusal
+from app.run_words import run_choices
 from app.runs import open_run
+from app.sides import side_choices
 from app.site import QUICK, Site, from_this_machine, told, words_for
-from app.tabs.compare import CompareTab, side_choices
-from mtl_core.types import InputError
+from app.tabs.compare import CompareTab
 
 
 def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t: gr.I18n) -> None:
@@ -25,13 +27,14 @@ def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t:
     def add(where: str, request: gr.Request) -> tuple[Any, Any, Any]:
         words = words_for(request)
         if not from_this_machine(request):
-            raise InputError(words("error.not_local"))
+            raise Refusal("error.not_local")
         if not where.strip():
-            raise InputError("Name a run directory or a Hub repository first.")
+            raise Refusal("open.unnamed")
         name = site.runs.add(open_run(where.strip()))
         gr.Info(words("open.done", name=html.escape(name)), duration=4)
         sides = gr.update(choices=side_choices(site, words))
-        return gr.update(choices=site.runs.names, value=name, visible=True), sides, sides
+        runs = gr.update(choices=run_choices(site.runs, words), value=name, visible=True)
+        return runs, sides, sides
 
     gr.on(
         [button.click, place.submit],

@@ -60,8 +60,7 @@ const slide = (selector, key) => {
   input.addEventListener("input", () => {
     view[key] = Number(input.value);
     show();
-    if (key === "threshold") legend();
-    strip();
+    strip(); // a change of the threshold also changes the legend, which drawing tells
     draw();
   });
   input.value = view[key];

@@ -74,13 +74,11 @@ function facts(stage, view, classes, words) {
   return list;
 }
 
-// Classes that any stage shows, so that the legend does not jump while scrubbing.
-function presentClasses(payload, threshold) {
+// Classes that a stage shows, those of the mask first.
+function presentClasses(stage, classes, threshold) {
   const found = new Map();
-  for (const stage of payload.stages) {
-    for (const [index] of stage.shares || []) note(payload.classes.seg[index]);
-    for (const box of stage.boxes || []) if (box.score >= threshold) note(payload.classes.det[box.label]);
-  }
+  for (const [index] of stage.shares || []) note(classes.seg[index]);
+  for (const box of stage.boxes || []) if (box.score >= threshold) note(classes.det[box.label]);
   return [...found.values()];
   function note(c) {
     if (!found.has(c.name)) found.set(c.name, c);

@@ -30,6 +30,7 @@ def viewer_payload(
     answers: Sequence[StageAnswer],
     words: Words,
     *,
+    look: str,
     key: str,
     alt: str,
     link: dict[str, str],
@@ -41,6 +42,7 @@ def viewer_payload(
         picture: H x W x 3 uint8 RGB.
         answers: one per stage, in order.
         words: the visitor's language.
+        look: the same for all answers to one picture.
         key: changes whenever the content does.
         alt: the picture in words.
         link: query parameters that open the page in this state.
@@ -56,6 +58,7 @@ def viewer_payload(
         before = answers[index - 1].prediction if index else None
         stages.append(_stage(answer, before, (width, height), scale, words))
     return {
+        "look": look,
         "key": key,
         "language": words.language,
         "width": width,

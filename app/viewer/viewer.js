@@ -33,7 +33,8 @@ async function receive() {
   picture = loaded;
   layers = masks.map((indices) => ({ indices, canvas: null }));
   view.tasks = next.tasks;
-  view.hidden.clear();
+  if (next.look !== root.dataset.look) view.hidden.clear(); // what was hidden stays so in one picture
+  root.dataset.look = next.look;
   const hands = touched;
   stop();
   touched = hands; // stopping by itself is not a visitor's hand
@@ -85,18 +86,18 @@ function label() {
 // What people annotated comes after the lessons and has no number.
 const lesson = (stage) => stage.number ? words["viewer.lesson"].replace("{number}", stage.number) : words["viewer.truth"];
 
-// Everything that depends on toggles: mask layers, legend, strip. Then the large picture.
+// Everything that depends on toggles: mask layers and strip, then the large picture and its words.
 function repaint() {
   layers.forEach((layer) => {
     layer.canvas = layer.indices && paintMask(layer.indices, payload.width, payload.height, payload.classes.seg, view.hidden);
   });
-  legend();
   strip();
+  root.dataset.told = ""; // legend and caption, too
   draw();
 }
 
-function legend() {
-  const present = presentClasses(payload, view.threshold);
+function legend(stage) {
+  const present = presentClasses(stage, payload.classes, view.threshold);
   const parent = find(".ov-legend");
   parent.setAttribute("aria-label", words["viewer.legend"]);
   if (!present.length) return parent.replaceChildren(tag("p", { class: "ov-none" }, words["viewer.legend_none"]));
@@ -165,6 +166,7 @@ function tell(stage) {
   [...find(".ov-stops").children, ...find(".ov-strip").children].forEach((node) => node.setAttribute("aria-current", "false"));
   find(".ov-stops").children[nearest()].setAttribute("aria-current", "true");
   find(".ov-strip").children[nearest()].setAttribute("aria-current", "true");
+  legend(stage);
   showBars(find(".ov-bars"), stage, payload.classes.cls, words);
   find("[data-kind=boxes]").disabled = !stage.boxes;
   find("[data-kind=mask]").disabled = !stage.mask;

@@ -6,7 +6,7 @@ import pytest
 from stand_in import NAMES
 
 import app.language as language
-from app.language import Words, language_of
+from app.language import Refusal, Words, language_of, translations
 from app.look import example_pictures
 
 APP = Path(language.__file__).parent.parent
@@ -41,7 +41,7 @@ def test_every_word_that_the_code_asks_for_exists():
     asked = set()
     for path in APP.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        asked |= set(re.findall(r"\b(?:words|t)\(\s*\"([\w.]+)\"", text))
+        asked |= set(re.findall(r"\b(?:words|t|Refusal)\(\s*\"([\w.]+)\"", text))
     for path in APP.rglob("*.js"):
         asked |= set(re.findall(r"words\[\"([\w.]+)\"\]", path.read_text(encoding="utf-8")))
     missing = {key for key in asked if key not in known}
@@ -57,6 +57,21 @@ def test_every_word_is_asked_for():
     built += ("drawing.",)  # all of them, into the drawing
     unused = {key for key in Words("en").table if key not in asked and not key.startswith(built)}
     assert not unused
+
+
+def test_gaps_in_the_own_words_of_the_framework_are_filled():
+    told = translations().translations_dict
+    assert {tag: table["common.complete"] for tag, table in told.items()} == {
+        "en": "Complete",
+        "zh-TW": "完成",
+        "zh-CN": "完成",
+    }
+
+
+def test_a_refusal_is_told_in_the_language_of_who_hears_it():
+    refusal = Refusal("picture.small", width=3, height=4, least=8)
+    assert "at least 8 a side" in str(refusal)
+    assert "每邊至少 8 像素" in refusal.sentence.said(Words("zh-TW"))
 
 
 def test_every_example_has_words():

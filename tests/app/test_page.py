@@ -7,9 +7,10 @@ from stand_in import StandInEngine, make_run
 
 from app.about import drawing, licences, prose, provenance
 from app.engines import EngineShelf
+from app.header import header_html
 from app.language import Words
 from app.look import EXAMPLES, example_pictures
-from app.page import build_page, header_html, launch_options
+from app.page import build_page, launch_options
 from app.picture import read_upload
 from app.runs import RunShelf
 from app.site import Site
@@ -36,7 +37,7 @@ def test_every_tab_has_an_empty_state(tmp_path):
         verdicts, curve, *_ = forgetting_figures(site, None, "kept", "seg", words)
         assert "records.jsonl" in verdicts
         assert curve["visible"] is False
-    assert "Measure now" in latency_figures(nothing, None, words)[0]
+    assert "Measure now" in latency_figures(nothing, None, None, words)[0]
     assert about_texts(nothing, None, words)[-1] == ""
 
 
@@ -75,11 +76,16 @@ def test_about_is_written_in_both_languages():
 
 def test_provenance_reads_whatever_the_manifest_holds(tmp_path):
     run = make_run(tmp_path)
-    html = provenance("a<b", run.manifest, Words("en"))
+    html = provenance("a<b", run, Words("en"))
     assert "a&lt;b" in html
     assert "segmentation (4) → detection (4)" in html
     assert "1.7 min" in html
-    assert provenance("bare", {}, Words("en")).count("<tr>") == 1
+    assert "384 px" not in html
+    run.manifest["config"]["model"] = {"input_px": 512}
+    run.manifest["evaluated_input_px"] = 384  # a run may be measured at another size
+    assert "384 px" in provenance("a", run, Words("en"))
+    run.manifest = {"config": {"stages": []}}
+    assert provenance("bare", run, Words("en")).count("<tr>") == 1
 
 
 def test_the_header_leads_to_the_other_language():

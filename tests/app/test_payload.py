@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from stand_in import NAMES
 
 from app.language import Words
 from app.look import Look, example_pictures, is_copy
-from app.tabs.compare import against, first_sides, show, side_choices, side_of, sides_after
+from app.sides import (
+    changed,
+    first_sides,
+    legend,
+    said_by,
+    side_choices,
+    side_of,
+    sides_after,
+)
+from app.tabs.compare import show
 from app.viewer.payload import VIEW_LONG_SIDE_PX, viewer_payload
 from mtl_core.types import InputError
 
@@ -82,11 +92,25 @@ def test_a_run_is_asked_once_per_picture(site, picture):
 def test_two_sides_of_two_runs(site, picture):
     look = Look(picture)
     left, right = side_of("keeps", 3), side_of("forgets", 3)
-    (a, b), html = against(site, look, left, right, Words("en"))
-    assert a.shape == b.shape == picture.shape
-    assert (a != b).any()
+    said = said_by(site, look, left, right)
+    assert said is not None
+    assert (said[0].mask != said[1].mask).any()
+    html = changed(said, Words("en"))
     assert "pixels changed class" in html
-    assert against(site, None, left, right, Words("en")) == (None, "")
+    assert said_by(site, None, left, right) is None
+    assert changed(None, Words("en")) == ""
+
+
+def test_the_legend_of_two_sides_names_what_either_shows(site, picture):
+    look = Look(picture)
+
+    def named(*sides):
+        html = legend(said_by(site, look, *sides), Words("en"))
+        return set(re.findall(r"</i>([^<]+)<", html))
+
+    assert named(side_of("keeps", 1), side_of("keeps", 1)) == {"dog"}
+    assert named(side_of("keeps", 1), side_of("keeps", 2)) == {"dog", "person"}
+    assert named(side_of("keeps", 3), side_of("forgets", 3)) == {"dog", "cat"}
 
 
 def test_sides_offer_every_stage_of_every_run(site):
@@ -119,16 +143,18 @@ def test_sides_of_two_runs_stay(site):
 def test_a_side_that_is_not_here_is_told(site, picture, side):
     look = Look(picture)
     if not side:
-        assert against(site, look, side, side, Words("en")) == (None, "")
+        assert said_by(site, look, side, side) is None
         return
     with pytest.raises(InputError):
-        against(site, look, side, side, Words("en"))
+        said_by(site, look, side, side)
 
 
 def test_the_viewer_is_told_which_stage_to_show(site, picture):
     look = Look(picture)
     answers = look.of("keeps", site.runs, site.engines)
-    payload = viewer_payload(picture, answers, Words(), key="k", alt="a", link={}, stage=2)
+    payload = viewer_payload(
+        picture, answers, Words(), look="l", key="k", alt="a", link={}, stage=2
+    )
     assert payload["stage"] == 2
 
 

@@ -154,7 +154,25 @@ def test_what_is_no_picture_gets_one_sentence(visit, tmp_path, name, content):
     visitor.page.wait_for_selector('.ov[data-ready="no"]')
     (tmp_path / name).write_bytes(content)
     visitor.page.set_input_files("#picture input[type=file]", tmp_path / name)
-    visitor.page.get_by_text("This file could not be read as a picture").wait_for()
+    sentence = "This file could not be read as a picture: please choose a whole JPEG"
+    visitor.page.locator(".toast-body").get_by_text(sentence).wait_for()
+    visitor.page.locator(".ov-empty").get_by_text(sentence).wait_for()
+    assert visitor.page.locator("#against img").count() == 0
+    # Nothing of it stays over a good picture that comes next.
+    visitor.page.get_by_role("button", name=re.compile("tabby cat")).click()
+    visitor.page.wait_for_selector('.ov[data-ready="yes"]')
+    visitor.page.wait_for_function("document.querySelectorAll('#against img').length >= 2")
+    marks = visitor.page.locator("[data-testid=status-tracker] .error")
+    assert not any(mark.is_visible() for mark in marks.all())
+    assert not visitor.page.locator(".ov-empty").is_visible()
+
+
+def test_the_legend_lists_what_the_lesson_shows(visit):
+    visitor = visit("?run=forgets&stage=1")
+    for stage, shown in ((1, ["dog"]), (2, ["dog", "person"]), (3, ["cat", "dog"])):
+        visitor.page.locator(".ov-stop").nth(stage - 1).click()
+        visitor.wait_stage(stage)
+        assert visitor.page.locator(".ov-legend .ov-chip").all_inner_texts() == shown
 
 
 def test_two_sides_and_what_changed(visit):
@@ -241,6 +259,8 @@ def test_a_run_of_ones_own_opens(visit):
     page.fill("#place textarea, #place input", "/nowhere/at/all")
     page.get_by_role("button", name="Open", exact=True).click()
     page.get_by_text("is not a run directory").wait_for()
+    marks = page.locator("[data-testid=status-tracker] .error")
+    assert not any(mark.is_visible() for mark in marks.all())
     key = visitor.viewer("key")
     page.fill("#place textarea, #place input", os.environ["SPARE_RUN"])
     page.get_by_role("button", name="Open", exact=True).click()

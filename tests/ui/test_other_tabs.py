@@ -1,4 +1,5 @@
 import pytest
+from PIL import Image
 
 FIGURES = ("curve", "matrix", "classes", "methods")
 
@@ -90,13 +91,59 @@ def test_chinese_by_link_and_by_locale(visit):
     visitor.shoot("chinese")
 
 
-def test_the_language_link_keeps_the_view(visit):
-    visitor = visit("?run=forgets&stage=2")
-    visitor.page.click("a[data-language]")
-    visitor.page.get_by_role("tab", name="遺忘").wait_for()
+def test_another_language_keeps_picture_run_sides_and_lesson(visit, tmp_path):
+    visitor = visit("?left=keeps:2&right=forgets:2")
+    page = visitor.page
+    Image.new("RGB", (300, 200), (20, 90, 160)).save(tmp_path / "own.png")
+    page.get_by_role("button", name="Remove Image").click()
+    page.wait_for_selector('.ov[data-ready="no"]')
+    page.set_input_files("#picture input[type=file]", tmp_path / "own.png")
+    page.wait_for_selector('.ov[data-ready="yes"]')
+    page.get_by_role("radio", name="forgets").check()
+    visitor.tab("Latency")
+    page.click("#measure")
+    page.wait_for_selector("#latency-summary table")
+    visitor.tab("Compare")
+    page.focus(".ov-range")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
     visitor.wait_stage(2)
-    assert "lang=zh-TW" in visitor.page.url
-    assert "run=forgets" in visitor.page.url
+    page.locator(".ov-chip", has_text="dog").click()
+    own = visitor.pixel(0.03, 0.1)
+    page.click("a[data-language]")
+    page.get_by_role("tab", name="遺忘").wait_for()
+    page.locator(".ov-chip", has_text="狗").wait_for()
+    assert "lang=zh-TW" in page.url
+    assert visitor.viewer("stage") == "2"
+    assert not page.locator('.ov-chip [data-class="dog"]').is_checked()
+    assert visitor.pixel(0.03, 0.1) == own
+    visitor.wait_checked("forgets")
+    for side, run in (("left", "keeps"), ("right", "forgets")):
+        page.wait_for_function(
+            "([id, shown]) => document.querySelector(`#${id} input`).value.startsWith(shown)",
+            arg=[side, f"{run} · 第 2 課"],
+        )
+    page.locator("#changes").get_by_text("的像素換了類別").wait_for()
+    visitor.tab("延遲")
+    page.locator("#latency-summary").get_by_text("整次推論").wait_for()
+    visitor.tab("比較")
+    page.get_by_role("link", name="English").click()
+    page.get_by_role("tab", name="Forgetting").wait_for()
+    page.locator(".ov-chip", has_text="dog").wait_for()
+    assert visitor.pixel(0.03, 0.1) == own
+
+
+def test_a_figure_that_changed_out_of_sight_fills_its_tab(visit):
+    visitor = visit()
+    visitor.tab("Latency")
+    visitor.wait_drawn("parameters")
+    wide = "document.querySelector('#parameters .main-svg').getBoundingClientRect().width"
+    before = visitor.page.evaluate(wide)
+    visitor.tab("About")
+    visitor.page.get_by_role("radio", name="forgets").check()
+    visitor.page.locator("#provenance").get_by_text("finetune").wait_for()
+    visitor.tab("Latency")
+    visitor.page.wait_for_function(f"Math.abs({wide} - {before}) < 2")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,0 +1,39 @@
+"""The page's head: its name, one sentence, and the way to the other language."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from app.language import LANGUAGES, Words
+
+# The page changes its words in place, so that picture, run, sides and lesson stay; where Gradio's
+# own labels cannot follow, it is loaded anew. Opening the link elsewhere is left to the browser.
+_SWITCH = """
+element.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-language]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const language = link.dataset.language;
+  const there = new URL(window.location.href);
+  there.searchParams.set("lang", language);
+  if (!(await window.oneHeadSpeak(language))) return window.location.assign(there);
+  history.replaceState(history.state, "", there);
+  trigger("select", { value: language });
+});
+"""
+
+
+def page_header() -> gr.HTML:
+    """The component; its ``select`` event means that the visitor now reads another language."""
+    return gr.HTML(header_html(Words("en")), js_on_load=_SWITCH, elem_id="header")
+
+
+def header_html(words: Words) -> str:
+    """Name, one sentence, and the way to the other language."""
+    other = "zh-TW" if words.language == "en" else "en"
+    return (
+        "<header class='oh-header'><div><h1>OneHead</h1>"
+        f"<p>{words('tagline')}</p></div>"
+        f"<a href='?lang={other}' hreflang='{other}' lang='{other}' data-language='{other}'>"
+        f"{LANGUAGES[other]}</a></header>"
+    )
