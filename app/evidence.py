@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image
 
 from app.engines import StageAnswer
+from app.language import Refusal
 from app.look import Look
 from app.overlay import overlay
 from app.picture import bounded
+from mtl_core.data.fingerprint import fingerprint
 from mtl_core.data.items import VOID
 from mtl_core.data.layout import DataRoots, Split, read_picture, read_split
 from mtl_core.metrics.matching import data_to_model
@@ -36,23 +38,55 @@ class Evidence:
     def __init__(self, data: Path, split: str = "val") -> None:
         self.data, self.split = data, split
         self._splits: dict[str, Split] = {}
+        self._fingerprints: dict[str, dict[str, Any]] = {}
         self._stored: dict[tuple[Path, int, str], dict[str, Prediction]] = {}
         # Copies that the page may serve; the sets themselves stay closed to visitors.
         self._served = Path(tempfile.mkdtemp(prefix="onehead-"))
+
+    def lacks(self, run: Run, rows: list[dict[str, Any]]) -> str | None:
+        """Why these pictures of one task and stage cannot be shown: a sentence's key, or None.
+
+        A picture of the same name in another set may have another size, so where a run tells what
+        it was measured on, the whole split must be that.
+        """
+        if not rows:
+            return None
+        task, stage = rows[0]["task"], rows[0]["after"]
+        try:
+            split = self._split(task)
+        except InputError:
+            return "broken.no_set"
+        known = run.manifest.get("data_fingerprint", {}).get(task, {}).get("eval")
+        here = {prediction_key(item) for item in split.items}
+        own = {row["picture"] for row in rows} <= here if known is None else known == self._of(task)
+        if not own:
+            return "broken.other_set"
+        if not (run.path / "predictions" / f"stage{stage}_{task}.npz").is_file():
+            return "broken.no_predictions"
+        return None
 
     def item(self, task: str, stem: str) -> tuple[Split, Any]:
         """A task's split and one picture of it.
 
         Raises:
-            InputError: the set is not here, or has no such picture.
+            InputError: the set is not here.
+            Refusal: it has no such picture.
         """
-        if task not in self._splits:
-            self._splits[task] = read_split(DataRoots.under(self.data), task, self.split)
-        split = self._splits[task]
+        split = self._split(task)
         for item in split.items:
             if prediction_key(item) == stem:
                 return split, item
-        raise InputError(f"The data has no {task} picture {stem}: expected the run's own.")
+        raise Refusal("picture.not_here")
+
+    def _split(self, task: str) -> Split:
+        if task not in self._splits:
+            self._splits[task] = read_split(DataRoots.under(self.data), task, self.split)
+        return self._splits[task]
+
+    def _of(self, task: str) -> dict[str, Any]:
+        if task not in self._fingerprints:
+            self._fingerprints[task] = fingerprint(self._split(task))
+        return self._fingerprints[task]
 
     def thumbnail(self, run: Run, row: dict[str, Any]) -> np.ndarray:
         """A picture as the later stage saw it, small: h x w x 3 uint8 RGB.
@@ -65,7 +99,7 @@ class Evidence:
         _, item = self.item(task, row["picture"])
         stored = self.predictions(run, row["after"], task)
         if row["picture"] not in stored:
-            raise InputError(f"Run {run.name} keeps no {task} prediction of {row['picture']}.")
+            raise Refusal("picture.not_here")
         drawn = overlay(read_picture(item.picture), stored[row["picture"]], tasks=(task,))
         return bounded(drawn, THUMBNAIL_PX)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -13,10 +14,11 @@ from app.change_words import percent
 from app.language import Refusal, Words
 from app.palette import readable
 from app.records import lesson_order
+from app.runs import SHIPPED
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.compare import CompareTab, show
 from app.tabs.forgetting import ForgettingTab
-from mtl_core.types import InputError
+from mtl_core.run import Run
 
 SHOWN = 24  # pictures in the gallery at first, and how many more a press adds
 TASKS_SHOWN = ("seg", "det")  # the last lesson is followed by none that could break it
@@ -52,6 +54,7 @@ def build_broken(
         kind = gr.Dropdown(label=t("broken.kind"), elem_id="broken-kind")
         of_class = gr.Dropdown(label=t("broken.class"), elem_id="broken-class")
     told_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
+    kinds_html = gr.HTML(elem_id="broken-kinds")
     gallery = gr.Gallery(
         show_label=False,
         columns=4,
@@ -66,7 +69,7 @@ def build_broken(
     rows = gr.Dataframe(interactive=False, show_label=False, elem_id="broken-rows")
     shown = gr.State([])
     filters = [span, kind, of_class]
-    outputs = [*filters, told_html, gallery, more, rows, shown]
+    outputs = [*filters, told_html, kinds_html, gallery, more, rows, shown]
 
     @told
     def redraw(
@@ -208,18 +211,18 @@ def broken_rows(
         limit: most pictures in the gallery.
 
     Returns:
-        The filters' choices, a sentence, the gallery, the button for more of it, the table, and
-        the rows in the gallery.
+        The filters' choices, a sentence, the kinds explained, the gallery, the button for more of
+        it, the table, and the rows in the gallery.
     """
     nothing = gr.update(choices=[], value=None)
     blank = gr.update(visible=False, value=None)
     hidden = gr.update(visible=False)
     if not len(site.runs):
-        return nothing, nothing, nothing, words("forgetting.empty"), blank, hidden, blank, []
+        return nothing, nothing, nothing, words("forgetting.empty"), "", blank, hidden, blank, []
     run = site.runs.get(run_name)
     own = [row for row in run.regressions() if row["task"] == task]
     if not own:
-        return nothing, nothing, nothing, words("broken.none"), blank, hidden, blank, []
+        return nothing, nothing, nothing, words("broken.none"), "", blank, hidden, blank, []
     spans = sorted({(row["before"], row["after"]) for row in own}, key=lambda s: (s[0] - s[1], s))
     span_choices = [(words("broken.from_to", before=a, after=b), f"{a}-{b}") for a, b in spans]
     chosen_span = span if span in dict(span_choices).values() else span_choices[0][1]
@@ -249,19 +252,41 @@ def broken_rows(
             value=chosen_class,
         ),
     )
-    told_words = words("broken.count", count=len(rows))
     listed = gr.update(visible=True, value=table(rows, words))
-    if site.evidence is None:
-        missing = words("broken.no_pictures", run=run.name)
-        return *filters, f"{told_words} {missing}", blank, hidden, listed, []
+    count, explained = words("broken.count", count=len(rows)), kinds_told(task, kinds, words)
+    missing = "broken.no_data" if site.evidence is None else site.evidence.lacks(run, own)
+    if site.evidence is None or missing:
+        told_why = missing_told(run, site.runs.name_of(run), task, str(missing), words)
+        return *filters, f"{count} {told_why}", explained, blank, hidden, listed, []
     first = rows[:limit]
-    try:
-        pictures = [(site.evidence.thumbnail(run, row), caption(row, words)) for row in first]
-    except InputError as error:  # other data than the run's own: the table still stands
-        return *filters, f"{told_words} {error}", blank, hidden, listed, []
+    pictures = [(site.evidence.thumbnail(run, row), caption(row, words)) for row in first]
     gallery = gr.update(visible=True, value=pictures, selected_index=None)
     further = gr.update(visible=len(rows) > limit)
-    return *filters, f"{told_words} {words('broken.click')}", gallery, further, listed, first
+    return *filters, f"{count} {words('broken.click')}", explained, gallery, further, listed, first
+
+
+def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
+    """Whose pictures are missing, why (a sentence's key), and the command that brings them."""
+    # The page finds the shipped runs by itself; another must be named again.
+    named = "" if run.path.parent.resolve() == SHIPPED else f" --run {run.name}"
+    command = f"python app.py{named} --data DIR"
+    if why == "broken.no_predictions":
+        command = f"python -m training.rescore --run {run.name} --data DIR"
+    remedy = words("broken.remedy", command=command)
+    return f"{words(why, run=name, task=words.task(task))} {remedy}"
+
+
+def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
+    """What each kind of loss means and how it is counted, as HTML."""
+    if not kinds:
+        return ""
+    told = "".join(
+        f"<dt>{escape(words('broken.' + kind.replace(' ', '_')))}</dt>"
+        f"<dd>{escape(words('kind.' + kind.replace(' ', '_')))}</dd>"
+        for kind in kinds
+    )
+    unit = escape(words(f"kind.unit_{task}"))
+    return f"<dl class='oh-kinds'>{told}</dl><p class='oh-quiet oh-small'>{unit}</p>"
 
 
 def amounts(row: dict[str, Any], words: Words) -> str:

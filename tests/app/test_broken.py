@@ -16,10 +16,12 @@ from stand_in import (
 
 from app.engines import EngineShelf
 from app.evidence import Evidence
-from app.language import Words
+from app.language import Refusal, Words
 from app.runs import RunShelf
 from app.site import Site
 from app.tabs.broken import ANY, behind, broken_rows, caption
+from mtl_core.data.fingerprint import fingerprint
+from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.run import Run
 from mtl_core.types import InputError
 
@@ -42,7 +44,7 @@ def site_of(run: Run, evidence: Evidence | None = None) -> Site:
 
 def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
     site = site_of(run)
-    span, kind, of_class, told, gallery, _, table, shown = broken_rows(
+    span, kind, of_class, told, kinds, gallery, _, table, shown = broken_rows(
         site, None, "seg", None, None, None, WORDS
     )
     assert span["value"] == "1-3" and [value for _, value in span["choices"]] == ["1-3", "1-2"]
@@ -52,11 +54,14 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
         "mask flooded",
         "wrong class",
     ]
-    assert told.startswith("Pictures that lost something: 2.") and "--data DIR" in told
+    assert told.startswith("Pictures that lost something: 2. The pictures of forgets are not here")
+    assert "“python app.py --run forgets --data DIR” brings them" in told
+    assert "<dt>mask eaten</dt><dd>parts of an object now taken for background</dd>" in kinds
+    assert "box" not in kinds and "of the whole picture" in kinds
     assert "--run forgets" in told and str(run.path.parent) not in told
     assert gallery["visible"] is False and shown == []
     assert list(table["value"]["picture"]) == ["p1", "p2"]
-    _, kind, _, told, _, _, table, _ = broken_rows(
+    _, kind, _, told, *_, table, _ = broken_rows(
         site, None, "seg", "1-3", "mask flooded", ANY, WORDS
     )
     assert kind["value"] == "mask flooded" and list(table["value"]["picture"]) == ["p2"]
@@ -75,7 +80,7 @@ def test_a_class_that_lost_nothing_shows_no_pictures(run: Run):
 
 def test_pictures_are_shown_as_the_later_lesson_saw_them(run: Run, data: Path):
     site = site_of(run, Evidence(data))
-    *_, told, gallery, more, _, shown = broken_rows(site, None, "seg", None, None, None, WORDS)
+    *_, told, _, gallery, more, _, shown = broken_rows(site, None, "seg", None, None, None, WORDS)
     assert more["visible"] is False
     *_, more, _, few = broken_rows(site, None, "seg", None, None, None, WORDS, 1)
     assert more["visible"] is True and [row["picture"] for row in few] == ["p1"]
@@ -85,6 +90,32 @@ def test_pictures_are_shown_as_the_later_lesson_saw_them(run: Run, data: Path):
     assert words == "dog: mask eaten 30 %, wrong class 10 %"
 
 
+@pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
+def test_of_another_set_the_list_alone_is_shown_and_why_is_said(run: Run, data: Path, words):
+    def told_and_gallery():
+        found = broken_rows(site_of(run, Evidence(data)), None, "seg", None, None, None, words)
+        assert list(found[7]["value"].iloc[:, 0]) == ["p1", "p2"]
+        return found[3], found[5]["visible"]
+
+    own = fingerprint(read_split(DataRoots.under(data), "seg", "val"))
+    run.manifest["data_fingerprint"] = {"seg": {"eval": own}}
+    assert told_and_gallery()[1]
+    # Pictures of the same names, but not those that the run was measured on.
+    run.manifest["data_fingerprint"]["seg"]["eval"] = own | {"sha256": "another"}
+    told, shown = told_and_gallery()
+    assert not shown and words("broken.other_set", run="forgets", task=words.task("seg")) in told
+    assert "app.py --run forgets --data DIR" in told and str(data) not in told
+
+
+def test_what_else_may_be_missing_is_said(run: Run, data: Path):
+    site = site_of(run, Evidence(data))
+    told = broken_rows(site, None, "det", None, None, None, WORDS)[3]
+    assert "no validation pictures for detection" in told and str(data) not in told
+    (run.path / "predictions" / "stage3_seg.npz").unlink()
+    told = broken_rows(site, None, "seg", "1-3", None, None, WORDS)[3]
+    assert "without its folder “predictions”" in told and "training.rescore --run forgets" in told
+
+
 def test_a_picture_opens_with_what_people_annotated(run: Run, data: Path):
     evidence = Evidence(data)
     look = evidence.look(run, "seg", "p1")
@@ -92,17 +123,17 @@ def test_a_picture_opens_with_what_people_annotated(run: Run, data: Path):
     mask = look.truth.prediction.mask
     assert mask is not None and (mask[1:, :40] == 2).all() and (mask[0] == 0).all()
     assert look.placed is not None and data not in look.placed.parents
-    with pytest.raises(InputError, match="no seg picture p9"):
+    with pytest.raises(Refusal, match="not here any more"):
         evidence.item("seg", "p9")
 
 
 def test_a_run_that_was_not_judged_says_how_to(tmp_path: Path):
     site = site_of(make_run(tmp_path, "keeps"))
-    _, _, _, told, gallery, _, table, shown = broken_rows(
+    _, _, _, told, kinds, gallery, _, table, shown = broken_rows(
         site, None, "seg", None, None, None, WORDS
     )
     assert "training.verdicts" in told and not gallery["visible"] and not table["visible"]
-    assert shown == []
+    assert shown == [] and kinds == ""
 
 
 def test_boxes_are_counted_and_chinese_is_spoken():

@@ -10,6 +10,8 @@ def test_a_broken_picture_opens_in_compare_beside_the_truth(visit):
     pictures.first.wait_for()
     assert "Pictures that lost something: 2" in visitor.page.inner_text("#broken-told")
     assert "dog: mask eaten 30 %, wrong class 10 %" in visitor.page.inner_text("#broken-gallery")
+    kinds = visitor.page.locator("#broken-kinds")
+    assert "parts of an object now taken for background" in kinds.inner_text()
     visitor.shoot("broken")
     pictures.first.click()
     visitor.wait_other_answer(key)
