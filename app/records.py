@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -190,15 +191,37 @@ def _numbers(table: dict[str, Any]) -> dict[str, float]:
     return {k: float(v) for k, v in table.items() if isinstance(v, (int, float)) and v == v}
 
 
-def methods_table(runs: dict[str, Run], chosen: Run) -> pd.DataFrame:
-    """Runs on the same pictures side by side: what each kept of the old and reached on the new.
+def side_by_side(runs: dict[str, Run], chosen: Run) -> dict[str, Run]:
+    """The runs that may be laid side by side for a visitor who looks at one of them.
+
+    Scores compare where the pictures and their input size were the same. A run that is alone with
+    its own gives way to the largest other group: what is shown then leaves it out.
+
+    Args:
+        runs: by name; those that taught one task alone are left out.
+        chosen: the run that the visitor looks at.
+    """
+    groups: dict[str, dict[str, Run]] = {}
+    for name, run in runs.items():
+        if len(drops(run.records(), lesson_order(run.manifest))) > 1:
+            groups.setdefault(_measured_on(run), {})[name] = run
+    own = groups.get(_measured_on(chosen), {})
+    largest = max(groups.values(), key=len, default={})
+    return own if len(own) > 1 or len(largest) < 2 else largest
+
+
+def _measured_on(run: Run) -> str:
+    pictures = run.manifest.get("data_fingerprint")
+    return json.dumps([pictures, run.input_px], sort_keys=True)
+
+
+def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
+    """Runs side by side: what each kept of the old and reached on the new.
 
     Scores of different tasks differ in kind, so each is taken as a share of the best one here.
 
     Args:
-        runs: by name; those made from other pictures than the chosen one, or measured at another
-            input size, are left out, and those that taught one task alone.
-        chosen: the run that the visitor looks at.
+        runs: by name, as ``side_by_side`` finds them.
 
     Returns:
         Columns run, method, reached (of the tasks after the first lesson: the score right after a
@@ -206,14 +229,7 @@ def methods_table(runs: dict[str, Run], chosen: Run) -> pd.DataFrame:
         kept of the tasks before the last lesson; 1 where all were taught at once, so that nothing
         came later).
     """
-    pictures = chosen.manifest.get("data_fingerprint")
-    found: dict[str, list[Drop]] = {}
-    for name, run in runs.items():
-        alike = run.manifest.get("data_fingerprint") == pictures and run.input_px == chosen.input_px
-        if run is chosen or alike:
-            told = drops(run.records(), lesson_order(run.manifest))
-            if len(told) > 1:
-                found[name] = told
+    found = {name: drops(run.records(), lesson_order(run.manifest)) for name, run in runs.items()}
     best: dict[str, float] = {}
     for told in found.values():
         for drop in told[1:]:

@@ -12,7 +12,16 @@ from app.figures.forgetting_curves import View, forgetting_curves
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
 from app.language import Words
-from app.records import class_drops, curves, drops, lesson_order, methods_table, stage_matrix
+from app.records import (
+    class_drops,
+    curves,
+    drops,
+    lesson_order,
+    methods_table,
+    side_by_side,
+    stage_matrix,
+)
+from app.run_words import pictures_told
 from app.site import QUICK, Site, told, words_for
 from app.verdict_cards import verdict_cards
 from mtl_core.run import Run
@@ -78,12 +87,12 @@ def build_forgetting(
             no_classes = gr.Markdown(t("forgetting.no_classes"), elem_classes="oh-quiet")
         with gr.Column(scale=1, min_width=320):
             gr.Markdown(t("forgetting.methods"), elem_classes="oh-title")
+            methods_told = gr.Markdown(elem_id="methods-told", elem_classes="oh-quiet")
             methods = gr.Plot(show_label=False, elem_id="methods", container=False)
-            one = gr.Markdown(t("methods.one"), elem_classes="oh-quiet")
 
     clicked = gr.HTML(js_on_load=_CLICKS, elem_id="clicked", apply_default_css=False)
 
-    outputs = [verdicts, curve, matrix, classes, no_classes, methods, one]
+    outputs = [verdicts, curve, matrix, classes, no_classes, methods, methods_told]
     asked = [run_choice, view, task]
 
     @told
@@ -105,17 +114,18 @@ def build_forgetting(
 def forgetting_figures(
     site: Site, run_name: str | None, view: View, task: str, words: Words
 ) -> tuple[Any, ...]:
-    """Verdicts, curve, matrix, classes, the note without classes, methods, the note for one run."""
+    """Verdicts, curve, matrix, classes, the note without classes, methods, and what they are."""
     hidden = gr.update(value=None, visible=False)
     if not len(site.runs):
-        return verdict_cards([], {}, words), *[hidden] * 6
+        return verdict_cards([], {}, words), *[hidden] * 5, ""
     run = site.runs.get(run_name)
     records, order = run.records(), lesson_order(run.manifest)
     table = stage_matrix(records)
     if table.empty:
-        return verdict_cards([], {}, words), *[hidden] * 6
+        return verdict_cards([], {}, words), *[hidden] * 5, ""
     lost = class_drops(records, order, task)
-    side = methods_table({name: site.runs.get(name) for name in site.runs.names}, run)
+    beside = side_by_side({name: site.runs.get(name) for name in site.runs.names}, run)
+    side = methods_table(beside)
     curve = forgetting_curves(curves(records, order), order, words, view)
     return (
         verdict_cards(drops(records, order), run.verdicts(), words),
@@ -124,13 +134,16 @@ def forgetting_figures(
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
         gr.update(visible=not len(lost)),
         gr.update(value=methods_compared(side, words), visible=True) if len(side) > 1 else hidden,
-        gr.update(value=_alone(site, run, words), visible=len(side) < 2),
+        _beside_told(site, run, beside if len(side) > 1 else {}, words),
     )
 
 
-def _alone(site: Site, run: Run, words: Words) -> str:
-    """Why no other run stands beside this one."""
-    others = [name for name in site.runs.names if site.runs.get(name) is not run]
-    if not others:
+def _beside_told(site: Site, run: Run, beside: dict[str, Run], words: Words) -> str:
+    """Which pictures the runs side by side were made on, or what brings others to compare with."""
+    if not beside:
         return words("methods.one")
-    return words("methods.elsewhere", others=", ".join(others))
+    pictures = pictures_told(next(iter(beside.values())).manifest, words)
+    made_on = words("methods.made_on", pictures=pictures) if pictures else ""
+    if run in beside.values():
+        return made_on
+    return f"{words('methods.elsewhere', run=site.runs.name_of(run))} {made_on}"

@@ -46,8 +46,25 @@ def test_figures_follow_the_run(site):
     assert curve["value"].data
     assert matrix["value"].data[0].z[2][0] == pytest.approx(0.2)
     assert classes["visible"]
-    *_, one = forgetting_figures(site, "keeps", "value", "cls", Words("en"))
-    assert one["visible"] is False  # two runs stand side by side
+    *_, methods, told = forgetting_figures(site, "keeps", "value", "cls", Words("en"))
+    assert methods["visible"] and told == ""  # whose pictures' number is not known
+
+
+def test_a_run_alone_with_its_pictures_shows_the_study_and_says_so(tmp_path):
+    runs = [make_run(tmp_path, name) for name in ("large", "keeps", "forgets")]
+    for run, counts in zip(runs, ((1344, 150), (240, 60), (240, 60)), strict=True):
+        train, measured = ({"n": n} for n in counts)
+        run.manifest["data_fingerprint"] = {"seg": {"train": train, "eval": measured}}
+    for words in (Words("en"), Words("zh-TW")):
+        site = Site(RunShelf(runs), EngineShelf(StandInEngine))
+        *_, methods, told = forgetting_figures(site, "large", "kept", "seg", words)
+        assert [trace.name for trace in methods["value"].data] == ["keeps", "forgets"]
+        assert told.startswith(words("methods.elsewhere", run="large"))
+        *_, told = forgetting_figures(site, "keeps", "kept", "seg", words)
+        assert told == words("methods.made_on", pictures=f"{words.task('seg')} 240 + 60")
+    alone = Site(RunShelf(runs[:1]), EngineShelf(StandInEngine))
+    *_, methods, told = forgetting_figures(alone, None, "kept", "seg", Words("en"))
+    assert not methods["visible"] and "--run PATH" in told
 
 
 def test_building_the_page_does_not_load_torch():

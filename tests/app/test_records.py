@@ -11,6 +11,7 @@ from app.records import (
     curves,
     drops,
     methods_table,
+    side_by_side,
     stage_matrix,
     stage_scores,
     together,
@@ -110,7 +111,7 @@ def test_class_drops_are_sorted_by_loss():
 
 def test_methods_are_compared_by_worst_kept_and_share_reached_of_the_best(tmp_path):
     runs = [make_run(tmp_path, "keeps"), make_run(tmp_path, "forgets", "finetune")]
-    table = methods_table({run.name: run for run in runs}, runs[0])
+    table = methods_table({run.name: run for run in runs})
     assert table.run.tolist() == ["keeps", "forgets"]
     assert table.method.tolist() == ["distill", "finetune"]
     assert table.kept.tolist() == pytest.approx([0.96, 0.2])
@@ -121,11 +122,17 @@ def test_methods_are_compared_by_worst_kept_and_share_reached_of_the_best(tmp_pa
     json.dumps(table.to_dict("records"))
 
 
-def test_runs_of_other_pictures_are_not_laid_beside(tmp_path):
-    ours, theirs = make_run(tmp_path, "ours"), make_run(tmp_path, "theirs", "finetune")
-    theirs.manifest["data_fingerprint"] = {"seg": {"train": "another", "eval": "another"}}
-    assert methods_table({"ours": ours, "theirs": theirs}, ours).run.tolist() == ["ours"]
-    assert methods_table({"ours": ours, "theirs": theirs}, theirs).run.tolist() == ["theirs"]
+def test_only_runs_of_the_same_pictures_are_laid_side_by_side(tmp_path):
+    names = ("ours", "one", "two", "three")
+    runs = {name: make_run(tmp_path, name, "finetune") for name in names}
+    for name in names[1:]:
+        runs[name].manifest["data_fingerprint"] = {"seg": {"train": {"n": 1}, "eval": {"n": 1}}}
+    runs["three"].manifest["evaluated_input_px"] = 384
+    assert list(side_by_side(runs, runs["one"])) == ["one", "two"]
+    # Who is alone sees the largest group that there is.
+    assert list(side_by_side(runs, runs["ours"])) == ["one", "two"]
+    assert list(side_by_side(runs, runs["three"])) == ["one", "two"]
+    assert list(side_by_side({"ours": runs["ours"]}, runs["ours"])) == ["ours"]
 
 
 def test_tasks_taught_together_keep_all(tmp_path):

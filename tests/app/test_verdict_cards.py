@@ -8,7 +8,7 @@ import pytest
 
 from app.language import Words
 from app.records import Drop
-from app.verdict_cards import verdict_cards
+from app.verdict_cards import in_plain_words, verdict_cards
 
 WORDS = Words("en")
 SEG = Drop("seg", "mIoU", 1, 0.60, 3, 0.588, 150)
@@ -43,3 +43,34 @@ def test_a_task_below_its_floor_was_not_learned():
 
 def test_an_undefined_interval_is_left_out():
     assert "95 %:" not in verdict_cards([SEG], judged("undecided", None, None), WORDS)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "low", "high", "sentence"),
+    [
+        ("pass", 0.008, 0.035, "A small loss, but a certain one"),
+        ("pass", -0.01, 0.04, "No loss that could be told from chance"),
+        ("undecided", -0.01, 0.08, "No loss that could be told from chance"),
+        ("undecided", 0.01, 0.08, "Something was lost for certain"),
+        ("pass", -0.03, -0.01, "Better than before, and not by chance"),
+        ("pass", 0.0, 0.0, "Nothing was lost at all"),
+        ("fail", 0.3, 0.5, None),  # the verdict says it
+        ("undecided", None, None, None),
+    ],
+)
+def test_what_an_interval_means_is_said_in_plain_words(verdict, low, high, sentence):
+    row = judged(verdict, low, high)["seg"]
+    said = in_plain_words(SEG, row, WORDS)
+    assert [s.startswith(sentence) for s in said] == [True] * bool(sentence)
+    page = verdict_cards([SEG], {"seg": row}, WORDS)
+    assert (sentence or "<p class='oh-quiet") in page
+
+
+def test_a_weak_score_that_was_kept_is_called_weak():
+    det = Drop("det", "mAP", 2, 0.083, 3, 0.083, 120)
+    row = judged("pass")["seg"] | {"floor_metric": "mAP50", "floor": 0.05, "reached": 0.25}
+    assert "Kept, but weak to begin with: mAP 0.08 of 1." in verdict_cards(
+        [det], {"det": row}, WORDS
+    )
+    assert "weak" not in verdict_cards([det], {"det": row | {"verdict": "fail"}}, WORDS)
+    assert "weak" not in verdict_cards([SEG], judged(), WORDS)
