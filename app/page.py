@@ -47,7 +47,7 @@ def build_page(site: Site) -> gr.Blocks:
         )
         if not names:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")
-        with gr.Tabs(elem_id="tabs") as all_tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as all_tabs:
             with gr.Tab(t("tab.compare"), id="compare") as compare:
                 compare_tab = build_compare(site, run_choice, header, t)
             with gr.Tab(t("tab.forgetting"), id="forgetting") as forgetting:

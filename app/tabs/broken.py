@@ -281,8 +281,8 @@ def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
     if not kinds:
         return ""
     told = "".join(
-        f"<dt>{escape(words('broken.' + kind.replace(' ', '_')))}</dt>"
-        f"<dd>{escape(words('kind.' + kind.replace(' ', '_')))}</dd>"
+        f"<div><dt>{escape(words('broken.' + kind.replace(' ', '_')))}</dt>"
+        f"<dd>{escape(words('kind.' + kind.replace(' ', '_')))}</dd></div>"
         for kind in kinds
     )
     unit = escape(words(f"kind.unit_{task}"))

@@ -46,7 +46,9 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             elem_id="engine",
             scale=2,
         )
-        passes = gr.Slider(5, MAX_PASSES, value=30, step=5, label=t("latency.n"), scale=3)
+        passes = gr.Slider(
+            5, MAX_PASSES, value=30, step=5, label=t("latency.n"), scale=3, elem_id="passes"
+        )
         button = gr.Button(t("latency.button"), variant="primary", scale=1, elem_id="measure")
     summary = gr.HTML(elem_id="latency-summary")
     violins = gr.Plot(show_label=False, visible=False, container=False, elem_id="violins")

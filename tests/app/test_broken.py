@@ -56,7 +56,7 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
     ]
     assert told.startswith("Pictures that lost something: 2. The pictures of forgets are not here")
     assert "“python app.py --run forgets --data DIR” brings them" in told
-    assert "<dt>mask eaten</dt><dd>parts of an object now taken for background</dd>" in kinds
+    assert "<div><dt>mask eaten</dt><dd>parts of an object now taken for background</dd>" in kinds
     assert "box" not in kinds and "of the whole picture" in kinds
     assert "--run forgets" in told and str(run.path.parent) not in told
     assert gallery["visible"] is False and shown == []

@@ -3,7 +3,10 @@ from stand_in import LATENCY
 
 from app.figures.reference_ratios import reference_ratios_figure
 from app.language import Words
+from app.ratio_words import GROUPS, OTHER, placed
 from app.reference_times import reference_html, reference_ratios
+from app.runs import PREFERRED, SHIPPED
+from mtl_core.run import Run
 
 
 def test_times_and_ratios_are_shown_with_where_they_were_taken():
@@ -19,6 +22,24 @@ def test_times_and_ratios_are_shown_with_where_they_were_taken():
     assert trace.x.tolist() == [0.5]
     assert trace.error_x.array[0] == pytest.approx(0.2)
     assert trace.error_x.arrayminus[0] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("words", [Words("en"), Words("zh-TW")], ids=["en", "zh"])
+def test_shipped_ratios_are_all_described_and_stand_under_their_groups(words):
+    ratios = reference_ratios(Run(SHIPPED / PREFERRED).latency())
+    groups = {placed(name, words)[1] for name in ratios.name}
+    assert groups == set(GROUPS) - {OTHER}
+    figure = reference_ratios_figure(ratios, words)
+    texts = [(a.y, a.text) for a in figure.layout.annotations if a.xref == "paper"]
+    headings = [text for _, text in texts if text.startswith("<b>")]
+    assert headings == [f"<b>{words(f'ratio.{group}')}</b>" for group in GROUPS[:-1]]
+    assert len(texts) == len(ratios) + len(headings)
+    assert [y for y, _ in texts] == list(range(len(texts)))  # nothing is written over another
+    at = dict(zip(figure.data[0].y, figure.data[0].x, strict=True))
+    batch = next(y for y, text in texts if words("ratio.around_batch", n=16) in text)
+    assert at[batch] == pytest.approx(14.194)
+    hints = [a.text for a in figure.layout.annotations if a.xref != "paper"]
+    assert hints == [words("ratio.faster"), words("ratio.slower")]
 
 
 def test_without_a_benchmark_the_page_says_how_to_make_one():
