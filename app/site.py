@@ -78,8 +78,8 @@ def told(callback: Callable[..., Any]) -> Callable[..., Any]:
             words = words_for(next((a for a in given if isinstance(a, gr.Request)), None))
             said = error.sentence.said(words) if isinstance(error, Refusal) else str(error)
             # The toast renders HTML, and a sentence may quote what came with the address.
-            message, title = html.escape(said, quote=False), words("error.title")
-            raise gr.Error(message, title=title, duration=10, print_exception=False) from error
+            message = html.escape(said, quote=False)
+            raise gr.Error(message, duration=10, print_exception=False) from error
 
     return wrapped
 

@@ -103,7 +103,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
                 return gr.skip()  # the page itself has just put it there
             taken = Look(read_upload(sent))
         except Refusal as refusal:
-            gr.Warning(refusal.sentence.said(words), title=words("error.title"))
+            gr.Warning(refusal.sentence.said(words))
             return nothing_shown(refusal.sentence, words)
         return show(site, taken, run_name, words)
 
@@ -168,18 +168,14 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @told
     def save(
-        look: Look | Sentence | None,
-        path: str | None,
-        run_name: str | None,
-        event: gr.EventData,
-        request: gr.Request,
+        look: Look | Sentence | None, path: str | None, event: gr.EventData, request: gr.Request
     ) -> dict[str, str]:
         found = look_again(look, path)
         if found is None:
             raise Refusal("save.no_picture")
         asked = event._data
-        name = site.runs.name_of(site.runs.get(run_name))
-        number = int(asked["stage"])
+        # What is seen is saved, even while another run's answer is on its way.
+        name, number = str(asked["run"]), int(asked["stage"])
         if found.truth is not None and number == found.truth.number:
             answer = found.truth
         else:
@@ -238,7 +234,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     swap.click(
         lambda a, b: (b, a), [left, right], [left, right], api_visibility="private", **QUICK
     ).success(**compared)
-    viewer.download(save, [look, picture, run_choice], to_save, **private).success(
+    viewer.download(save, [look, picture], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
     return CompareTab(picture, examples, viewer, look, left, right, slider, changes, timing, follow)

@@ -104,7 +104,7 @@ canvas.addEventListener("keydown", (event) => {
 });
 
 root.querySelectorAll(".ov-save").forEach((button) => button.addEventListener("click", () => {
-  trigger("download", { kind: button.dataset.kind, stage: payload.stages[nearest()].number, threshold: view.threshold, opacity: view.mask ? view.opacity : 0, boxes: view.boxes, hidden: [...view.hidden] });
+  trigger("download", { kind: button.dataset.kind, run: payload.link.run, stage: payload.stages[nearest()].number, threshold: view.threshold, opacity: view.mask ? view.opacity : 0, boxes: view.boxes, hidden: [...view.hidden] });
 }));
 
 find(".ov-copy").addEventListener("click", async () => {

@@ -220,6 +220,35 @@ def test_files_are_saved(visit):
     assert Image.open(overlay.value.path()).size == Image.open(ASTRONAUT).size
 
 
+def test_what_is_seen_is_saved_while_another_run_is_on_its_way(visit):
+    visitor = visit("?run=forgets")
+    # The choice has moved on, the answer has not come yet.
+    held = [True]
+    visitor.page.route("**/queue/join*", lambda route: held[0] or route.continue_())
+    with visitor.page.expect_request("**/queue/join*"):
+        visitor.page.get_by_role("radio", name="keeps").check()
+    visitor.page.wait_for_timeout(500)
+    held[0] = False
+    with visitor.page.expect_download() as mask:
+        visitor.page.click("[data-kind=mask]")
+    assert mask.value.suggested_filename == "astronaut-forgets-lesson3-mask.png"
+
+
+def test_hidden_classes_stay_hidden_in_the_same_picture(visit):
+    visitor = visit("?run=keeps")
+    visitor.page.locator(".ov-chip", has_text="dog").click()
+    assert "0 boxes" in visitor.page.inner_text(".ov-caption")
+    key = visitor.viewer("key")
+    visitor.page.get_by_role("radio", name="forgets").check()
+    visitor.wait_other_answer(key)
+    assert not visitor.page.locator('[data-class="dog"]').is_checked()
+    visitor.page.get_by_role("button", name=re.compile("tabby cat")).click()
+    visitor.page.wait_for_function("document.querySelectorAll('[data-class]').length > 0")
+    visitor.page.wait_for_function(
+        "[...document.querySelectorAll('[data-class]')].every(box => box.checked)"
+    )
+
+
 def test_a_link_opens_the_same_view(visit):
     visitor = visit("?run=forgets&stage=2&example=cat&left=keeps:2&right=forgets:2")
     visitor.wait_checked("forgets")

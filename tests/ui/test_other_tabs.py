@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from PIL import Image
 
@@ -155,9 +157,68 @@ def test_a_phone_shows_every_tab_without_sideways_scrolling(visit, scheme):
         if name == "forgetting":
             for figure in FIGURES:
                 visitor.wait_drawn(figure)
+        tabs = visitor.page.get_by_role("tab").all()
+        boxes = [tab.bounding_box() for tab in tabs if tab.is_visible()]
+        assert len(boxes) == 5
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
         wide = visitor.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, name
         visitor.shoot(f"phone-{scheme}-{name}")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+def test_ratios_and_their_headings_are_not_cut(visit, width, language):
+    visitor = visit(f"?lang={language}", viewport={"width": width, "height": 844})
+    visitor.page.get_by_role("tab").nth(3).click()
+    visitor.wait_drawn("reference-ratios")
+    cut = visitor.page.evaluate(
+        """() => {
+          const figure = document.querySelector('#reference-ratios .main-svg');
+          const room = figure.getBoundingClientRect();
+          return [...document.querySelectorAll('#reference-ratios .annotation-text')]
+            .filter(text => {
+              const box = text.getBoundingClientRect();
+              return box.left < room.left || box.right > room.right + 1;
+            }).map(text => text.textContent);
+        }"""
+    )
+    assert cut == []
+
+
+def test_the_sides_names_fit_on_a_phone(visit):
+    visitor = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    for side in ("left", "right"):
+        cut = f"(e => e.scrollWidth > e.clientWidth)(document.querySelector('#{side} input'))"
+        assert not visitor.page.evaluate(cut)
+
+
+def test_what_a_run_is_stands_where_it_is_chosen(visit):
+    for language, told in (("en", "nothing against forgetting"), ("zh-TW", "不做任何防止遺忘的事")):
+        visitor = visit(f"?lang={language}")
+        label = visitor.page.locator("#run label", has_text="forgets")
+        label.get_by_text(told).wait_for()
+
+
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+def test_no_key_stands_in_place_of_a_word(visit, language):
+    visitor = visit(f"?lang={language}")
+    visitor.page.evaluate(
+        """() => {
+          window.heard = [];
+          const hear = () => document.querySelectorAll('[aria-live]').forEach(
+            (region) => region.textContent && window.heard.push(region.textContent));
+          new MutationObserver(hear).observe(
+            document.body, { subtree: true, childList: true, characterData: true });
+        }"""
+    )
+    key = visitor.viewer("key")
+    visitor.page.get_by_role("radio", name="forgets").check()
+    visitor.wait_other_answer(key)
+    done = {"en": "Complete", "zh-TW": "完成"}[language]
+    visitor.page.wait_for_function("done => window.heard.includes(done)", arg=done)
+    heard = " ".join(visitor.page.evaluate("[...new Set(window.heard)]"))
+    assert not re.findall(r"\b(?:common|status|blocks)\.\w+", heard)
 
 
 def test_dark_text_is_light_in_figures(visit):
