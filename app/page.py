@@ -28,7 +28,13 @@ _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"
 # How often old files are looked for, and how old they are then: within an hour none is left.
 _CLEAN_S = (600, 2400)
 
-_MEASURE_ROOM = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"
+# A figure that was drawn while its tab was hidden has not measured its room yet; and who was led
+# from far down one tab to another one begins at its top.
+_TAB_OPENED = """() => setTimeout(() => {
+  window.dispatchEvent(new Event("resize"));
+  const tabs = document.querySelector("#tabs");
+  if (tabs.getBoundingClientRect().top < 0) tabs.scrollIntoView();
+}, 50)"""
 
 
 def build_page(site: Site) -> gr.Blocks:
@@ -112,8 +118,7 @@ def build_page(site: Site) -> gr.Blocks:
             **quietly,
         )
         header.select(other_words, None, [run_choice, *worded], **quietly)
-        # A figure that was drawn while its tab was hidden has not measured its room yet.
-        gr.on([all_tabs.change, all_tabs.select], None, js=_MEASURE_ROOM, **private)
+        gr.on([all_tabs.change, all_tabs.select], None, js=_TAB_OPENED, **private)
         add_endpoints(site)
     demo.queue(max_size=32, default_concurrency_limit=2)
     return demo

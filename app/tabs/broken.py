@@ -15,6 +15,7 @@ from app.language import Refusal, Words
 from app.palette import readable
 from app.records import lesson_order
 from app.runs import SHIPPED
+from app.sides import side_of
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.compare import CompareTab, show
 from app.tabs.forgetting import ForgettingTab
@@ -83,7 +84,7 @@ def build_broken(
         return broken_rows(site, run_name, task, span, kind, of_class, words_for(request))
 
     gr.on(
-        [run_choice.change, task.change, *(choice.input for choice in filters)],
+        [run_choice.change, task.input, *(choice.input for choice in filters)],
         redraw,
         [run_choice, task, *filters],
         outputs,
@@ -132,13 +133,14 @@ def build_broken(
         row, run = shown[event.index], site.runs.get(run_name)
         look = site.evidence.look(run, row["task"], row["picture"])
         answer = show(site, look, run_name, words_for(request), row["after"])
-        return str(look.placed), *answer, gr.Tabs(selected="compare")
+        sides = (side_of(site.runs.name_of(run), row[end]) for end in ("before", "after"))
+        return str(look.placed), *answer, *sides, gr.Tabs(selected="compare")
 
     c = compare_tab
     gallery.select(
         open_picture,
         [run_choice, shown],
-        [c.picture, c.look, c.viewer, c.timing, tabs],
+        [c.picture, c.look, c.viewer, c.timing, c.left, c.right, tabs],
         api_visibility="private",
         show_progress_on=gallery,
         **PICTURES,

@@ -3,7 +3,7 @@ def chosen(visitor, elem_id):
 
 
 def test_a_broken_picture_opens_in_compare_beside_the_truth(visit):
-    visitor = visit("?run=forgets")
+    visitor = visit("?run=forgets&left=keeps:2&right=forgets:2")
     key = visitor.viewer("key")
     visitor.tab("What broke")
     pictures = visitor.page.locator("#broken-gallery button.thumbnail-item, #broken-gallery img")
@@ -21,6 +21,9 @@ def test_a_broken_picture_opens_in_compare_beside_the_truth(visit):
     assert "Truth: annotated by people" in frames.nth(3).inner_text()
     assert "dog" in frames.nth(3).inner_text()
     assert "not taught yet" not in frames.nth(3).inner_text()
+    # The two lessons between which it broke lie against each other.
+    for side, lesson in (("left", 1), ("right", 3)):
+        assert chosen(visitor, side).startswith(f"forgets · lesson {lesson}")
     visitor.shoot("broken-in-compare")
     # The answer stays when the browser has put the picture into the upload.
     visitor.page.wait_for_timeout(1500)
@@ -43,6 +46,10 @@ def test_filters_narrow_the_list(visit):
 
 def test_a_class_in_a_figure_leads_to_its_pictures(visit):
     visitor = visit("?run=forgets")
+    # Another task was looked at before.
+    visitor.tab("What broke")
+    visitor.page.locator("#broken-task").get_by_role("radio", name="detection").check()
+    visitor.page.locator("#broken-kinds").get_by_text("lost box").wait_for()
     visitor.tab("Forgetting")
     visitor.wait_drawn("classes")
     mark = visitor.page.locator("#classes .scatterlayer .trace").nth(2).locator("path.point")
@@ -57,7 +64,11 @@ def test_a_class_in_a_figure_leads_to_its_pictures(visit):
     visitor.page.mouse.move(x, y)
     visitor.page.mouse.click(x, y)
     visitor.page.locator("#broken-told").get_by_text("Pictures that lost something: 1").wait_for()
+    visitor.page.wait_for_timeout(1500)  # what else the choice of another task might set off
     assert chosen(visitor, "broken-class") == "dog"
+    # One is led to the top of the list, wherever the figure stood.
+    bar = visitor.page.locator("#tabs").bounding_box()
+    assert -1 <= bar["y"] < 900
 
 
 def test_a_run_that_was_not_judged_says_what_is_missing(visit):
