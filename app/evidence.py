@@ -129,7 +129,7 @@ class Evidence:
         pixels = bounded(read_picture(copy))
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
         answer = StageAnswer(0, "truth", (task,), truth, None)
-        return Look(pixels, truth=answer, placed=copy)
+        return Look(pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy)
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
         """One task's annotation in the run's classes, as a prediction of a picture's size."""

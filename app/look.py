@@ -27,6 +27,7 @@ class Look:
         picture: H x W x 3 uint8 RGB.
         example: name of the example picture, or None for a visitor's own.
         truth: what people annotated on it, or None.
+        annotated: "task/picture" of the validation picture that it is, or None.
         placed: the file that the page itself put into the upload, or None.
         answers: every stage's answer, per run of those asked last.
         spent_ms: how long they took together, per run.
@@ -37,6 +38,7 @@ class Look:
     picture: np.ndarray
     example: str | None = None
     truth: StageAnswer | None = None
+    annotated: str | None = None
     placed: Path | None = None
     answers: dict[str, list[StageAnswer]] = field(default_factory=dict)
     spent_ms: dict[str, float] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from app.tabs.compare import build_compare, show
 from app.tabs.forgetting import build_forgetting, forgetting_figures
 from app.tabs.latency import build_latency, latency_figures
 from app.tabs.open_run import build_open_run
+from mtl_core.types import InputError
 
 _HERE = Path(__file__).parent
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"]
@@ -164,17 +165,14 @@ def _asked_run(site: Site, request: gr.Request) -> str | None:
 
 
 def _first_look(site: Site, request: gr.Request) -> tuple:
-    """The example and the stage that the address names, else the first ones."""
+    """The picture and the stage that the address names, else the first ones."""
     words, query = words_for(request), dict(request.query_params or {})
-    examples = example_pictures()
     run_name = _asked_run(site, request)
-    if run_name is None or not examples:
+    if run_name is None or not example_pictures():
         return None, None, {"message": words("viewer.empty")}, "", gr.update(), gr.update()
-    asked = str(query.get("example"))
-    name = asked if asked in examples else next(iter(examples))
     numbers = {str(stage.number): stage.number for stage in site.runs.get(run_name).stages}
     stage = numbers.get(query.get("stage", ""))
-    look = Look(read_upload(examples[name]), example=name, placed=examples[name])
+    look = _asked_look(site, run_name, query)
     shown = show(site, look, run_name, words, stage)
     choices = side_choices(site, words)
     sides = list(first_sides(site, site.runs.get(run_name)))
@@ -183,8 +181,22 @@ def _first_look(site: Site, request: gr.Request) -> tuple:
         if query.get(key) in known:
             sides[index] = query[key]
     return (
-        str(examples[name]),
+        str(look.placed),
         *shown,
         gr.update(choices=choices, value=sides[0]),
         gr.update(choices=choices, value=sides[1]),
     )
+
+
+def _asked_look(site: Site, run_name: str, query: dict[str, str]) -> Look:
+    """The validation picture or the example that the address names, else the first example."""
+    task, _, stem = query.get("annotated", "").partition("/")
+    if site.evidence is not None and stem:
+        try:
+            return site.evidence.look(site.runs.get(run_name), task, stem)
+        except InputError:
+            pass  # a link to what is not here opens the default
+    examples = example_pictures()
+    asked = str(query.get("example"))
+    name = asked if asked in examples else next(iter(examples))
+    return Look(read_upload(examples[name]), example=name, placed=examples[name])

@@ -273,7 +273,7 @@ def show(
     run = site.runs.get(run_name)
     name = site.runs.name_of(run)
     answers = look.of(name, site.runs, site.engines)
-    link = {"run": name, "example": look.example or ""}
+    link = {"run": name, "example": look.example or "", "annotated": look.annotated or ""}
     alt = example_alt(look.example, words) if look.example else words("picture")
     payload = viewer_payload(
         look.picture,

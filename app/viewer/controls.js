@@ -112,14 +112,14 @@ find(".ov-copy").addEventListener("click", async () => {
   link.hash = "";
   const state = { ...window.oneHeadSides, ...payload.link, stage: payload.stages[nearest()].number };
   for (const [key, value] of Object.entries(state)) value ? link.searchParams.set(key, value) : link.searchParams.delete(key);
+  root.dataset.link = link.href;
   const note = find(".ov-copy-note");
   try {
     await navigator.clipboard.writeText(link.href);
-    note.textContent = words["viewer.copied"] + (payload.link.example ? "." : ". " + words["viewer.copy_own"]);
+    note.textContent = words["viewer.copied"] + (payload.link.example || payload.link.annotated ? "." : ". " + words["viewer.copy_own"]);
   } catch {
     note.textContent = link.href; // no clipboard here: the link can be marked and copied by hand
   }
-  root.dataset.link = link.href;
 });
 
 new ResizeObserver(() => draw()).observe(find(".ov-frame-outer"));

@@ -69,7 +69,7 @@ def test_a_large_picture_is_sent_smaller_with_its_boxes(site):
 
 def test_the_link_names_an_example_but_never_an_own_picture(site, picture):
     _, payload, _ = show(site, Look(picture), "keeps", Words("en"))
-    assert payload["link"] == {"run": "keeps", "example": ""}
+    assert payload["link"] == {"run": "keeps", "example": "", "annotated": ""}
 
 
 def test_the_words_come_in_the_visitors_language(site, picture):

@@ -28,6 +28,14 @@ def test_a_broken_picture_opens_in_compare_beside_the_truth(visit):
     # The answer stays when the browser has put the picture into the upload.
     visitor.page.wait_for_timeout(1500)
     assert visitor.page.locator(".ov-frame").count() == 4
+    visitor.page.click(".ov-copy")
+    link = visitor.viewer("link")
+    assert "annotated=seg%2Fp1" in link
+    again = visit(link[link.index("?") :])
+    assert "Truth: annotated by people" in again.page.locator(".ov-frame").nth(3).inner_text()
+    for gone in ("seg/p9", "nothing/p1", "seg/../p1"):
+        other = visit(f"?run=forgets&annotated={gone}")
+        assert "astronaut" in other.page.locator(".ov-canvas").get_attribute("aria-label")
 
 
 def test_filters_narrow_the_list(visit):
