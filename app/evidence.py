@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from mtl_core.types import Boxes, InputError, Prediction
 
 THUMBNAIL_PX = 360
 KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
+# What files that are damaged or went away raise, InputError and Refusal among them; which one it is
+# depends on the byte.
+UNREADABLE = (OSError, ValueError, IndexError, RuntimeError, EOFError, struct.error, zlib.error)
 
 
 class Evidence:

@@ -8,9 +8,11 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 
 from app.change_words import percent
+from app.evidence import UNREADABLE, Evidence
 from app.language import Refusal, Words
 from app.palette import readable
 from app.records import lesson_order
@@ -256,26 +258,58 @@ def broken_rows(
     )
     listed = gr.update(visible=True, value=table(rows, words))
     count, explained = words("broken.count", count=len(rows)), kinds_told(task, kinds, words)
-    missing = "broken.no_data" if site.evidence is None else site.evidence.lacks(run, own)
-    if site.evidence is None or missing:
-        told_why = missing_told(run, site.runs.name_of(run), task, str(missing), words)
-        return *filters, f"{count} {told_why}", explained, blank, hidden, listed, []
     first = rows[:limit]
-    pictures = [(site.evidence.thumbnail(run, row), caption(row, words)) for row in first]
+    pictures, missing = pictures_of(site.evidence, run, own, first, words)
+    if missing:
+        told_why = missing_told(run, site.runs.name_of(run), task, missing, words)
+        return *filters, f"{count} {told_why}", explained, blank, hidden, listed, []
     gallery = gr.update(visible=True, value=pictures, selected_index=None)
     further = gr.update(visible=len(rows) > limit)
     return *filters, f"{count} {words('broken.click')}", explained, gallery, further, listed, first
 
 
+def pictures_of(
+    evidence: Evidence | None,
+    run: Run,
+    own: list[dict[str, Any]],
+    first: list[dict[str, Any]],
+    words: Words,
+) -> tuple[list[tuple[np.ndarray, str]], str | None]:
+    """Small pictures with their captions, or why there are none: a sentence's key.
+
+    One bad file leaves the list without pictures, and never the page without its words.
+
+    Args:
+        evidence: the pictures, where they are at hand.
+        run: whose losses.
+        own: all rows of a task between two lessons.
+        first: those of them that are drawn.
+        words: the visitor's language.
+    """
+    if evidence is None:
+        return [], "broken.no_data"
+    try:
+        missing = evidence.lacks(run, own)
+        if missing:
+            return [], missing
+        return [(evidence.thumbnail(run, row), caption(row, words)) for row in first], None
+    except UNREADABLE as error:
+        print(f"The pictures of {run.name} are not shown: {error}")
+        return [], "broken.damaged"
+
+
 def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
     """Whose pictures are missing, why (a sentence's key), and the command that brings them."""
+    why_told = words(why, run=name, task=words.task(task))
+    if why == "broken.damaged":
+        return why_told  # no command mends a file
     # The page finds the shipped runs by itself; another must be named again.
     named = "" if run.path.parent.resolve() == SHIPPED else f" --run {run.name}"
     command = f"python app.py{named} --data DIR"
     if why == "broken.no_predictions":
         command = f"python -m training.rescore --run {run.name} --data DIR"
     remedy = words("broken.remedy", command=command)
-    return f"{words(why, run=name, task=words.task(task))} {remedy}"
+    return f"{why_told} {remedy}"
 
 
 def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stand_in import (
     REGRESSION_KEYS,
@@ -114,6 +115,55 @@ def test_what_else_may_be_missing_is_said(run: Run, data: Path):
     (run.path / "predictions" / "stage3_seg.npz").unlink()
     told = broken_rows(site, None, "seg", "1-3", None, None, WORDS)[3]
     assert "without its folder “predictions”" in told and "training.rescore --run forgets" in told
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def without_a_picture(path: Path) -> None:
+    with np.load(path) as file:
+        np.savez_compressed(path, **{"p2/mask": file["p2/mask"]})
+
+
+def with_odd_names(path: Path) -> None:
+    np.savez_compressed(path, mask=np.zeros((60, 80), np.uint8))
+
+
+def with_a_bad_block(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[60:70] = b"\xff" * 10
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
+@pytest.mark.parametrize("fault", [cut, without_a_picture, with_odd_names, with_a_bad_block])
+def test_damaged_predictions_leave_the_list(run: Run, data: Path, fault, words):
+    fault(run.path / "predictions" / "stage3_seg.npz")
+    assert_the_list_alone(run, data, words)
+
+
+def test_a_damaged_picture_leaves_the_list(run: Run, data: Path):
+    cut(data / "mini_voc_seg" / "val" / "p1.jpg")
+    assert_the_list_alone(run, data, WORDS)
+
+
+def test_a_picture_that_goes_while_the_set_is_checked_leaves_the_list(run: Run, data: Path):
+    run.manifest["data_fingerprint"] = {"seg": {"eval": {"n": 2}}}
+    evidence = Evidence(data)
+    evidence.item("seg", "p1")  # the folder has been listed
+    (data / "mini_voc_seg" / "val" / "p1.jpg").unlink()
+    assert_the_list_alone(run, data, WORDS, evidence)
+
+
+def assert_the_list_alone(run: Run, data: Path, words: Words, evidence: Evidence | None = None):
+    site = site_of(run, evidence or Evidence(data))
+    *_, told, _, gallery, more, table, shown = broken_rows(
+        site, None, "seg", "1-3", None, None, words
+    )
+    assert told.endswith(words("broken.damaged", run="forgets")) and str(data) not in told
+    assert not gallery["visible"] and not more["visible"] and shown == []
+    assert list(table["value"].iloc[:, 0]) == ["p1", "p2"]
 
 
 def test_a_picture_opens_with_what_people_annotated(run: Run, data: Path):
