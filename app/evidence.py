@@ -128,7 +128,13 @@ class Evidence:
         return copy
 
     def look(self, run: Run, task: str, stem: str) -> Look:
-        """The picture for the Compare tab, with what people annotated as its truth."""
+        """The picture for the Compare tab, with what people annotated as its truth.
+
+        Raises:
+            Refusal: the run knows no such task, or the set no such picture.
+        """
+        if task not in run.class_names:
+            raise Refusal("picture.not_here")
         copy = self.served(task, stem)
         # Annotations are of the pixels as stored, whatever way up the camera says they are.
         pixels = bounded(read_picture(copy))

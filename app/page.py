@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app.api import add_endpoints
+from app.evidence import UNREADABLE
 from app.examples_row import examples_html
 from app.header import header_html, page_header
 from app.language import Words, translations
@@ -22,7 +23,6 @@ from app.tabs.compare import build_compare, show
 from app.tabs.forgetting import build_forgetting, forgetting_figures
 from app.tabs.latency import build_latency, latency_figures
 from app.tabs.open_run import build_open_run
-from mtl_core.types import InputError
 
 _HERE = Path(__file__).parent
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"]
@@ -194,7 +194,7 @@ def _asked_look(site: Site, run_name: str, query: dict[str, str]) -> Look:
     if site.evidence is not None and stem:
         try:
             return site.evidence.look(site.runs.get(run_name), task, stem)
-        except InputError:
+        except UNREADABLE:
             pass  # a link to what is not here opens the default
     examples = example_pictures()
     asked = str(query.get("example"))

@@ -273,11 +273,14 @@ def show(
     run = site.runs.get(run_name)
     name = site.runs.name_of(run)
     answers = look.of(name, site.runs, site.engines)
-    link = {"run": name, "example": look.example or "", "annotated": look.annotated or ""}
+    truth = truth_of(look, answers)
+    # A run without these classes could not open what people annotated.
+    annotated = look.annotated if truth else None
+    link = {"run": name, "example": look.example or "", "annotated": annotated or ""}
     alt = example_alt(look.example, words) if look.example else words("picture")
     payload = viewer_payload(
         look.picture,
-        [*answers, *truth_of(look, answers)],
+        [*answers, *truth],
         words,
         look=look.key,
         key=f"{look.key}-{name}-{words.language}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,24 @@ from stand_in import (
 from app.engines import EngineShelf
 from app.evidence import Evidence
 from app.language import Refusal, Words
+from app.page import _asked_look
 from app.runs import RunShelf
 from app.site import Site
 from app.tabs.broken import ANY, behind, broken_rows, caption
+from app.tabs.compare import show
 from mtl_core.data.fingerprint import fingerprint
 from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.run import Run
 from mtl_core.types import InputError
 
 WORDS = Words("en")
+
+
+class SingleTaskEngine(StandInEngine):
+    def predict(self, picture, score_threshold=0.05):
+        said = super().predict(picture, score_threshold)
+        names = {"det": said.class_names["det"]}
+        return replace(said, class_names=names, mask=None, probabilities=None)
 
 
 @pytest.fixture
@@ -175,6 +185,31 @@ def test_a_picture_opens_with_what_people_annotated(run: Run, data: Path):
     assert look.placed is not None and data not in look.placed.parents
     with pytest.raises(Refusal, match="not here any more"):
         evidence.item("seg", "p9")
+
+
+def test_a_link_names_a_picture_only_where_its_run_can_open_it(
+    tmp_path: Path, run: Run, data: Path
+):
+    alone = make_run(tmp_path, "single-det")
+    alone.class_names = {"det": alone.class_names["det"]}
+    evidence = Evidence(data)
+    engines = {run.path: StandInEngine, alone.path: SingleTaskEngine}
+    shelf = EngineShelf(lambda weights: engines[weights.parent](weights))
+    site = Site(RunShelf([run, alone]), shelf, evidence=evidence)
+    look = evidence.look(run, "seg", "p1")
+    assert show(site, look, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p1"
+    assert show(site, look, "single-det", WORDS)[1]["link"]["annotated"] == ""
+    with pytest.raises(Refusal):
+        evidence.look(alone, "seg", "p1")
+    opened = _asked_look(site, "single-det", {"annotated": "seg/p1"})
+    assert opened.example and not opened.annotated
+
+
+def test_a_link_to_a_picture_that_has_gone_opens_the_default(run: Run, data: Path):
+    evidence = Evidence(data)
+    evidence.item("seg", "p1")  # the folder has been listed
+    (data / "mini_voc_seg" / "val" / "p1.jpg").unlink()
+    assert _asked_look(site_of(run, evidence), "forgets", {"annotated": "seg/p1"}).example
 
 
 def test_a_run_that_was_not_judged_says_how_to(tmp_path: Path):
