@@ -26,6 +26,7 @@ from mtl_core.run import Run
 from mtl_core.types import Boxes, InputError, Prediction
 
 THUMBNAIL_PX = 360
+TASKS_SHOWN = ("seg", "det")  # the last lesson is followed by none that could break it
 KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
 # What files that are damaged or went away raise, InputError and Refusal among them; which one it is
 # depends on the byte.
@@ -69,6 +70,16 @@ class Evidence:
         if not (run.path / "predictions" / f"stage{stage}_{task}.npz").is_file():
             return "broken.no_predictions"
         return None
+
+    def opens(self, run: Run, task: str, stem: str) -> bool:
+        """Whether a visitor may see a picture: one that the run broke, and that can be shown."""
+        try:
+            return task in TASKS_SHOWN and any(
+                row["task"] == task and row["picture"] == stem and not self.lacks(run, [row])
+                for row in run.regressions()
+            )
+        except UNREADABLE:
+            return False
 
     def item(self, task: str, stem: str) -> tuple[Split, Any]:
         """A task's split and one picture of it.
@@ -121,19 +132,23 @@ class Evidence:
     def served(self, task: str, stem: str) -> Path:
         """A copy of a picture that the page may show."""
         _, item = self.item(task, stem)
-        copy = self._served / task / item.picture.name
+        # By its whole key: pictures of two class folders may have one name.
+        copy = self._served / task / f"{stem}{item.picture.suffix}"
         if not copy.exists():
-            copy.parent.mkdir(exist_ok=True)
-            shutil.copyfile(item.picture, copy)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(item.picture, copy)
+            except OSError:
+                raise Refusal("picture.not_here") from None
         return copy
 
     def look(self, run: Run, task: str, stem: str) -> Look:
         """The picture for the Compare tab, with what people annotated as its truth.
 
         Raises:
-            Refusal: the run knows no such task, or the set no such picture.
+            Refusal: the run knows no such task, or broke no such picture, or it is not here.
         """
-        if task not in run.class_names:
+        if task not in run.class_names or not self.opens(run, task, stem):
             raise Refusal("picture.not_here")
         copy = self.served(task, stem)
         # Annotations are of the pixels as stored, whatever way up the camera says they are.
@@ -143,7 +158,7 @@ class Evidence:
         return Look(pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy)
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
-        """One task's annotation in the run's classes, as a prediction of a picture's size."""
+        """What people annotated, in the run's classes, as a prediction of a picture's size."""
         from mtl_core.tasks import TASKS  # PyTorch stays unloaded until a picture is asked for
 
         split, item = self.item(task, stem)
@@ -158,13 +173,9 @@ class Evidence:
             # What nobody annotated is drawn as background.
             shown = np.where(resized == VOID, 0, resized).astype(np.uint8)
             return Prediction(size_hw, run.class_names, mask=shown)
-        if task == "det":
-            solid = ~annotated.crowd
-            scale = np.array([size_hw[1] / annotated.width, size_hw[0] / annotated.height] * 2)
-            xyxy = (annotated.boxes_xyxy_px[solid] * scale).astype(np.float32)
-            labels = to_model[annotated.labels[solid]]
-            boxes = Boxes(xyxy, np.ones(len(xyxy), np.float32), labels)
-            return Prediction(size_hw, run.class_names, boxes=boxes)
-        certain = np.zeros(len(run.class_names[task]), np.float32)
-        certain[to_model[annotated]] = 1
-        return Prediction(size_hw, run.class_names, probabilities=certain)
+        solid = ~annotated.crowd
+        scale = np.array([size_hw[1] / annotated.width, size_hw[0] / annotated.height] * 2)
+        xyxy = (annotated.boxes_xyxy_px[solid] * scale).astype(np.float32)
+        labels = to_model[annotated.labels[solid]]
+        boxes = Boxes(xyxy, np.ones(len(xyxy), np.float32), labels)
+        return Prediction(size_hw, run.class_names, boxes=boxes)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from app.change_words import percent
-from app.evidence import UNREADABLE, Evidence
+from app.evidence import TASKS_SHOWN, UNREADABLE, Evidence
 from app.language import Refusal, Words
 from app.palette import readable
 from app.records import lesson_order
@@ -24,7 +24,6 @@ from app.tabs.forgetting import ForgettingTab
 from mtl_core.run import Run
 
 SHOWN = 24  # pictures in the gallery at first, and how many more a press adds
-TASKS_SHOWN = ("seg", "det")  # the last lesson is followed by none that could break it
 ANY = ""  # a filter that lets everything through
 
 

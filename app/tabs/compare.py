@@ -274,9 +274,11 @@ def show(
     name = site.runs.name_of(run)
     answers = look.of(name, site.runs, site.engines)
     truth = truth_of(look, answers)
-    # A run without these classes could not open what people annotated.
-    annotated = look.annotated if truth else None
-    link = {"run": name, "example": look.example or "", "annotated": annotated or ""}
+    link = {"run": name, "example": look.example or "", "annotated": ""}
+    # A run without these classes, or one that broke other pictures, would not open this one.
+    if truth and site.evidence is not None and look.annotated is not None:
+        task, _, stem = look.annotated.partition("/")
+        link["annotated"] = look.annotated if site.evidence.opens(run, task, stem) else ""
     alt = example_alt(look.example, words) if look.example else words("picture")
     payload = viewer_payload(
         look.picture,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from stand_in import (
     REGRESSION_KEYS,
     REGRESSIONS,
@@ -20,6 +23,7 @@ from app.engines import EngineShelf
 from app.evidence import Evidence
 from app.language import Refusal, Words
 from app.page import _asked_look
+from app.picture import read_upload
 from app.runs import RunShelf
 from app.site import Site
 from app.tabs.broken import ANY, behind, broken_rows, caption
@@ -205,11 +209,46 @@ def test_a_link_names_a_picture_only_where_its_run_can_open_it(
     assert opened.example and not opened.annotated
 
 
+def test_only_pictures_that_the_run_broke_are_opened(tmp_path: Path, run: Run, data: Path):
+    evidence, pictures = Evidence(data), data / "mini_voc_seg" / "val"
+    for suffix in (".jpg", ".png"):
+        shutil.copyfile(pictures / f"p1{suffix}", pictures / f"p3{suffix}")
+    kept = make_run(tmp_path, "keeps")  # broke nothing
+    for of_run, stem in ((run, "p3"), (kept, "p1")):
+        with pytest.raises(Refusal, match="not here any more"):
+            evidence.look(of_run, "seg", stem)
+    look = evidence.look(run, "seg", "p2")
+    site = Site(RunShelf([run, kept]), EngineShelf(StandInEngine), evidence=evidence)
+    assert show(site, look, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p2"
+    assert show(site, look, "keeps", WORDS)[1]["link"]["annotated"] == ""
+    # Of another set than the run's, what is called the same is not shown either.
+    run.manifest["data_fingerprint"] = {"seg": {"eval": {"split": "val", "n": 2}}}
+    with pytest.raises(Refusal):
+        evidence.look(run, "seg", "p1")
+
+
+def test_photos_of_the_last_lesson_stay_closed_and_apart(run: Run, data: Path):
+    for folder, grey in (("a", 10), ("b", 240)):
+        place = data / "imagenette_160" / "val" / folder
+        place.mkdir(parents=True)
+        Image.fromarray(np.full((20, 20, 3), grey, np.uint8)).save(place / "001.png")
+    rows = json.loads((run.path / "regressions.json").read_text())["rows"]
+    rows += [rows[0] | {"task": "cls", "picture": f"{folder}/001"} for folder in "ab"]
+    (run.path / "regressions.json").write_text(json.dumps({"rows": rows}))
+    evidence = Evidence(data)
+    with pytest.raises(Refusal):
+        evidence.look(run, "cls", "a/001")
+    greys = [read_upload(evidence.served("cls", f"{folder}/001")).mean() for folder in "ab"]
+    assert greys == [10, 240]
+
+
 def test_a_link_to_a_picture_that_has_gone_opens_the_default(run: Run, data: Path):
     evidence = Evidence(data)
     evidence.item("seg", "p1")  # the folder has been listed
     (data / "mini_voc_seg" / "val" / "p1.jpg").unlink()
     assert _asked_look(site_of(run, evidence), "forgets", {"annotated": "seg/p1"}).example
+    with pytest.raises(Refusal, match="not here any more"):
+        evidence.look(run, "seg", "p1")
 
 
 def test_a_run_that_was_not_judged_says_how_to(tmp_path: Path):
