@@ -91,7 +91,8 @@ def build_page(site: Site) -> gr.Blocks:
         def page_words(words: Words) -> tuple:
             # A tab that was never opened does not follow a change of language by itself.
             labels = (gr.update(label=words(f"tab.{tab.id}")) for tab in tabs)
-            return header_html(words), *labels, examples_html(words)
+            alt = gr.update(alt_text=words("picture.alt"))
+            return header_html(words), *labels, examples_html(words), alt
 
         @told
         def first_look(request: gr.Request) -> tuple:
@@ -109,7 +110,7 @@ def build_page(site: Site) -> gr.Blocks:
             **private,
             **PICTURES,
         )
-        worded = [header, *tabs, c.examples]
+        worded = [header, *tabs, c.examples, c.picture]
         of_tabs = (forgetting_tab, broken_tab, latency_tab, about_tab)
         quietly: dict[str, Any] = {"show_progress": "hidden", **private, **QUICK}
         demo.load(

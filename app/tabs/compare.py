@@ -61,7 +61,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
                 height=240,
                 placeholder=t("picture.placeholder"),
                 elem_id="picture",
-                alt_text=t("picture.alt"),
+                alt_text=Words("en")("picture.alt"),  # passed on raw, so every language sets it
                 buttons=[],
             )
             examples = examples_row()

@@ -135,6 +135,15 @@ def test_another_language_keeps_picture_run_sides_and_lesson(visit, tmp_path):
     assert visitor.pixel(0.03, 0.1) == own
 
 
+def test_the_picture_is_named_in_the_readers_language(visit):
+    page = visit("?lang=zh-TW").page
+    page.locator("#picture img[alt='選取的圖片']").wait_for()
+    page.click("a[data-language]")
+    page.locator("#picture img[alt='The chosen picture']").wait_for()
+    # The words alone have changed: the picture was not taken anew.
+    assert "astronaut" in page.locator(".ov-canvas").get_attribute("aria-label")
+
+
 def test_a_figure_that_changed_out_of_sight_fills_its_tab(visit):
     visitor = visit()
     visitor.tab("Latency")
