@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mtl_core.config import RunConfig, StageConfig
+from mtl_core.retention import METHODS
 from mtl_core.types import InputError
 
 Change = Callable[[StageConfig, RunConfig], StageConfig]
@@ -41,6 +42,15 @@ PARTS: dict[str, Change] = {
 }
 
 
+def parts_of(config: RunConfig) -> list[str]:
+    """The parts that a config has."""
+    return [part for part in PARTS if _later(config, part) != config.stages[1:]]
+
+
+def _later(config: RunConfig, part: str) -> tuple[StageConfig, ...]:
+    return tuple(PARTS[part](stage, config) for stage in config.stages[1:])
+
+
 def without(config: RunConfig, part: str) -> RunConfig:
     """A run's config without one part of what keeps earlier tasks.
 
@@ -49,7 +59,14 @@ def without(config: RunConfig, part: str) -> RunConfig:
     """
     if part not in PARTS:
         raise InputError(f"--without {part}: expected one of {', '.join(PARTS)}.")
-    later = tuple(PARTS[part](stage, config) for stage in config.stages[1:])
+    later = _later(config, part)
     if later == config.stages[1:]:
         raise InputError(f"--without {part}: preset {config.preset} has no such part.")
+    # A method may itself pass over what the recipe says.
+    method = METHODS[config.method]()
+    if all(
+        method.settings(a, ["earlier"]) == method.settings(b, ["earlier"])
+        for a, b in zip(later, config.stages[1:], strict=True)
+    ):
+        raise InputError(f"--without {part}: method {config.method} has no such part.")
     return replace(config, stages=(config.stages[0], *later))

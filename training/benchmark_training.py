@@ -22,7 +22,7 @@ import tyro
 from rich.progress import Progress
 from torch import Tensor
 
-from mtl_core.data.datasets import Timetable, training_loader
+from mtl_core.data.datasets import training_loader
 from mtl_core.engine.processor import available_cores
 from mtl_core.retention import METHODS, Retention
 from mtl_core.run import write_json
@@ -95,21 +95,22 @@ def way(options: Options, name: str, out: Path) -> Case:
     lessons = {situation.stage.task: trainer.lessons[situation.stage.task]}
     if plain:
         network.to(memory_format=torch.contiguous_format)
-        network.backbone.cut = 0  # nothing is run beforehand
         frozen = lambda pixels: [pixels.contiguous()]  # noqa: E731
         for lesson in lessons.values():
             lesson.views.cached_bytes = sys.maxsize  # the cache is full before it begins
     loader, timetable = training_loader(lessons, 0, 0 if plain else options.workers)
     network.freeze_norms()
-    trainer.retention.before_stage(situation)
     learning = list(lessons)
     state = begin_stage(
         network, trainer.config, situation.stage, situation.earlier, learning, timetable.total
     )
+    if plain:
+        network.backbone.cut = 0  # the same weights rest, but nothing is run beforehand
+    trainer.retention.before_stage(situation)
     blocks: Any = Blocks(loader, options.steps)
 
     def block() -> None:
-        place: Timetable = timetable
+        state.epoch = 0  # a late epoch would show its pictures in another way
         train_epoch(
             state,
             trainer.config,
@@ -117,7 +118,7 @@ def way(options: Options, name: str, out: Path) -> Case:
             trainer.retention,
             frozen,
             blocks,
-            place,
+            timetable,
             trainer.device,
             lambda _: None,
         )

@@ -15,7 +15,7 @@ import tyro
 from mtl_core.presets import preset
 from mtl_core.retention import METHODS
 from mtl_core.types import InputError
-from training.ablation import PARTS
+from training.ablation import parts_of
 from training.stage import NotFinite
 from training.study import DIVERGED, OWN_START, Cell, StudyRuns
 from training.study_report import DEFAULT, write_report
@@ -81,8 +81,15 @@ def planned(options: Options) -> list[Cell]:
                 strengths = factors if method in SWEPT else [1.0]
                 strengths = sorted(strengths, key=lambda factor: factor != 1)
                 cells += [Cell(method, strength, seed) for strength in strengths]
+    if options.epochs and len(options.epochs) != len(tasks):
+        raise InputError(f"--epochs has {len(options.epochs)} numbers, expected {len(tasks)}.")
     if options.ablate:
-        cells += [Cell(DEFAULT, 1.0, seeds[0], without=part) for part in PARTS]
+        parts = parts_of(preset(options.preset))
+        if not parts:
+            raise InputError(f"--ablate: preset {options.preset} has no part to leave out.")
+        whole = Cell(DEFAULT, 1.0, seeds[0])
+        cells = [whole, *(cell for cell in cells if cell != whole)]
+        cells += [Cell(DEFAULT, 1.0, seeds[0], without=part) for part in parts]
     return cells
 
 
@@ -135,7 +142,7 @@ def main(options: Options) -> None:
         except NotFinite as error:
             (study.folder(cell) / DIVERGED).write_text(f"{error}\n", encoding="utf-8")
             print(f"{cell.name} has no result: {error}", flush=True)
-    if options.maps is None:
+    if missing and options.maps is None:
         shutil.rmtree(options.out / MAPS, ignore_errors=True)
     write_report(study, options.eval_data or options.data, options.eval_split)
     print(f"Done: {options.out / 'report.html'}")

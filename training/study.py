@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,8 @@ class StudyRuns:
             cell = Cell.of(path.name)
             if cell is not None and self.finished(cell):
                 found.append((cell, Run(path)))
-        for _, run in found[1:]:
-            check_comparable(found[0][1], run)
+        for (_, one), (_, other) in combinations(found, 2):
+            check_comparable(one, other)
         return found
 
 
@@ -138,6 +139,21 @@ def check_comparable(one: Run, other: Run) -> None:
         raise InputError(
             f"{one.path} was measured at {one.input_px} px, {other.path} at {other.input_px} px: "
             "expected one size, which training.rescore --input-px sets."
+        )
+    lengths = [
+        {s["task"]: s["epochs"] for s in run.manifest["config"]["stages"]} for run in (one, other)
+    ]
+    if any(lengths[0][task] != lengths[1][task] for task in set(lengths[0]) & set(lengths[1])):
+        raise InputError(
+            f"{one.path} and {other.path} differ in the epochs of a stage: expected one study, "
+            "with the same --epochs whenever it goes on."
+        )
+    constants = [run.manifest.get("method_constants") for run in (one, other)]
+    methods = [run.manifest["config"]["method"] for run in (one, other)]
+    if methods[0] == methods[1] and None not in constants and constants[0] != constants[1]:
+        raise InputError(
+            f"{one.path} and {other.path} were trained with other numbers of {methods[0]} "
+            f"({constants[0]} and {constants[1]}): expected one study."
         )
     if one.manifest["config"]["preset"] != other.manifest["config"]["preset"]:
         raise InputError(f"{one.path} and {other.path} differ in preset: expected one study.")
@@ -210,8 +226,12 @@ def references(frame: pd.DataFrame) -> dict[str, float]:
     return {str(task): float(score) for task, score in alone.items()}
 
 
-def by_method(frame: pd.DataFrame) -> pd.DataFrame:
+def by_method(frame: pd.DataFrame, alone: dict[str, float]) -> pd.DataFrame:
     """One row per method: means over its seeds.
+
+    Args:
+        frame: as ``results`` gives it, or some of its rows.
+        alone: single-task scores, as ``references`` gives them.
 
     Columns: method, strength, seeds, per task ``base T``, ``final T``, ``drop T``, ``pass T`` (as
     "2/3"), ``of single T`` (final / single-task score, NaN without a reference), then ``old`` (mean
@@ -219,7 +239,6 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     / single-task score over the tasks after the first), ``forgetting``, ``backward`` and
     ``forward`` (see accuracy_matrix; means over runs), ``dip`` and ``seconds``.
     """
-    alone = references(frame)
     rows = []
     for method, runs in frame[frame["method"] != "single"].groupby("method", sort=False):
         tasks = list(dict.fromkeys(runs["task"]))

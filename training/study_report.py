@@ -125,7 +125,9 @@ def plane(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def ablation_rows(frame: pd.DataFrame, tasks: list[str]) -> tuple[list[str], list[list[str]]]:
+def ablation_rows(
+    frame: pd.DataFrame, tasks: list[str], alone: dict[str, float]
+) -> tuple[list[str], list[list[str]]]:
     """The default with all its parts, without each, and with nothing distilled; one seed.
 
     No rows where the study left nothing out.
@@ -136,8 +138,7 @@ def ablation_rows(frame: pd.DataFrame, tasks: list[str]) -> tuple[list[str], lis
     own = own[own["seed"] == seeds.min()]
     if own.empty:
         return [], []
-    references_too = pd.concat([own, frame[frame["method"] == "single"]])
-    head, rows = method_rows(by_method(references_too), tasks)
+    head, rows = method_rows(by_method(own, alone), tasks)
     names = {DEFAULT: "the whole recipe", nothing: "nothing distilled"}
     for row in rows:
         row[0] = names.get(row[0], row[0].removeprefix(f"{DEFAULT}-").replace("-", " "))
@@ -220,11 +221,12 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
         raise InputError(f"{study.path} holds no finished run: expected some to report on.")
     frame.to_csv(study.path / "results.csv", index=False)
     whole = frame[frame["without"] == ""]
-    table = by_method(whole)
+    reached_alone = references(whole)
+    table = by_method(whole, reached_alone)
     if table.empty:
         raise InputError(f"{study.path} holds references alone: expected a method, too.")
     tasks = list(dict.fromkeys(frame["task"]))
-    alone = ", ".join(f"{t} {percent(s)}" for t, s in references(frame).items())
+    alone = ", ".join(f"{t} {percent(s)}" for t, s in reached_alone.items())
     n = ", ".join(f"{t} {frame[frame['task'] == t]['n'].iloc[0]}" for t in tasks)
     notes = (
         f"Scores in percent ({', '.join(PRIMARY[t] for t in tasks)}), means over the seeds. "
@@ -241,7 +243,7 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
     tables = {
         "": method_rows(table, tasks),
         f"Against {DEFAULT}, in points (95 % interval)": differences(study, data, split),
-        f"What the parts of {DEFAULT} bring": ablation_rows(frame, tasks),
+        f"What the parts of {DEFAULT} bring": ablation_rows(frame, tasks, reached_alone),
     }
     tables = {title: (head, rows) for title, (head, rows) in tables.items() if rows}
     text = f"# Ways not to forget\n\n{notes}\n"

@@ -21,7 +21,7 @@ from mtl_core.checkpoint import save_checkpoint
 from mtl_core.config import RunConfig, StageConfig
 from mtl_core.data.datasets import Lesson, ViewDataset, training_loader
 from mtl_core.data.layout import DataRoots, Split, check_disjoint, fingerprint, read_split
-from mtl_core.engine.frozen_trunk import FrozenTrunk
+from mtl_core.engine.frozen_trunk import FrozenTrunk, frozen_key
 from mtl_core.measure import measure
 from mtl_core.metrics.matching import data_to_model
 from mtl_core.model.network import UnifiedVisionSystem
@@ -115,6 +115,7 @@ class Trainer:
             for stage in config.stages
         }
         self.retention = METHODS[config.method]()
+        self.latest: FrozenTrunk | None = None  # the last that was made
         self.started = time.time()
         self.seconds: dict[str, float] = {}  # wall time per finished stage
         self.partial_s = 0.0  # wall time spent in a stage before it was resumed
@@ -142,6 +143,7 @@ class Trainer:
         return {
             "config": self.config.to_dict(),
             "stages_as_taught": self.stages_as_taught(),
+            "method_constants": dict(self.retention.constants),
             "class_names": {t: k.class_names for t, k in self.network.tasks.items()},
             **self.sources,
             "versions": {"python": platform.python_version()}
@@ -199,11 +201,19 @@ class Trainer:
         """Seconds spent in the present stage, over all its resumes."""
         return self.partial_s + time.time() - self.started
 
-    def frozen_trunk(self, network: UnifiedVisionSystem) -> FrozenTrunk:
-        """What is frozen of a network's trunk now; maps are kept where the whole of it rests."""
-        backbone = network.backbone
-        kept = self.options.maps if backbone.cut == len(backbone.blocks) else None
-        return FrozenTrunk(backbone, self.device, self.options.threads, kept)
+    def frozen_trunk(self, network: UnifiedVisionSystem, rests: bool) -> FrozenTrunk:
+        """What is frozen of a network's trunk now; a graph of the same weights is not made twice.
+
+        Args:
+            network: whose trunk.
+            rests: the whole trunk stays as it is for a stage, so that its maps are worth keeping.
+        """
+        latest = self.latest
+        if latest is None or not latest.key or latest.key != frozen_key(network.backbone):
+            kept = self.options.maps if rests else None
+            latest = FrozenTrunk(network.backbone, self.device, self.options.threads, kept)
+        self.latest = latest
+        return latest
 
     def open_stage(self, number: int) -> Situation:
         """Cut the trunk where this stage stops moving it; what the method is told."""
@@ -212,7 +222,7 @@ class Trainer:
         self.network.backbone.freeze_until(
             self.config.model.frozen_blocks if stage.lr_trunk else None
         )
-        self.frozen = self.frozen_trunk(self.network)
+        self.frozen = self.frozen_trunk(self.network, not stage.lr_trunk)
         return Situation(self.network, stage, earlier, self.lessons, self.frozen)
 
     def stages_as_taught(self) -> list[dict[str, Any]]:
@@ -286,7 +296,9 @@ class Trainer:
         # Whatever moved: the same way through the trunk after every stage, so that equal weights
         # give equal scores, and the faster one.
         average.backbone.freeze_until(None)
-        whole = self.frozen_trunk(average)
+        follows = self.stages_as_taught()[last:]
+        rests = bool(follows) and not follows[0]["lr_trunk"]
+        whole = self.frozen_trunk(average, rests)
         self.record(last, state, average, whole, taught, "stage")
         save_checkpoint(self.out / f"stage{last}.safetensors", self.network, last, taught)
         self.seconds[str(last)] = round(self.elapsed(), 1)

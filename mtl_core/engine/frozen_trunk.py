@@ -19,9 +19,6 @@ from mtl_core.engine.kept_maps import KeptMaps
 from mtl_core.engine.session import Graph
 from mtl_core.model.backbone import Backbone
 
-MADE_KEPT = 3
-_MADE: dict[str, bytes] = {}  # the latest graphs by key: a trunk that rests is exported once
-
 
 class _Frozen(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
@@ -74,6 +71,9 @@ class FrozenTrunk:
         threads: of the graph; 0 takes all available cores.
         kept: folder in which the maps of every picture are kept, for runs that see the same
             pictures through the same weights; on a CPU only.
+
+    Attributes:
+        key: of the frozen weights; empty where they are not run as a graph.
     """
 
     def __init__(
@@ -84,18 +84,15 @@ class FrozenTrunk:
         kept: Path | None = None,
     ) -> None:
         self.backbone = backbone
+        self.key = ""
         self.graph: Graph | None = None
         self.kept: KeptMaps | None = None
         if device.type != "cpu" or backbone.cut == 0:
             return
-        key = frozen_key(backbone)
-        if key not in _MADE:
-            _MADE[key] = frozen_graph(backbone)
-            for oldest in list(_MADE)[:-MADE_KEPT]:
-                del _MADE[oldest]
-        self.graph = Graph(_MADE[key], threads)
+        self.key = frozen_key(backbone)
+        self.graph = Graph(frozen_graph(backbone), threads)
         if kept is not None:
-            self.kept = KeptMaps(kept / key)
+            self.kept = KeptMaps(kept / self.key)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> list[Tensor]:

@@ -43,11 +43,18 @@ class KeptMaps:
         return [found[f"map{i}"] for i in range(len(found))]
 
     def put(self, picture: np.ndarray, maps: list[np.ndarray]) -> None:
-        """Keep a picture's maps, if the disk has room; no reader ever sees half of them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(self.folder).free < SPARE_BYTES:
-            return
+        """Keep a picture's maps, if the disk has room; no reader ever sees half of them.
+
+        Where they cannot be written, for one because another process has removed the folder, they
+        are computed again the next time.
+        """
         path = self.file(picture)
         part = path.with_suffix(f".{os.getpid()}.part")
-        save_file({f"map{i}": np.ascontiguousarray(m) for i, m in enumerate(maps)}, part)
-        os.replace(part, path)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(self.folder).free < SPARE_BYTES:
+                return
+            save_file({f"map{i}": np.ascontiguousarray(m) for i, m in enumerate(maps)}, part)
+            os.replace(part, path)
+        except (OSError, SafetensorError):
+            return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -45,6 +45,7 @@ class Retention:
     """
 
     together = False  # teach all lessons at once, as the upper bound does
+    constants: ClassVar[Mapping[str, float]] = {}  # its numbers that no config names, for run.json
     own_start = False  # its first stage differs from that of other methods, or it has none
 
     def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:

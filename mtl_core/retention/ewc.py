@@ -11,7 +11,8 @@ says so.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -27,6 +28,11 @@ PENALTY = 1e4  # lambda at strength 1, of 1e2, 1e3 and 1e4 the one that kept mos
 
 class Ewc(Retention):
     """Weights that mattered to an earlier task are held near what they were after it."""
+
+    constants: ClassVar[Mapping[str, float]] = {
+        "penalty": PENALTY,
+        "fisher_pictures": FISHER_PICTURES,
+    }
 
     def __init__(self) -> None:
         self.fisher: dict[str, dict[str, Tensor]] = {}  # task -> parameter -> mean squared gradient

@@ -13,7 +13,9 @@ first stage on, and zero times a finite number adds nothing to a sum.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -27,6 +29,8 @@ FIRST_SHARE = 0.5  # of the channels for the first task; the later ones share th
 
 class Progressive(Retention):
     """Moves only the columns of the task being taught."""
+
+    constants: ClassVar[Mapping[str, float]] = {"first_share": FIRST_SHARE}
 
     own_start = True  # channels are divided from the first stage on
 

@@ -10,7 +10,7 @@ stands still where the stage says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +26,8 @@ REHEARSED = 4  # of them in a step
 
 class Replay(Retention):
     """Ten annotated pictures of each earlier task."""
+
+    constants: ClassVar[Mapping[str, float]] = {"memory": MEMORY, "rehearsed": REHEARSED}
 
     def __init__(self) -> None:
         self.memory: dict[str, list[int]] = {}  # task -> indices in its training split

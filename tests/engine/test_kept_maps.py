@@ -62,6 +62,18 @@ def test_nothing_is_kept_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monk
     assert found is not None and np.array_equal(found[0], picture)
 
 
+def test_a_folder_that_is_removed_meanwhile_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def gone(*_: object) -> None:
+        raise FileNotFoundError("the folder")
+
+    maps, picture = KeptMaps(tmp_path / "maps"), np.ones((1, 3, 4, 4), np.float32)
+    monkeypatch.setattr(kept_maps, "save_file", gone)
+    maps.put(picture, [picture])
+    assert maps.get(picture) is None
+
+
 def test_a_damaged_file_is_computed_anew(tmp_path: Path):
     maps, picture = KeptMaps(tmp_path), np.ones((1, 3, 4, 4), np.float32)
     maps.put(picture, [picture])

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from mtl_core.data.layout import DataRoots
-from training.benchmark_training import WAYS, Blocks, Options, main
+from mtl_core.model.network import UnifiedVisionSystem
+from training.benchmark_training import WAYS, Blocks, Options, main, way
+from training.stage import StageState, begin_stage
 
 
 def test_blocks_walk_through_the_epochs():
@@ -31,3 +35,20 @@ def test_every_way_is_measured(rendered: DataRoots, trunk_weights: Path, tmp_pat
     assert set(found["times"]) == set(WAYS)
     assert all(times["p50_ms"] > 0 for times in found["times"].values())
     assert set(found["ratios"]) == {"plain loop / with teacher", "with teacher / without teacher"}
+
+
+def test_all_ways_move_the_same_weights(
+    rendered: DataRoots, trunk_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    moved: dict[str, int] = {}
+
+    def counted(network: UnifiedVisionSystem, *rest: object) -> StageState:
+        state = begin_stage(network, *rest)
+        moved[str(len(moved))] = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        return state
+
+    monkeypatch.setattr("training.benchmark_training.begin_stage", counted)
+    options = Options(rendered.seg.parent, preset="tiny", init=trunk_weights, threads=1, workers=0)
+    for name in WAYS:
+        way(options, name, tmp_path / name)
+    assert len(moved) == 3 and len(set(moved.values())) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from mtl_core.data.layout import DataRoots
 from mtl_core.presets import preset
 from mtl_core.run import Run
 from mtl_core.types import InputError
-from training.ablation import PARTS, without
+from training.ablation import PARTS, parts_of, without
 from training.compare import Options, main, planned
 from training.study import Cell, StudyRuns, by_method, check_comparable, references
 from training.study_report import ablation_rows, plane
@@ -66,9 +67,9 @@ def test_the_plan_has_every_method_seed_and_strength(rendered: DataRoots, tmp_pa
 
 
 def test_an_ablation_leaves_out_one_part_a_run(rendered: DataRoots, tmp_path: Path):
-    plan = planned(
-        options(tmp_path, rendered, tmp_path, methods="distill", seeds="3,4", ablate=True)
-    )
+    changes = {"methods": "ewc", "seeds": "3,4", "ablate": True, "preset": "tuned"}
+    plan = planned(options(tmp_path, rendered, tmp_path, **changes))
+    assert plan[0].name == "distill-seed3"
     left_out = {cell.without for cell in plan} - {None}
     assert left_out == set(PARTS) and all(cell.seed == 3 for cell in plan if cell.without)
     whole = preset("tuned")
@@ -81,11 +82,18 @@ def test_an_ablation_leaves_out_one_part_a_run(rendered: DataRoots, tmp_path: Pa
         without(whole, "hope")
     with pytest.raises(InputError, match="preset report has no such part"):
         without(preset("report"), "neck")
+    with pytest.raises(InputError, match="method ewc has no such part"):
+        without(replace(whole, method="ewc"), "masks")
+    assert parts_of(preset("report")) == ["masks", "boxes"]
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"methods": "hope"}, "--methods hope"), ({"seeds": "a"}, "--seeds and --sweep")],
+    [
+        ({"methods": "hope"}, "--methods hope"),
+        ({"seeds": "a"}, "--seeds and --sweep"),
+        ({"epochs": (3,)}, "--epochs has 1 numbers, expected 3"),
+    ],
 )
 def test_bad_plans_are_told(rendered: DataRoots, tmp_path: Path, changes: dict, words: str):
     with pytest.raises(InputError, match=words):
@@ -136,6 +144,27 @@ def test_runs_that_saw_pictures_in_other_sizes_are_not_compared(study: Path):
         check_comparable(one, other)
 
 
+def test_runs_of_other_lengths_or_constants_are_not_compared(study: Path):
+    one, other = (Run(study / name) for name in ("distill-seed0", "finetune-seed0"))
+    other.manifest["config"]["stages"][1]["epochs"] += 1
+    with pytest.raises(InputError, match="differ in the epochs of a stage"):
+        check_comparable(one, other)
+    one, other = (Run(study / "distill-seed0") for _ in range(2))
+    one.manifest["method_constants"] = {"penalty": 1}
+    other.manifest["method_constants"] = {"penalty": 2}
+    with pytest.raises(InputError, match="other numbers of distill"):
+        check_comparable(one, other)
+
+
+def test_a_report_alone_leaves_the_maps_to_those_who_train(
+    study: Path, rendered: DataRoots, trunk_weights: Path
+):
+    (study / "maps").mkdir()
+    main(options(study, rendered, trunk_weights, report_only=True))
+    assert (study / "maps").is_dir()
+    (study / "maps").rmdir()
+
+
 def test_the_report_names_every_method(study: Path):
     page = (study / "report.html").read_text()
     text = (study / "report.md").read_text()
@@ -144,7 +173,7 @@ def test_the_report_names_every_method(study: Path):
     assert "plotly" in page and "<script src=" not in page
     frame = pd.read_csv(study / "results.csv")
     assert set(references(frame)) == {"seg", "det", "cls"}
-    table = by_method(frame).set_index("method")
+    table = by_method(frame, references(frame)).set_index("method")
     assert table.loc["joint", "drop seg"] != table.loc["joint", "drop seg"]
     assert (table["seeds"] == 1).all()
 
@@ -164,11 +193,11 @@ def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
         for task in ("seg", "det")
     ]
     frame = pd.DataFrame(rows)
-    head, table = ablation_rows(frame, ["seg", "det"])
+    head, table = ablation_rows(frame, ["seg", "det"], {})
     assert head[0] == "method"
     assert [row[0] for row in table] == ["the whole recipe", "nothing distilled", "without neck"]
-    assert ablation_rows(frame[frame["without"] == ""], ["seg", "det"]) == ([], [])
-    figure = plane(by_method(frame[frame["without"] == ""]))
+    assert ablation_rows(frame[frame["without"] == ""], ["seg", "det"], {}) == ([], [])
+    figure = plane(by_method(frame[frame["without"] == ""], {}))
     assert [list(trace.text) for trace in figure.data] == [["distill-x0", "distill", "distill-x3"]]
 
 
