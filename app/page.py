@@ -119,7 +119,9 @@ def build_page(site: Site) -> gr.Blocks:
             [run_choice, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
             **quietly,
         )
-        header.select(other_words, None, [run_choice, *worded], **quietly)
+        # The last choice of a language counts, however quickly it follows another one.
+        latest: dict[str, Any] = {"trigger_mode": "always_last", **quietly}
+        header.select(other_words, None, [run_choice, *worded], **latest)
         gr.on([all_tabs.change, all_tabs.select], None, js=_TAB_OPENED, **private)
         add_endpoints(site)
     demo.queue(max_size=32, default_concurrency_limit=2)

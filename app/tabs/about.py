@@ -37,6 +37,7 @@ def build_about(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -
         follow,
         run_choice,
         outputs,
+        trigger_mode="always_last",
         api_visibility="private",
         show_progress="hidden",
         **QUICK,

@@ -120,6 +120,7 @@ def build_broken(
             as_many(count),
             [run_choice, task, *filters, shown],
             outputs,
+            trigger_mode="always_last",
             api_visibility="private",
             show_progress_on=gallery,
             **QUICK,
@@ -247,7 +248,7 @@ def broken_rows(
     filters = (
         gr.update(choices=span_choices, value=chosen_span),
         gr.update(
-            choices=[anything, *((words(f"broken.{k.replace(' ', '_')}"), k) for k in kinds)],
+            choices=[anything, *((kind_name(k, words), k) for k in kinds)],
             value=chosen_kind,
         ),
         gr.update(
@@ -311,12 +312,17 @@ def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
     return f"{why_told} {remedy}"
 
 
+def kind_name(kind: str, words: Words) -> str:
+    """A kind of loss as the reader calls it."""
+    return words(f"broken.{kind.replace(' ', '_')}")
+
+
 def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
     """What each kind of loss means and how it is counted, as HTML."""
     if not kinds:
         return ""
     told = "".join(
-        f"<div><dt>{escape(words('broken.' + kind.replace(' ', '_')))}</dt>"
+        f"<div><dt>{escape(kind_name(kind, words))}</dt>"
         f"<dd>{escape(words('kind.' + kind.replace(' ', '_')))}</dd></div>"
         for kind in kinds
     )
@@ -327,7 +333,7 @@ def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
 def amounts(row: dict[str, Any], words: Words) -> str:
     """What a picture lost, in words: masks as shares of the picture, boxes counted."""
     return ", ".join(
-        f"{words('broken.' + kind.replace(' ', '_'))} "
+        f"{kind_name(kind, words)} "
         + (percent(amount) if row["task"] == "seg" else f"{amount:.0f}")
         for kind, amount in row["kinds"].items()
     )

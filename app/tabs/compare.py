@@ -117,9 +117,8 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return str(path), *show(site, look, run_name, words_for(request))
 
     def looked_at(
-        look: Look | Sentence | None, path: str | None, run_name: str | None, words: Words
+        look: Look | Sentence | None, found: Look | None, run_name: str | None, words: Words
     ) -> tuple[Look | Sentence | None, dict[str, Any], str]:
-        found = look_again(look, path)
         if found is None:
             return nothing_shown(look if isinstance(look, Sentence) else None, words)
         return show(site, found, run_name, words)
@@ -134,7 +133,8 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         request: gr.Request,
     ) -> tuple:
         sides = sides_after(site, run_name, left, right)
-        return *looked_at(look, path, run_name, words_for(request)), *sides
+        shown = looked_at(look, look_again(look, path), run_name, words_for(request))
+        return *shown, *sides
 
     @told
     def set_against(
@@ -161,10 +161,10 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         right: str | None,
         request: gr.Request,
     ) -> tuple:
-        words = words_for(request)
-        said = said_by(site, look_again(look, path), left, right)
+        words, found = words_for(request), look_again(look, path)
+        said = said_by(site, found, left, right)
         choices = gr.update(choices=side_choices(site, words))
-        return *looked_at(look, path, run_name, words), choices, choices, changed(said, words)
+        return *looked_at(look, found, run_name, words), choices, choices, changed(said, words)
 
     @told
     def save(
@@ -213,13 +213,15 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         "outputs": [*shown, left, right],
         **private,
     }
-    # The last choice counts, however many were made while an answer was on its way.
+    # The last choice counts, of a run or of a language, however many were made while an answer was
+    # on its way.
     run_choice.input(**follow, trigger_mode="always_last").success(**compared)
     gr.on([left.input, right.input], **compared, trigger_mode="always_last")
     header.select(
         say_again,
         [look, picture, run_choice, left, right],
         [*shown, left, right, changes],
+        trigger_mode="always_last",
         **private,
     )
     # The viewer's link to this view also names the two sides.

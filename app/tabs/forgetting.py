@@ -104,6 +104,7 @@ def build_forgetting(
         redraw,
         asked,
         outputs,
+        trigger_mode="always_last",
         api_visibility="private",
         show_progress="hidden",
         **QUICK,

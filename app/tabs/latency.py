@@ -104,6 +104,7 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         follow,
         [run_choice, measured],
         outputs,
+        trigger_mode="always_last",
         api_visibility="private",
         show_progress="hidden",
         **QUICK,

@@ -67,6 +67,15 @@ def test_a_run_alone_with_its_pictures_shows_the_study_and_says_so(tmp_path):
     assert not methods["visible"] and "--run PATH" in told
 
 
+def test_after_a_long_pause_another_language_asks_the_networks_once(site, monkeypatch):
+    demo = build_page(site)
+    say_again = next(f.fn for f in demo.fns.values() if f.name == "say_again")
+    monkeypatch.setattr("app.tabs.compare.uploaded_path", lambda path: path)
+    cat = str(example_pictures()["cat"])
+    look, *_ = say_again(None, cat, "keeps", "keeps:1", "keeps:3", request=None)
+    assert look.picture.ndim == 3 and site.engines.passes == 3
+
+
 def test_building_the_page_does_not_load_torch():
     code = "import sys, app.page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -66,11 +66,16 @@ def test_what_an_interval_means_is_said_in_plain_words(verdict, low, high, sente
     assert (sentence or "<p class='oh-quiet") in page
 
 
-def test_a_weak_score_that_was_kept_is_called_weak():
+@pytest.mark.parametrize(("words", "kept"), [(WORDS, "Kept"), (Words("zh-TW"), "有保留")])
+def test_what_was_lost_for_certain_is_not_called_kept(words: Words, kept: str):
+    det = Drop("det", "mAP", 2, 0.083, 3, 0.078, 120)
+    said = in_plain_words(det, judged("undecided", 0.01, 0.08)["seg"], words)
+    assert said[0] == words("plain.some") and len(said) == 2 and kept not in said[1]
+
+
+def test_a_weak_score_is_called_weak():
     det = Drop("det", "mAP", 2, 0.083, 3, 0.083, 120)
     row = judged("pass")["seg"] | {"floor_metric": "mAP50", "floor": 0.05, "reached": 0.25}
-    assert "Kept, but weak to begin with: mAP 0.08 of 1." in verdict_cards(
-        [det], {"det": row}, WORDS
-    )
+    assert "Weak to begin with: mAP 0.08 of 1." in verdict_cards([det], {"det": row}, WORDS)
     assert "weak" not in verdict_cards([det], {"det": row | {"verdict": "fail"}}, WORDS)
     assert "weak" not in verdict_cards([SEG], judged(), WORDS)

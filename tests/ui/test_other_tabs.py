@@ -135,6 +135,45 @@ def test_another_language_keeps_picture_run_sides_and_lesson(visit, tmp_path):
     assert visitor.pixel(0.03, 0.1) == own
 
 
+def test_of_two_quick_switches_the_last_counts(visit):
+    visitor = visit("?run=forgets")
+    page = visitor.page
+    for name, drawn in (("Forgetting", "curve"), ("Latency", "parameters")):
+        visitor.tab(name)
+        visitor.wait_drawn(drawn)
+    visitor.tab("What broke")
+    page.locator("#broken-gallery img").first.wait_for()
+    asked, held = [], [True]
+    page.route(
+        "**/queue/join*", lambda route: asked.append(route) if held[0] else route.continue_()
+    )
+    link = page.locator("a[data-language]")
+    link.click()
+    page.wait_for_function("location.search.includes('lang=zh-TW')")
+    page.wait_for_timeout(1500)  # the Chinese words are asked for
+    assert asked
+    # The link itself still waits for its new words.
+    link.evaluate("e => { e.dataset.language = 'en'; }")
+    link.click()
+    page.wait_for_function("!location.search.includes('lang=zh-TW')")
+    page.wait_for_timeout(500)
+    held[0] = False
+    for request in asked:
+        request.continue_()
+    page.wait_for_timeout(5000)  # the Chinese words come, and whatever follows them
+    page.locator("#broken-told").get_by_text("Pictures that lost something").wait_for()
+    page.get_by_role("link", name="繁體中文").wait_for()
+    page.get_by_role("tab", name="Forgetting").wait_for()
+    visitor.tab("Compare")
+    page.locator(".ov-chip", has_text="dog").first.wait_for()
+    for side in ("left", "right"):
+        page.wait_for_function(
+            "id => document.querySelector(`#${id} input`).value.includes('lesson')", arg=side
+        )
+    visitor.tab("Forgetting")
+    page.locator("#verdicts").get_by_text("the last lesson").first.wait_for()
+
+
 def test_the_picture_is_named_in_the_readers_language(visit):
     page = visit("?lang=zh-TW").page
     page.locator("#picture img[alt='選取的圖片']").wait_for()
