@@ -303,11 +303,11 @@ def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
     why_told = words(why, run=name, task=words.task(task))
     if why == "broken.damaged":
         return why_told  # no command mends a file
-    # The page finds the shipped runs by itself; another must be named again.
-    named = "" if run.path.parent.resolve() == SHIPPED else f" --run {run.name}"
+    # The page finds the shipped runs by itself; of others it does not tell strangers the path.
+    named = "" if run.path.parent.resolve() == SHIPPED else " --run RUN"
     command = f"python app.py{named} --data DIR"
     if why == "broken.no_predictions":
-        command = f"python -m training.rescore --run {run.name} --data DIR"
+        command = "python -m training.rescore --run RUN --data DIR"
     remedy = words("broken.remedy", command=command)
     return f"{why_told} {remedy}"
 

@@ -70,10 +70,10 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
         "wrong class",
     ]
     assert told.startswith("Pictures that lost something: 2. The pictures of forgets are not here")
-    assert "“python app.py --run forgets --data DIR” brings them" in told
+    assert "“python app.py --run RUN --data DIR” brings them" in told
     assert "<div><dt>mask eaten</dt><dd>parts of an object now taken for background</dd>" in kinds
     assert "box" not in kinds and "of the whole picture" in kinds
-    assert "--run forgets" in told and str(run.path.parent) not in told
+    assert "--run RUN" in told and str(run.path.parent) not in told
     assert gallery["visible"] is False and shown == []
     assert list(table["value"]["picture"]) == ["p1", "p2"]
     _, kind, _, told, *_, table, _ = broken_rows(
@@ -119,7 +119,7 @@ def test_of_another_set_the_list_alone_is_shown_and_why_is_said(run: Run, data: 
     run.manifest["data_fingerprint"]["seg"]["eval"] = own | {"sha256": "another"}
     told, shown = told_and_gallery()
     assert not shown and words("broken.other_set", run="forgets", task=words.task("seg")) in told
-    assert "app.py --run forgets --data DIR" in told and str(data) not in told
+    assert "app.py --run RUN --data DIR" in told and str(data) not in told
 
 
 def test_what_else_may_be_missing_is_said(run: Run, data: Path):
@@ -128,7 +128,7 @@ def test_what_else_may_be_missing_is_said(run: Run, data: Path):
     assert "no validation pictures for detection" in told and str(data) not in told
     (run.path / "predictions" / "stage3_seg.npz").unlink()
     told = broken_rows(site, None, "seg", "1-3", None, None, WORDS)[3]
-    assert "without its folder “predictions”" in told and "training.rescore --run forgets" in told
+    assert "without its folder “predictions”" in told and "training.rescore --run RUN" in told
 
 
 def cut(path: Path) -> None:
