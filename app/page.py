@@ -91,8 +91,7 @@ def build_page(site: Site) -> gr.Blocks:
         def page_words(words: Words) -> tuple:
             # A tab that was never opened does not follow a change of language by itself.
             labels = (gr.update(label=words(f"tab.{tab.id}")) for tab in tabs)
-            alt = gr.update(alt_text=words("picture.alt"))
-            return header_html(words), *labels, examples_html(words), alt
+            return header_html(words), *labels, examples_html(words)
 
         @told
         def first_look(request: gr.Request) -> tuple:
@@ -110,7 +109,7 @@ def build_page(site: Site) -> gr.Blocks:
             **private,
             **PICTURES,
         )
-        worded = [header, *tabs, c.examples, c.picture]
+        worded = [header, *tabs, c.examples]
         of_tabs = (forgetting_tab, broken_tab, latency_tab, about_tab)
         quietly: dict[str, Any] = {"show_progress": "hidden", **private, **QUICK}
         demo.load(

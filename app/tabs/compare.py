@@ -61,7 +61,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
                 height=240,
                 placeholder=t("picture.placeholder"),
                 elem_id="picture",
-                alt_text=Words("en")("picture.alt"),  # passed on raw, so every language sets it
+                # Not translated by the framework, and an update of it would make the component
+                # anew, which then no longer hands over files that it cannot read.
+                alt_text=" · ".join(Words(tag)("picture.alt") for tag in ("en", "zh-TW")),
                 buttons=[],
             )
             examples = examples_row()
