@@ -26,6 +26,7 @@ from mtl_core.run import Run
 from mtl_core.types import Boxes, InputError, Prediction
 
 THUMBNAIL_PX = 360
+SPLIT = "val"  # the one that is read
 TASKS_SHOWN = ("seg", "det")  # the last lesson is followed by none that could break it
 KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
 # What files that are damaged or went away raise, InputError and Refusal among them; which one it is
@@ -34,15 +35,14 @@ UNREADABLE = (OSError, ValueError, IndexError, RuntimeError, EOFError, struct.er
 
 
 class Evidence:
-    """Pictures and annotations of one split, read when first asked for.
+    """Pictures and annotations of the validation split, read when first asked for.
 
     Args:
         data: root of the three sets.
-        split: the one that runs are evaluated on.
     """
 
-    def __init__(self, data: Path, split: str = "val") -> None:
-        self.data, self.split = data, split
+    def __init__(self, data: Path) -> None:
+        self.data = data
         self._splits: dict[str, Split] = {}
         self._fingerprints: dict[str, dict[str, Any]] = {}
         self._stored: dict[tuple[Path, int, str], dict[str, Prediction]] = {}
@@ -96,7 +96,7 @@ class Evidence:
 
     def _split(self, task: str) -> Split:
         if task not in self._splits:
-            self._splits[task] = read_split(DataRoots.under(self.data), task, self.split)
+            self._splits[task] = read_split(DataRoots.under(self.data), task, SPLIT)
         return self._splits[task]
 
     def _of(self, task: str) -> dict[str, Any]:

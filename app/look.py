@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from app.engines import EngineShelf, StageAnswer
+from app.language import Refusal
 from app.runs import RunShelf
-from mtl_core.types import InputError
 
 # A visitor sees one run and two sides; masks of many runs would fill the memory of a busy host.
 RUNS_KEPT = 4
@@ -67,12 +67,14 @@ class Look:
         """One stage's answer.
 
         Raises:
-            InputError: the run has no such stage.
+            Refusal: the run has no such stage.
         """
-        for answer in self.of(run_name, runs, engines):
+        answers = self.of(run_name, runs, engines)
+        for answer in answers:
             if answer.number == number:
                 return answer
-        raise InputError(f"Run {run_name!r} has no stage {number}.")
+        known = ", ".join(str(answer.number) for answer in answers)
+        raise Refusal("error.no_stage", run=run_name, number=number, known=known)
 
 
 def example_pictures() -> dict[str, Path]:

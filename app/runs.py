@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from app.language import Refusal
 from mtl_core.run import Run, StageFile
 from mtl_core.types import InputError
 
@@ -56,17 +57,14 @@ class RunShelf:
         """The run of that name; None means the default.
 
         Raises:
-            InputError: there is no run at all, or none of that name.
+            Refusal: there is no run at all, or none of that name.
         """
         if not self._runs:
-            raise InputError(
-                "There is no trained run here: train one with training.train, "
-                "or name one with --run."
-            )
+            raise Refusal("error.no_runs")
         if name is None:
             return next(iter(self._runs.values()))
         if name not in self._runs:
-            raise InputError(f"Run {name!r} is unknown, expected one of {', '.join(self._runs)}.")
+            raise Refusal("error.no_run", run=name, known=", ".join(self._runs))
         return self._runs[name]
 
     def name_of(self, run: Run) -> str:
@@ -77,14 +75,14 @@ class RunShelf:
         """One stage of a run.
 
         Raises:
-            InputError: the run or the stage is not here.
+            Refusal: the run or the stage is not here.
         """
         run = self.get(name)
         for stage in run.stages:
             if stage.number == number:
                 return stage
         known = ", ".join(str(stage.number) for stage in run.stages)
-        raise InputError(f"Run {run.name!r} has no stage {number}, expected one of {known}.")
+        raise Refusal("error.no_stage", run=run.name, number=number, known=known)
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -105,11 +103,14 @@ def open_run(place: str) -> Run:
     """A run by its directory, or by its Hub id when no such directory exists.
 
     Raises:
-        InputError: neither is a run.
+        Refusal: neither is a run.
+        InputError: the run is damaged.
     """
-    if not Path(place).exists() and _HUB_ID.match(place):
-        return Run(_from_hub(place), name=place)
-    return Run(place)
+    fetched = not Path(place).exists() and _HUB_ID.match(place) is not None
+    path = _from_hub(place) if fetched else Path(place)
+    if not (path / "run.json").is_file():
+        raise Refusal("open.no_run", place=place)
+    return Run(path, name=place if fetched else None)
 
 
 def _from_hub(repository: str) -> Path:
@@ -118,7 +119,4 @@ def _from_hub(repository: str) -> Path:
     try:
         return Path(snapshot_download(repository, allow_patterns=_HUB_FILES))
     except Exception as error:  # the Hub's client raises many kinds; all mean the same here
-        raise InputError(
-            f"{repository!r} is neither a run directory nor a repository that could be fetched "
-            f"from the Hub ({type(error).__name__})."
-        ) from error
+        raise Refusal("open.no_hub", place=repository, reason=type(error).__name__) from error

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from app.change_words import percent
-from app.evidence import TASKS_SHOWN, UNREADABLE, Evidence
+from app.evidence import SPLIT, TASKS_SHOWN, UNREADABLE, Evidence
 from app.language import Refusal, Words
 from app.palette import readable
 from app.records import lesson_order
@@ -248,7 +248,7 @@ def broken_rows(
     filters = (
         gr.update(choices=span_choices, value=chosen_span),
         gr.update(
-            choices=[anything, *((kind_name(k, words), k) for k in kinds)],
+            choices=[anything, *((words(f"broken.{key_of(k)}"), k) for k in kinds)],
             value=chosen_kind,
         ),
         gr.update(
@@ -299,22 +299,38 @@ def pictures_of(
 
 
 def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
-    """Whose pictures are missing, why (a sentence's key), and the command that brings them."""
+    """Whose pictures are missing, why (a sentence's key), and what brings them, if anything does.
+
+    A command names a shipped run by its place in the project, one from the Hub by its id, and any
+    other one as RUN: where that lies on the host is not told.
+    """
+    measured = run.manifest.get("data_fingerprint", {}).get(task, {}).get("eval", {})
+    split = measured.get("split", SPLIT)
+    if split != SPLIT:  # whatever else is missing, this page would not show them
+        told = {"run": name, "task": words.task(task), "split": split, "shown": SPLIT}
+        return words("broken.other_split", **told)
     why_told = words(why, run=name, task=words.task(task))
-    if why == "broken.damaged":
-        return why_told  # no command mends a file
-    # The page finds the shipped runs by itself; of others it does not tell strangers the path.
-    named = "" if run.path.parent.resolve() == SHIPPED else " --run RUN"
-    command = f"python app.py{named} --data DIR"
+    shipped = run.path.parent.resolve() == SHIPPED
+    from_hub = "/" in run.name
+    if why == "broken.damaged":  # no command mends a file
+        return why_told
+    if why == "broken.no_predictions" and from_hub:
+        return f"{why_told} {words('broken.remedy_hub', run=run.name)}"
     if why == "broken.no_predictions":
-        command = "python -m training.rescore --run RUN --data DIR"
-    remedy = words("broken.remedy", command=command)
-    return f"{why_told} {remedy}"
+        place = f"assets/runs/{run.path.name}" if shipped else "RUN"
+        command = f"python -m training.rescore --run {place} --data DIR"
+        remedy = words("broken.remedy_predictions", command=command)
+    else:
+        # The page finds the shipped runs by itself; another must be named again.
+        named = "" if shipped else f" --run {run.name if from_hub else 'RUN'}"
+        remedy = words("broken.remedy", command=f"python app.py{named} --data DIR")
+    what_run = "" if shipped or from_hub else f" {words('broken.remedy_run')}"
+    return f"{why_told} {remedy}{what_run}"
 
 
-def kind_name(kind: str, words: Words) -> str:
-    """A kind of loss as the reader calls it."""
-    return words(f"broken.{kind.replace(' ', '_')}")
+def key_of(kind: str) -> str:
+    """A kind of loss as it stands in the keys of its words: "lost box" -> "lost_box"."""
+    return kind.replace(" ", "_")
 
 
 def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
@@ -322,8 +338,8 @@ def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
     if not kinds:
         return ""
     told = "".join(
-        f"<div><dt>{escape(kind_name(kind, words))}</dt>"
-        f"<dd>{escape(words('kind.' + kind.replace(' ', '_')))}</dd></div>"
+        f"<div><dt>{escape(words(f'broken.{key_of(kind)}'))}</dt>"
+        f"<dd>{escape(words(f'kind.{key_of(kind)}'))}</dd></div>"
         for kind in kinds
     )
     unit = escape(words(f"kind.unit_{task}"))
@@ -333,7 +349,7 @@ def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
 def amounts(row: dict[str, Any], words: Words) -> str:
     """What a picture lost, in words: masks as shares of the picture, boxes counted."""
     return ", ".join(
-        f"{kind_name(kind, words)} "
+        f"{words(f'broken.{key_of(kind)}')} "
         + (percent(amount) if row["task"] == "seg" else f"{amount:.0f}")
         for kind, amount in row["kinds"].items()
     )

@@ -26,7 +26,7 @@ from app.page import _asked_look
 from app.picture import read_upload
 from app.runs import RunShelf
 from app.site import Site
-from app.tabs.broken import ANY, behind, broken_rows, caption
+from app.tabs.broken import ANY, behind, broken_rows, caption, missing_told
 from app.tabs.compare import show
 from mtl_core.data.fingerprint import fingerprint
 from mtl_core.data.layout import DataRoots, read_split
@@ -73,7 +73,7 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
     assert "“python app.py --run RUN --data DIR” brings them" in told
     assert "<div><dt>mask eaten</dt><dd>parts of an object now taken for background</dd>" in kinds
     assert "box" not in kinds and "of the whole picture" in kinds
-    assert "--run RUN" in told and str(run.path.parent) not in told
+    assert told.endswith("RUN is the run's directory.") and str(run.path.parent) not in told
     assert gallery["visible"] is False and shown == []
     assert list(table["value"]["picture"]) == ["p1", "p2"]
     _, kind, _, told, *_, table, _ = broken_rows(
@@ -128,7 +128,38 @@ def test_what_else_may_be_missing_is_said(run: Run, data: Path):
     assert "no validation pictures for detection" in told and str(data) not in told
     (run.path / "predictions" / "stage3_seg.npz").unlink()
     told = broken_rows(site, None, "seg", "1-3", None, None, WORDS)[3]
-    assert "without its folder “predictions”" in told and "training.rescore --run RUN" in told
+    assert "without its folder “predictions”" in told and "training.rescore --run RUN " in told
+
+
+@pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
+def test_a_remedy_can_be_used_as_it_is_printed(tmp_path: Path, words: Words, monkeypatch):
+    shipped = make_run(tmp_path / "assets" / "runs", "mini")
+    hub = Run(make_run(tmp_path / "snapshots", "1234abcd").path, name="owner/name")
+    monkeypatch.setattr("app.tabs.broken.SHIPPED", shipped.path.parent.resolve())
+
+    def told(run: Run, why: str) -> str:
+        return missing_told(run, run.name, "seg", why, words)
+
+    assert "python app.py --data DIR" in told(shipped, "broken.no_data")
+    assert "python app.py --run owner/name --data DIR" in told(hub, "broken.no_data")
+    rescored = told(shipped, "broken.no_predictions")
+    assert "training.rescore --run assets/runs/mini --data DIR" in rescored
+    # A directory alone can be scored anew, and a download leaves the predictions out.
+    fetched = told(hub, "broken.no_predictions")
+    assert "rescore" not in fetched and "hf download owner/name --local-dir RUN" in fetched
+    for run in (shipped, hub):
+        for why in ("broken.no_data", "broken.no_predictions"):
+            assert str(tmp_path) not in told(run, why) and "1234abcd" not in told(run, why)
+
+
+@pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
+def test_of_a_run_measured_on_another_split_no_folder_is_said_to_bring_pictures(
+    run: Run, data: Path, words: Words
+):
+    run.manifest["data_fingerprint"] = {"seg": {"eval": {"split": "train:tune", "n": 2}}}
+    for evidence in (None, Evidence(data)):
+        told = broken_rows(site_of(run, evidence), None, "seg", None, None, None, words)[3]
+        assert "train:tune" in told and "--data DIR" not in told
 
 
 def cut(path: Path) -> None:

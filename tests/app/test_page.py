@@ -67,6 +67,18 @@ def test_a_run_alone_with_its_pictures_shows_the_study_and_says_so(tmp_path):
     assert not methods["visible"] and "--run PATH" in told
 
 
+@pytest.mark.parametrize("words", [Words("en"), Words("zh-TW")], ids=["en", "zh"])
+def test_a_run_rescored_at_another_size_is_not_said_to_have_other_pictures(tmp_path, words):
+    runs = [make_run(tmp_path, name) for name in ("smaller", "keeps", "forgets")]
+    for run in runs:
+        run.manifest["data_fingerprint"] = {"seg": {"train": {"n": 240}, "eval": {"n": 60}}}
+    runs[0].manifest["evaluated_input_px"] = 256
+    site = Site(RunShelf(runs), EngineShelf(StandInEngine))
+    *_, told = forgetting_figures(site, "smaller", "kept", "seg", words)
+    size, tasks = {"en": ("input size", "tasks"), "zh-TW": ("輸入大小", "任務")}[words.language]
+    assert size in told and tasks in told and "240 + 60" in told
+
+
 def test_after_a_long_pause_another_language_asks_the_networks_once(site, monkeypatch):
     demo = build_page(site)
     say_again = next(f.fn for f in demo.fns.values() if f.name == "say_again")

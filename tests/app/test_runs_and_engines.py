@@ -5,7 +5,8 @@ import pytest
 from stand_in import StandInEngine, make_run
 
 from app.engines import EngineShelf
-from app.language import Words
+from app.language import Refusal, Words
+from app.look import Look
 from app.measuring import measure_passes, parameter_counts, summary_html
 from app.runs import RunShelf, open_run, shipped_runs
 from mtl_core.types import InputError
@@ -30,6 +31,26 @@ def test_a_run_opened_again_keeps_its_place(tmp_path):
 def test_what_is_not_on_the_shelf_is_told(tmp_path, name, stage):
     with pytest.raises(InputError, match="expected one of"):
         RunShelf([make_run(tmp_path)]).stage(name, stage)
+
+
+def test_what_is_not_here_is_told_in_the_visitors_language(tmp_path, monkeypatch):
+    def gone(*args, **options):
+        raise ConnectionError
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", gone)
+    shelf, engines = RunShelf([make_run(tmp_path)]), EngineShelf(StandInEngine)
+    look = Look(np.zeros((40, 40, 3), np.uint8))
+    for asking, told in (
+        (lambda: RunShelf().get(None), "這裡沒有訓練結果"),
+        (lambda: shelf.get("nowhere"), "沒有「nowhere」這個訓練結果，可用的有：keeps"),
+        (lambda: shelf.stage("keeps", 4), "沒有第 4 課，可用的有：1, 2, 3"),
+        (lambda: look.stage("keeps", 4, shelf, engines), "沒有第 4 課，可用的有：1, 2, 3"),
+        (lambda: open_run(str(tmp_path)), "不是訓練結果的目錄"),
+        (lambda: open_run("no-owner/no-run"), "也不是可從 Hub 取得的儲存庫（ConnectionError）"),
+    ):
+        with pytest.raises(Refusal) as refused:
+            asking()
+        assert told in refused.value.sentence.said(Words("zh-TW"))
 
 
 def test_an_empty_shelf_says_what_to_do():

@@ -1,7 +1,12 @@
 import re
+import threading
 
 import pytest
 from PIL import Image
+
+import app.page
+import app.tabs.broken
+import app.tabs.compare
 
 FIGURES = ("curve", "matrix", "classes", "methods")
 
@@ -135,32 +140,41 @@ def test_another_language_keeps_picture_run_sides_and_lesson(visit, tmp_path):
     assert visitor.pixel(0.03, 0.1) == own
 
 
-def test_of_two_quick_switches_the_last_counts(visit):
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (app.page, "run_choices"),
+        (app.tabs.compare, "side_choices"),
+        (app.tabs.broken, "broken_rows"),
+    ],
+)
+def test_of_two_quick_switches_the_last_counts(visit, monkeypatch, module, name):
     visitor = visit("?run=forgets")
     page = visitor.page
-    for name, drawn in (("Forgetting", "curve"), ("Latency", "parameters")):
-        visitor.tab(name)
-        visitor.wait_drawn(drawn)
     visitor.tab("What broke")
     page.locator("#broken-gallery img").first.wait_for()
-    asked, held = [], [True]
-    page.route(
-        "**/queue/join*", lambda route: asked.append(route) if held[0] else route.continue_()
-    )
+    # The Chinese words are on their way until they are let go.
+    begun, go, place = threading.Event(), threading.Event(), getattr(module, name)
+
+    def held(*args):
+        begun.set()
+        go.wait(30)
+        return place(*args)
+
+    monkeypatch.setattr(module, name, held)
     link = page.locator("a[data-language]")
     link.click()
     page.wait_for_function("location.search.includes('lang=zh-TW')")
-    page.wait_for_timeout(1500)  # the Chinese words are asked for
-    assert asked
-    # The link itself still waits for its new words.
+    for _ in range(100):
+        page.wait_for_timeout(0 if begun.is_set() else 100)
+    assert begun.is_set()
+    # The link itself may still wait for its new words.
     link.evaluate("e => { e.dataset.language = 'en'; }")
     link.click()
     page.wait_for_function("!location.search.includes('lang=zh-TW')")
-    page.wait_for_timeout(500)
-    held[0] = False
-    for request in asked:
-        request.continue_()
-    page.wait_for_timeout(5000)  # the Chinese words come, and whatever follows them
+    page.wait_for_timeout(3000)  # whatever comes first has been said in English again
+    go.set()
+    page.wait_for_timeout(3000)  # the Chinese words come, and whatever follows them
     page.locator("#broken-told").get_by_text("Pictures that lost something").wait_for()
     page.get_by_role("link", name="繁體中文").wait_for()
     page.get_by_role("tab", name="Forgetting").wait_for()
