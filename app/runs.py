@@ -104,13 +104,16 @@ def open_run(place: str) -> Run:
 
     Raises:
         Refusal: neither is a run.
-        InputError: the run is damaged.
+        InputError: a file of the run is damaged.
     """
     fetched = not Path(place).exists() and _HUB_ID.match(place) is not None
     path = _from_hub(place) if fetched else Path(place)
     if not (path / "run.json").is_file():
         raise Refusal("open.no_run", place=place)
-    return Run(path, name=place if fetched else None)
+    run = Run(path, name=place if fetched else None)
+    for read in (run.records, run.verdicts, run.regressions, run.latency):
+        read()  # what is damaged is told now, not to every visitor who comes to need it
+    return run
 
 
 def _from_hub(repository: str) -> Path:

@@ -137,13 +137,17 @@ def show(result: dict[str, Any]) -> None:
         console.print(table)
 
 
+def publish(result: dict[str, Any], out: Path | None) -> None:
+    """Print what was measured, and write it where a file is named."""
+    show(result)
+    if out:
+        write_json(out, result)
+        print(f"Written to {out}.")
+
+
 def main(options: Options) -> None:
     """Measure, print, write."""
-    result = benchmark(options)
-    show(result)
-    if options.out:
-        write_json(options.out, result)
-        print(f"Written to {options.out}.")
+    publish(benchmark(options), options.out)
 
 
 if __name__ == "__main__":

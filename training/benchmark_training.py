@@ -25,10 +25,9 @@ from torch import Tensor
 from mtl_core.data.datasets import training_loader
 from mtl_core.engine.processor import available_cores
 from mtl_core.retention import METHODS, Retention
-from mtl_core.run import write_json
 from mtl_core.types import InputError
 from training.alternating_times import Case
-from training.benchmark import Comparison, measured, show, timed
+from training.benchmark import Comparison, measured, publish, timed
 from training.machine import machine
 from training.stage import begin_stage, train_epoch
 from training.train import Options as TrainOptions
@@ -152,11 +151,7 @@ def benchmark(options: Options) -> dict[str, Any]:
 
 def main(options: Options) -> None:
     """Measure, print, write."""
-    result = benchmark(options)
-    show(result)
-    if options.out:
-        write_json(options.out, result)
-        print(f"Written to {options.out}.")
+    publish(benchmark(options), options.out)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,8 @@ def ablation_rows(
     names = {DEFAULT: "the whole recipe", nothing: "nothing distilled"}
     for row in rows:
         row[0] = names.get(row[0], row[0].removeprefix(f"{DEFAULT}-").replace("-", " "))
-    rows.sort(key=lambda row: list(names.values()).index(row[0]) if row[0] in names.values() else 2)
+    ends = list(names.values())  # first the whole, then nothing of it, then its parts
+    rows.sort(key=lambda row: ends.index(row[0]) if row[0] in ends else len(ends))
     return head, rows
 
 
@@ -237,6 +238,9 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
         "Forgetting (best score so far minus final), backward transfer (final minus base) and "
         "forward transfer (base minus the task taught alone) are means over tasks, in points."
     )
+    compares = set(tasks) <= set(reached_alone)
+    if not compares:
+        notes += " What new tasks reach is compared with the same task alone: --methods single."
     exploded = [path.parent.name for path in sorted(study.path.glob(f"*/{DIVERGED}"))]
     if exploded:
         notes += f" Without a result, because their loss exploded: {', '.join(exploded)}."
@@ -252,10 +256,11 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
         text += f"\n{markdown(head, rows)}\n"
     (study.path / "report.md").write_text(text, encoding="utf-8")
     figures = [
-        ("What the old kept, what the new reached", plane(table)),
         ("Drops", drops_figure(whole)),
         ("Inside the stages", dips_figure(study.runs(), tasks[0])),
     ]
+    if compares:
+        figures.insert(0, ("What the old kept, what the new reached", plane(table)))
     parts = [HEAD, f"<h1>Ways not to forget</h1><p>{escape(notes)}</p>"]
     parts.append(html_table(*tables.pop("")))
     for i, (title, figure) in enumerate(figures):

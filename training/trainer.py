@@ -30,6 +30,7 @@ from mtl_core.retention import METHODS, Situation
 from mtl_core.run import Run, append_records, write_json
 from mtl_core.tasks import build_tasks
 from mtl_core.types import InputError
+from training.identity import first_stage, settled, with_statistics
 from training.rescore import score_rows
 from training.stage import StageState, begin_stage, train_epoch
 
@@ -38,47 +39,6 @@ if TYPE_CHECKING:
 
 RATES = ("lr", "lr_trunk", "lr_shared", "lr_old")  # the first stage's, where all are one
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "onnxruntime", "pycocotools")
-
-
-def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:
-    """The part of a config that a resume may not change: all but the stages still to come."""
-    return {**config, "stages": list(config["stages"])[:begun]}
-
-
-def first_stage(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What decides a run's first stage, by what to call it, from its manifest."""
-    config = manifest["config"]
-    later = ("method", "strength", "stages", "probe_every", "probe_steps", "probe_n", "floors")
-    task = config["stages"][0]["task"]
-    return {
-        "the first stage's settings": config["stages"][0],
-        "the run's settings": {k: v for k, v in config.items() if k not in later},
-        "the pictures": manifest["data_fingerprint"][task],
-        "the trunk's first weights": manifest["initial_weights"],
-        "the class names": manifest["class_names"],
-    }
-
-
-def with_statistics(config: RunConfig, provenance: dict[str, str]) -> RunConfig:
-    """The config with the input statistics that the trunk's weights name, if they name any.
-
-    Raises:
-        InputError: they are not three numbers each.
-    """
-    found = {}
-    for field in ("mean", "std"):
-        if f"input_{field}" in provenance:
-            try:
-                values = tuple(float(v) for v in provenance[f"input_{field}"].split(","))
-            except ValueError:
-                values = ()
-            if len(values) != 3:
-                raise InputError(
-                    f"The trunk's weights name an input_{field} of "
-                    f"{provenance[f'input_{field}']!r}: expected three numbers."
-                )
-            found[field] = values
-    return replace(config, model=replace(config.model, **found))  # type: ignore[arg-type]
 
 
 def first_of(split: Split, n: int) -> Split:

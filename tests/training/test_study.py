@@ -156,6 +156,19 @@ def test_runs_of_other_lengths_or_constants_are_not_compared(study: Path):
         check_comparable(one, other)
 
 
+def test_without_references_the_report_says_how_to_get_its_plane(
+    study: Path, rendered: DataRoots, trunk_weights: Path, tmp_path: Path
+):
+    title = "What the old kept, what the new reached"
+    page = (study / "report.html").read_text()
+    assert title in page and "--methods single" not in page
+    for name in ("distill-seed0", "finetune-seed0"):
+        (tmp_path / name).symlink_to(study / name)
+    main(options(tmp_path, rendered, trunk_weights, report_only=True))
+    page = (tmp_path / "report.html").read_text()
+    assert title not in page and "--methods single" in page
+
+
 def test_a_report_alone_leaves_the_maps_to_those_who_train(
     study: Path, rendered: DataRoots, trunk_weights: Path
 ):
