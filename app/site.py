@@ -79,7 +79,8 @@ def told(callback: Callable[..., Any]) -> Callable[..., Any]:
             said = error.sentence.said(words) if isinstance(error, Refusal) else str(error)
             # The toast renders HTML, and a sentence may quote what came with the address.
             message = html.escape(said, quote=False)
-            raise gr.Error(message, duration=10, print_exception=False) from error
+            title = words("toast.refused")
+            raise gr.Error(message, 10, title=title, print_exception=False) from error
 
     return wrapped
 

@@ -105,7 +105,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
                 return gr.skip()  # the page itself has just put it there
             taken = Look(read_upload(sent))
         except Refusal as refusal:
-            gr.Warning(refusal.sentence.said(words))
+            gr.Warning(refusal.sentence.said(words), title=words("toast.warning"))
             return nothing_shown(refusal.sentence, words)
         return show(site, taken, run_name, words)
 

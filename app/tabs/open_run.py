@@ -31,7 +31,8 @@ def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t:
         if not where.strip():
             raise Refusal("open.unnamed")
         name = site.runs.add(open_run(where.strip()))
-        gr.Info(words("open.done", name=html.escape(name)), duration=4)
+        said = words("open.done", name=html.escape(name))
+        gr.Info(said, duration=4, title=words("toast.done"))
         sides = gr.update(choices=side_choices(site, words))
         runs = gr.update(choices=run_choices(site.runs, words), value=name, visible=True)
         return runs, sides, sides

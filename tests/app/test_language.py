@@ -2,13 +2,14 @@ import re
 import string
 from pathlib import Path
 
-import gradio
+import gradio as gr
 import pytest
 from stand_in import NAMES
 
 import app.language as language
 from app.language import Refusal, Words, language_of, translations
 from app.look import example_pictures
+from app.site import told
 
 APP = Path(language.__file__).parent.parent
 
@@ -60,7 +61,7 @@ def test_every_word_is_asked_for():
     assert not unused
 
 
-GRADIO = Path(gradio.__file__).parent / "templates" / "frontend" / "assets"
+GRADIO = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
 # Of components that the page has not, of kinds of files, and of Gradio's own settings, which are in
 # English then.
 NOT_HERE = re.compile(
@@ -112,6 +113,18 @@ def test_a_refusal_is_told_in_the_language_of_who_hears_it():
     refusal = Refusal("picture.small", width=3, height=4, least=8)
     assert "at least 8 a side" in str(refusal)
     assert "每邊至少 8 像素" in refusal.sentence.said(Words("zh-TW"))
+
+
+@pytest.mark.parametrize(("tag", "title"), [("en-US", "This did not work"), ("zh-TW", "無法完成")])
+def test_a_toast_is_headed_in_the_language_of_who_reads_it(tag, title):
+    @told
+    def refuse(request):
+        raise Refusal("picture.lost")
+
+    request = gr.Request(headers={"accept-language": tag}, query_params={})
+    with pytest.raises(gr.Error) as shown:
+        refuse(request)
+    assert shown.value.title == title
 
 
 def test_every_example_has_words():
