@@ -26,8 +26,16 @@ def reference_ratios(latency: dict[str, Any] | None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["section", "name", "value", "low", "high"])
 
 
-def reference_html(latency: dict[str, Any] | None, words: Words) -> str:
-    """Where the times were taken and, folded away, all of them; or that there are none."""
+def reference_html(
+    latency: dict[str, Any] | None, words: Words, of_other: str | None = None
+) -> str:
+    """Where the times were taken and, folded away, all of them; or that there are none.
+
+    Args:
+        latency: what ``training.benchmark`` wrote.
+        words: the visitor's language.
+        of_other: the run that was measured, where it is another one than that being looked at.
+    """
     if not latency:
         return f"<p class='oh-quiet'>{escape(words('latency.shipped_none'))}</p>"
     rows = "".join(
@@ -50,7 +58,9 @@ def reference_html(latency: dict[str, Any] | None, words: Words) -> str:
         f"<table class='oh-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         "</details>"
     )
-    return f"<p class='oh-quiet'>{escape(_taken_on(latency, words))}</p>" + (table if rows else "")
+    said = [words("latency.of_other", run=of_other)] if of_other else []
+    said.append(_taken_on(latency, words))
+    return f"<p class='oh-quiet'>{escape(' '.join(said))}</p>" + (table if rows else "")
 
 
 def _entries(

@@ -71,6 +71,16 @@ class RunShelf:
         """The name by which a run stands here; two directories of one name differ."""
         return next(name for name, known in self._runs.items() if known is run)
 
+    def measured_alike(self, run: Run) -> Run | None:
+        """This run if it brings measured times, else one here that does and is of its size.
+
+        Of one size are networks that count equally many parameters in every part.
+        """
+        counts = run.manifest.get("parameters")
+        others = self._runs.values() if counts else ()
+        alike = [other for other in others if other.manifest.get("parameters") == counts]
+        return next((r for r in (run, *alike) if r.latency()), None)
+
     def stage(self, name: str | None, number: int) -> StageFile:
         """One stage of a run.
 

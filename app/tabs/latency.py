@@ -119,13 +119,15 @@ def latency_figures(
     nothing = gr.update(value=None, visible=False)
     run = site.runs.get(run_name) if len(site.runs) else None
     own = measured if run and measured and measured.run == site.runs.name_of(run) else None
-    latency = run.latency() if run else None
+    source = site.runs.measured_alike(run) if run else None
+    latency = source.latency() if source else None
+    of_other = site.runs.name_of(source) if source and source is not run else None
     ratios = reference_ratios(latency)
     counts = parameter_counts(run.manifest if run else {})
     return (
         *_measured(own, words),
         _shown(reference_ratios_figure(ratios, words)) if len(ratios) else nothing,
-        reference_html(latency, words),
+        reference_html(latency, words, of_other),
         _shown(parameter_bars(counts, words)) if len(counts) else nothing,
         gr.update(visible=not len(counts)),
     )

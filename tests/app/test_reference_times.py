@@ -1,11 +1,11 @@
 import pytest
-from stand_in import LATENCY
+from stand_in import LATENCY, make_run
 
 from app.figures.reference_ratios import reference_ratios_figure
 from app.language import Words
 from app.ratio_words import GROUPS, OTHER, placed
 from app.reference_times import reference_html, reference_ratios
-from app.runs import PREFERRED, SHIPPED
+from app.runs import PREFERRED, SHIPPED, RunShelf
 from mtl_core.run import Run
 
 
@@ -37,9 +37,26 @@ def test_shipped_ratios_are_all_described_and_stand_under_their_groups(words):
     assert [y for y, _ in texts] == list(range(len(texts)))  # nothing is written over another
     at = dict(zip(figure.data[0].y, figure.data[0].x, strict=True))
     batch = next(y for y, text in texts if words("ratio.around_batch", n=16) in text)
-    assert at[batch] == pytest.approx(14.194)
+    measured = ratios.set_index("name").value
+    assert at[batch] == pytest.approx(measured["batch 16 / batch 1"])
     hints = [a.text for a in figure.layout.annotations if a.xref != "paper"]
     assert hints == [words("ratio.faster"), words("ratio.slower")]
+
+
+def test_times_of_another_run_are_said_to_be_its():
+    assert "Of &lt;a&gt;, whose" in reference_html(LATENCY, Words("en"), "<a>")
+    assert "whose network" not in reference_html(LATENCY, Words("en"))
+
+
+def test_a_run_without_times_shows_those_of_one_of_the_same_size(tmp_path):
+    larger, alike, timed = (make_run(tmp_path, name) for name in ("larger", "alike", "timed"))
+    for run in (larger, alike):
+        (run.path / "latency.json").unlink()
+    larger.manifest["parameters"]["head"] += 1
+    shelf = RunShelf([larger, alike, timed])
+    assert shelf.measured_alike(timed) is timed
+    assert shelf.measured_alike(alike) is timed
+    assert shelf.measured_alike(larger) is None
 
 
 def test_without_a_benchmark_the_page_says_how_to_make_one():
