@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import struct
 import tempfile
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ class Evidence:
         self._fingerprints: dict[str, dict[str, Any]] = {}
         self._stored: dict[tuple[Path, int, str], dict[str, Prediction]] = {}
         # Copies that the page may serve; the sets themselves stay closed to visitors.
-        self._served = Path(tempfile.mkdtemp(prefix="onehead-"))
+        self._served = tempfile.TemporaryDirectory(prefix="onehead-")
+        self._reading = threading.Lock()
 
     def lacks(self, run: Run, rows: list[dict[str, Any]]) -> str | None:
         """Why these pictures of one task and stage cannot be shown: a sentence's key, or None.
@@ -122,18 +124,19 @@ class Evidence:
     def predictions(self, run: Run, stage: int, task: str) -> dict[str, Prediction]:
         """What a run kept of a stage; of the last few asked for nothing is read again."""
         key = run.path, stage, task
-        if key not in self._stored:
-            while len(self._stored) >= KEPT_FILES:
-                self._stored.pop(next(iter(self._stored)))
-            folder = run.path / "predictions"
-            self._stored[key] = read_predictions(folder, stage, task, run.class_names)
-        return self._stored[key]
+        with self._reading:  # several visitors may ask at once
+            if key not in self._stored:
+                while len(self._stored) >= KEPT_FILES:
+                    self._stored.pop(next(iter(self._stored)))
+                folder = run.path / "predictions"
+                self._stored[key] = read_predictions(folder, stage, task, run.class_names)
+            return self._stored[key]
 
     def served(self, task: str, stem: str) -> Path:
         """A copy of a picture that the page may show."""
         _, item = self.item(task, stem)
         # By its whole key: pictures of two class folders may have one name.
-        copy = self._served / task / f"{stem}{item.picture.suffix}"
+        copy = Path(self._served.name) / task / f"{stem}{item.picture.suffix}"
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -123,6 +123,13 @@ def build_page(site: Site) -> gr.Blocks:
         header.select(other_words, None, [run_choice, *worded], **latest)
         gr.on([all_tabs.change, all_tabs.select], None, js=_TAB_OPENED, **private)
         add_endpoints(site)
+
+        def forget(request: gr.Request) -> None:
+            # What was sent to a visitor's page is kept here as well, pictures among it, and would
+            # be until a hundred others have come.
+            demo.state_holder.session_data.pop(request.session_hash, None)
+
+        demo.unload(forget)
     demo.queue(max_size=32, default_concurrency_limit=2)
     return demo
 

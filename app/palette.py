@@ -64,7 +64,7 @@ TASK_COLORS = {"seg": "#009E73", "det": "#2B8CC4", "cls": "#D55E00"}
 
 def class_key(name: str) -> str:
     """One spelling for one class: VOC's "diningtable" is COCO's "dining table"."""
-    key = re.sub(r"[^a-z0-9]", "", name.lower())
+    key = re.sub(r"[\s_-]", "", name.casefold())
     return _SAME_CLASS.get(key, key)
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtl_core.config import TASK_IDS
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP, PRIMARY
 from mtl_core.run import Run
-
-TASKS = ("seg", "det", "cls")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def stage_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     if scores.empty:
         return pd.DataFrame()
     matrix = scores.pivot(index="stage", columns="task", values="value")
-    return matrix[[task for task in TASKS if task in matrix]].astype(float)
+    return matrix[[task for task in TASK_IDS if task in matrix]].astype(float)
 
 
 def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 
 from mtl_core.checkpoint_header import read_header
+from mtl_core.config import TASK_IDS
 from mtl_core.data.placement import Placement
 from mtl_core.engine import Engine
 from mtl_core.engine.decoding import decode
@@ -28,7 +29,6 @@ from training.node_profile import operator_times
 BATCHES, QUICK_BATCHES = (1, 2, 4, 8, 16), (1, 2)
 SIDES_PX, QUICK_SIDES_PX = (256, 320, 384, 448, 512, 640, 768), (256, 512)
 METHODS = 6  # of a study that compares them, three stages each
-TASKS = ("seg", "det", "cls")
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Bench:
     def classes(self) -> networks.Classes:
         """Numbers of classes; a task that the run lacks counts as one of ten."""
         return networks.Classes(
-            **{task: len(self.info.class_names.get(task, range(10))) for task in TASKS}
+            **{task: len(self.info.class_names.get(task, range(10))) for task in TASK_IDS}
         )
 
     def profile(self) -> dict[str, dict[str, float]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mtl_core.engine.processor import available_cores
 
-PACKAGES = ("torch", "torchvision", "timm", "onnxruntime", "numpy", "pillow")
+PACKAGES = ("torch", "torchvision", "timm", "onnxruntime", "numpy", "pillow", "pycocotools")
 
 
 def processor_name() -> str:
@@ -33,6 +33,11 @@ def vector_instructions() -> list[str]:
     return [name for name in known if name in words]
 
 
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide a result or its speed."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
 def machine() -> dict[str, Any]:
     """Processor, cores, system and packages."""
     return {
@@ -40,6 +45,5 @@ def machine() -> dict[str, Any]:
         "cores": available_cores(),
         "vector_instructions": vector_instructions(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in PACKAGES},
+        "versions": versions(),
     }

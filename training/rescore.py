@@ -85,6 +85,7 @@ def rescore(options: Options) -> None:
                 f"expected that run to be rescored at {options.input_px} px first."
             )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    predicted: list[PredictionFile] = []
     for stage in run.stages:
         network, info = load_network(stage.weights)
         if options.input_px:
@@ -94,15 +95,18 @@ def rescore(options: Options) -> None:
         frozen = FrozenTrunk(network.backbone, device)
         for task in info.taught:
             keep = PredictionFile(options.run / "predictions", stage.number, task)
+            predicted.append(keep)
             bar = partial(tqdm, desc=f"stage {stage.number}, {task}", unit="picture", leave=False)
             score = measure(network, frozen, splits[task], bar, keep.add)
-            keep.write()
             end = ends[stage.number]
             place = {"stage": stage.number, "step": end["step"], "epoch": end["epoch"]}
             kept += score_rows(score, place | {"task": task}, "stage")
             shown = ", ".join(f"{k} {v:.4f}" for k, v in score.values.items())
             tqdm.write(f"stage {stage.number} {task}: {shown} (n={score.n})")
     kept.sort(key=lambda row: row["stage"])  # a stage's probes stay before its end
+    # All is measured before anything is written: who stops half-way leaves the run as it was.
+    for file in predicted:
+        file.write()
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
     path.write_text(text, encoding="utf-8")
     if options.input_px:

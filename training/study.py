@@ -27,6 +27,8 @@ from mtl_core.types import InputError
 # All other methods start from the same first stage.
 OWN_START = [name for name, method in METHODS.items() if method.own_start]
 DIVERGED = "diverged.txt"  # why a run has no result: its loss exploded
+# Settings of a stage that a task taught alone and a recipe without a part have otherwise.
+FREED = ("distill", "distill_neck", "lr_trunk", "lr_shared")
 NAME = re.compile(
     r"(?P<method>[a-z]+)(-without-(?P<without>[a-z]+))?(-(?P<task>[a-z]+))?"
     r"(-x(?P<strength>[\d.e+-]+?))?-seed(?P<seed>\d+)"
@@ -140,13 +142,12 @@ def check_comparable(one: Run, other: Run) -> None:
             f"{one.path} was measured at {one.input_px} px, {other.path} at {other.input_px} px: "
             "expected one size, which training.rescore --input-px sets."
         )
-    lengths = [
-        {s["task"]: s["epochs"] for s in run.manifest["config"]["stages"]} for run in (one, other)
-    ]
-    if any(lengths[0][task] != lengths[1][task] for task in set(lengths[0]) & set(lengths[1])):
+    ours, theirs = _recipe(one), _recipe(other)
+    changed = [what for what in ours if what in theirs and ours[what] != theirs[what]]
+    if changed:
         raise InputError(
-            f"{one.path} and {other.path} differ in the epochs of a stage: expected one study, "
-            "with the same --epochs whenever it goes on."
+            f"{one.path} and {other.path} differ in {', '.join(changed)}: expected one study, of "
+            "one recipe and with the same --epochs whenever it goes on."
         )
     constants = [run.manifest.get("method_constants") for run in (one, other)]
     methods = [run.manifest["config"]["method"] for run in (one, other)]
@@ -155,8 +156,18 @@ def check_comparable(one: Run, other: Run) -> None:
             f"{one.path} and {other.path} were trained with other numbers of {methods[0]} "
             f"({constants[0]} and {constants[1]}): expected one study."
         )
-    if one.manifest["config"]["preset"] != other.manifest["config"]["preset"]:
-        raise InputError(f"{one.path} and {other.path} differ in preset: expected one study.")
+
+
+def _recipe(run: Run) -> dict[str, Any]:
+    """What all runs of a study have in common, by what to call it, as far as a run has it."""
+    config = run.manifest["config"]
+    free = ("method", "strength", "seed", "stages")  # what a study varies
+    looks = ("probe_every", "probe_steps", "probe_n", "floors")  # these change no weight
+    common = {name: value for name, value in config.items() if name not in (*free, *looks)}
+    for stage in config["stages"]:
+        settings = {name: value for name, value in stage.items() if name not in FREED}
+        common |= {f"{name} of {stage['task']}": value for name, value in settings.items()}
+    return common
 
 
 def results(study: StudyRuns) -> pd.DataFrame:

@@ -65,23 +65,23 @@ def run_config(options: Options) -> RunConfig:
         unknown = [task for task in options.tasks if task not in stages]
         if unknown:
             raise InputError(f"--tasks {unknown[0]}: expected some of {', '.join(stages)}.")
-        chosen = [stages[task] for task in options.tasks]
-        if len(chosen) == 1:
-            # A reference owes nothing to earlier tasks: it distils nobody, and moves as freely as
-            # the preset's first stage does.
-            first, alone = config.stages[0], chosen[0]
-            free: dict[str, Any] = {
-                "distill": {},
-                "distill_neck": 0.0,
-                "lr_trunk": max(alone.lr_trunk, first.lr_trunk),
-                "lr_shared": max(alone.lr_shared, first.lr_shared),
-            }
-            chosen = [replace(alone, **free)]
-        for stage in chosen[1:]:
-            if config.method == "distill" and not stage.distill and not stage.distill_neck:
+        # Whoever comes first owes nothing to earlier tasks: it distils nobody, and moves as freely
+        # as the preset's first stage does.
+        first, begins = config.stages[0], stages[options.tasks[0]]
+        free: dict[str, Any] = {
+            "distill": {},
+            "distill_neck": 0.0,
+            "lr_trunk": max(begins.lr_trunk, first.lr_trunk),
+            "lr_shared": max(begins.lr_shared, first.lr_shared),
+        }
+        chosen = [replace(begins, **free), *(stages[task] for task in options.tasks[1:])]
+        for number, stage in enumerate(chosen):
+            open_to_loss = [t for t in options.tasks[:number] if t not in stage.distill]
+            if config.method == "distill" and open_to_loss:
                 raise InputError(
-                    f"--tasks {','.join(options.tasks)}: preset {options.preset} says of "
-                    f"{stage.task} nothing of what to distil, expected another order or --method."
+                    f"--tasks {','.join(options.tasks)}: in the stage of {stage.task} preset "
+                    f"{options.preset} does not distil {', '.join(open_to_loss)}, expected another "
+                    "order or --method."
                 )
         config = replace(config, stages=tuple(chosen))
     if options.without:

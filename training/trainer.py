@@ -9,7 +9,6 @@ import shutil
 import time
 from dataclasses import asdict, replace
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +30,7 @@ from mtl_core.run import Run, append_records, write_json
 from mtl_core.tasks import build_tasks
 from mtl_core.types import InputError
 from training.identity import first_stage, settled, with_statistics
+from training.machine import versions
 from training.rescore import score_rows
 from training.stage import StageState, begin_stage, train_epoch
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from training.train import Options
 
 RATES = ("lr", "lr_trunk", "lr_shared", "lr_old")  # the first stage's, where all are one
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "onnxruntime", "pycocotools")
 
 
 def first_of(split: Split, n: int) -> Split:
@@ -106,8 +105,7 @@ class Trainer:
             "method_constants": dict(self.retention.constants),
             "class_names": {t: k.class_names for t, k in self.network.tasks.items()},
             **self.sources,
-            "versions": {"python": platform.python_version()}
-            | {name: version(name) for name in PACKAGES},
+            "versions": versions(),
             "seed": self.config.seed,
             "hardware": {
                 "machine": platform.machine(),
@@ -300,7 +298,7 @@ class Trainer:
         Raises:
             InputError: what was done so far was done with another config.
         """
-        content = torch.load(self.out / "state" / "resume.pt", weights_only=True)
+        content = self._load(self.out / "state" / "resume.pt")
         number, stage_state = content["number"], content["stage_state"]
         begun = number if stage_state else number - 1
         if stage_state and self.retention.together:
@@ -316,7 +314,7 @@ class Trainer:
                 "the same --data, splits and --init to --resume it."
             )
         self.seconds, self.partial_s = content["seconds"], content["partial_s"]
-        start = torch.load(self.out / "state" / f"start{number}.pt", weights_only=True)
+        start = self._load(self.out / "state" / f"start{number}.pt")
         self.network.load_state_dict(start["network"])
         self.retention.load_state_dict(start["retention"])
         records = self.out / "records.jsonl"
@@ -324,6 +322,10 @@ class Trainer:
             # What was recorded after the state was saved is recorded again.
             os.truncate(records, content["records_bytes"])
         return number, stage_state
+
+    def _load(self, state: Path) -> dict[str, Any]:
+        """A state saved on any device, on this run's."""
+        return torch.load(state, map_location=self.device, weights_only=True)
 
     def begin_from(self, run: Path) -> None:
         """Take the first stage as another run left it, with its files and its time.
@@ -345,7 +347,7 @@ class Trainer:
         for what, found in first_stage(ours).items():
             if found != first_stage(theirs)[what]:
                 raise InputError(f"{run} differs in {what}: expected the same to start from it.")
-        self.network.load_state_dict(torch.load(state, weights_only=True)["network"])
+        self.network.load_state_dict(self._load(state)["network"])
         self.retention.after_stage(self.open_stage(1))
         for path in [run / "stage1.safetensors", *(run / "predictions").glob("stage1_*.npz")]:
             target = self.out / path.relative_to(run)

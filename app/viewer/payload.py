@@ -16,7 +16,7 @@ from app.engines import StageAnswer
 from app.language import Words
 from app.palette import class_key, color_of, ink_on, is_background
 from app.picture import bounded
-from app.records import TASKS
+from mtl_core.config import TASK_IDS
 from mtl_core.types import Prediction
 
 # Wide enough for a large screen's hero picture, small enough for a phone's connection.
@@ -67,8 +67,8 @@ def viewer_payload(
         "alt": alt,
         "link": link,
         "stage": stage,
-        "tasks": [task for task in TASKS if task in taught],
-        "classes": {task: [_class(n, words) for n in names.get(task, [])] for task in TASKS},
+        "tasks": [task for task in TASK_IDS if task in taught],
+        "classes": {task: [_class(n, words) for n in names.get(task, [])] for task in TASK_IDS},
         "stages": stages,
         "words": {k: v for k, v in words.table.items() if k.startswith(("viewer.", "task."))},
     }

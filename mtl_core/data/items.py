@@ -10,7 +10,6 @@ import numpy as np
 
 from mtl_core.types import InputError
 
-TASK_IDS = ("seg", "det", "cls")
 VOID = 255  # mask pixels that no class claims: neither trained nor measured
 
 # Share of a split that goes to its ":tune" part. Recipes are chosen there, never on val.

@@ -21,9 +21,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtl_core.config import TASK_IDS
 from mtl_core.data.coco_annotations import load_json, read_coco
 from mtl_core.data.fingerprint import check_disjoint, fingerprint
-from mtl_core.data.items import TASK_IDS, ClsItem, DetItem, SegItem, Split, part_of
+from mtl_core.data.items import ClsItem, DetItem, SegItem, Split, part_of
 from mtl_core.data.pictures import PICTURE_SUFFIXES, read_det, read_mask, read_picture, read_seg
 from mtl_core.types import InputError
 
@@ -139,18 +140,13 @@ def _read_seg_split(root: Path, split: str) -> Split:
     files = _pictures_in(_split_folder(root, split))
     # In this set a .png is a mask; a picture in that format could not be told from its own mask.
     masks = {path.stem: path for path in files if path.suffix.lower() == ".png"}
-    pictures = [path for path in files if path.suffix.lower() != ".png"]
-    seen: dict[str, Path] = {}
+    pictures = _differently_named([path for path in files if path.suffix.lower() != ".png"])
     for path in pictures:
-        if path.stem in seen:
-            raise InputError(
-                f"{path} and {seen[path.stem].name} share one mask, expected one picture per name."
-            )
         if path.stem not in masks:
             raise InputError(f"{path.with_suffix('.png')} is missing, expected the mask of {path}.")
-        seen[path.stem] = path
+    stems = {path.stem for path in pictures}
     for stem, mask in masks.items():
-        if stem not in seen:
+        if stem not in stems:
             raise InputError(f"{mask} is a mask without a picture, expected {stem}.jpg beside it.")
     items = [SegItem(path, masks[path.stem]) for path in pictures]
     return Split("seg", _seg_class_names(root), items, split)
@@ -159,7 +155,7 @@ def _read_seg_split(root: Path, split: str) -> Split:
 def _read_det_split(root: Path, split: str) -> Split:
     folder = _split_folder(root, split)
     annotations = root / "annotations" / f"instances_{split}.json"
-    class_names, items = read_coco(annotations, folder, _pictures_in(folder))
+    class_names, items = read_coco(annotations, folder, _differently_named(_pictures_in(folder)))
     return Split("det", class_names, items, split, annotations)
 
 
@@ -174,7 +170,7 @@ def _read_cls_split(root: Path, split: str) -> Split:
     items = [
         ClsItem(picture, label)
         for label, folder in enumerate(folders)
-        for picture in _pictures_in(folder)
+        for picture in _differently_named(_pictures_in(folder))
     ]
     names = _cls_class_names(root, [folder.name for folder in folders])
     return Split("cls", names, items, split)
@@ -233,6 +229,18 @@ def _pictures_in(folder: Path) -> list[Path]:
     if not files:
         raise InputError(f"{folder} is empty, expected pictures.")
     return files
+
+
+def _differently_named(pictures: list[Path]) -> list[Path]:
+    """The pictures, once no two differ in their endings alone: stems name their predictions."""
+    seen: dict[str, Path] = {}
+    for path in pictures:
+        if path.stem in seen:
+            raise InputError(
+                f"{path} and {seen[path.stem].name} have one name, expected different ones."
+            )
+        seen[path.stem] = path
+    return pictures
 
 
 def _entries(folder: Path) -> list[Path]:

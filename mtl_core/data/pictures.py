@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtl_core.data.items import DetItem, SegItem
+from mtl_core.data.items import VOID, DetItem, SegItem
 from mtl_core.types import InputError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
-VOID_ID = 255
 
 # All that Pillow raises for files that are cut short, mangled or not pictures at all.
 DECODE_ERRORS = (
@@ -92,11 +91,11 @@ def read_mask(path: Path, class_count: int, size_wh: tuple[int, int] | None = No
         raise
     except DECODE_ERRORS as error:
         raise InputError(_unreadable(path, "a whole PNG mask", error)) from error
-    wrong = (ids >= class_count) & (ids != VOID_ID)
+    wrong = (ids >= class_count) & (ids != VOID)
     if wrong.any():
         raise InputError(
             f"{path} holds the class id {int(ids[wrong].max())}, "
-            f"expected 0 to {class_count - 1}, or {VOID_ID} for void."
+            f"expected 0 to {class_count - 1}, or {VOID} for void."
         )
     return ids
 

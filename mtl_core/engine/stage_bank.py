@@ -156,7 +156,8 @@ class StageBank:
         start = time.perf_counter()
         # Boxes are kept down to a bound, so that another threshold needs no other pass.
         lowest = USUAL_SCORE if score_threshold >= USUAL_SCORE else 0.0
-        picture_key = f"{picture_sha256(picture)} {lowest}"
+        # Where nothing is kept, no hash is worth its time.
+        picture_key = f"{picture_sha256(picture)} {lowest}" if self.predictions.limit_bytes else ""
         known = [self.predictions.get((picture_key, stage.key)) for stage in self.stages]
         looked_up_ms = (time.perf_counter() - start) * 1e3
         cuts: dict[int, Cut] = {}

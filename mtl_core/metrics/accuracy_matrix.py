@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 PRIMARY = {"seg": "mIoU", "det": "mAP", "cls": "top1"}
-ALLOWED_DROP = 0.05  # relative, of the public assignment
+ALLOWED_DROP = 0.05  # relative to a task's own base; the gate of all verdicts
 
 
 def accuracy_matrix(records: pd.DataFrame) -> pd.DataFrame:
@@ -49,11 +49,6 @@ class Retained:
     final: float
     drop: float
     retention: float
-
-    @property
-    def within_gate(self) -> bool | None:
-        """Whether at most 5 % were lost; None where the base is zero and a drop means nothing."""
-        return None if math.isnan(self.drop) else self.drop <= ALLOWED_DROP
 
 
 def retained(matrix: pd.DataFrame) -> list[Retained]:

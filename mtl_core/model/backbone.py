@@ -95,13 +95,19 @@ class Backbone(nn.Module):
             net: Any = timm.create_model(
                 config.backbone, features_only=True, out_indices=(2, 3, 4), pretrained=False
             )
-        except RuntimeError as error:
+        except (RuntimeError, IndexError) as error:  # unknown, or of fewer levels
             raise InputError(
-                f"model.backbone {config.backbone!r}: expected a name of timm.list_models()."
+                f"model.backbone {config.backbone!r}: expected a name of timm.list_models() with "
+                "maps at strides 8, 16 and 32."
             ) from error
+        strides = list(net.feature_info.reduction())
+        if strides != [8, 16, 32]:
+            raise InputError(
+                f"model.backbone {config.backbone!r} has its third to fifth maps at strides "
+                f"{strides}: expected 8, 16 and 32."
+            )
         fix_same_padding(net)
         self.name = config.backbone
-        self.reductions: list[int] = list(net.feature_info.reduction())
         self.channels: list[int] = list(net.feature_info.channels())
         if hasattr(net, "conv_stem") and hasattr(net, "blocks"):
             self.stem: nn.Module = nn.Sequential(net.conv_stem, net.bn1)

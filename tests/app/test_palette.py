@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from app.palette import COLORS, color_of, ink_on, is_background, readable, rgb
+from app.palette import COLORS, class_key, color_of, ink_on, is_background, readable, rgb
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.
 SIGHTS = {
@@ -106,3 +106,9 @@ def test_names_for_people():
     assert readable("cat") == "cat"
     assert is_background("Background")
     assert not is_background("cat")
+
+
+def test_names_in_any_script_stay_different():
+    names = ["貓", "狗", "кот", "собака", "C", "C++", "dining table"]
+    assert len({class_key(name) for name in names}) == len(names)
+    assert class_key("Dining_Table") == class_key("dining-table") == class_key("diningtable")

@@ -7,6 +7,7 @@ import pytest
 from stand_in import ORDER, make_run, record_rows
 
 from app.records import (
+    Drop,
     class_drops,
     curves,
     drops,
@@ -42,6 +43,11 @@ def test_drop_and_retention_follow_their_definition():
     kept, _, _ = drops(frame(), ORDER)
     assert kept.within_gate
     assert kept.drop_rel == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize(("final", "within"), [(0.96, True), (0.94, False), (1.1, True)])
+def test_the_gate_is_five_percent_of_the_base(final, within):
+    assert Drop("seg", "mIoU", 1, 1.0, 2, final, 60).within_gate is within
 
 
 def test_a_task_without_a_score_after_its_own_lesson_has_no_base():

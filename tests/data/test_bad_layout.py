@@ -53,6 +53,10 @@ def copy_within(task: str, source: str, target: str) -> Callable[[DataRoots], ob
     return lambda r: shutil.copy(getattr(r, task) / source, getattr(r, task) / target)
 
 
+def first_in(folder: Path) -> Path:
+    return min(folder.iterdir())
+
+
 def box(**changes: object) -> Callable[[DataRoots], None]:
     return edit(lambda content: content["annotations"][0].update(changes))
 
@@ -95,7 +99,17 @@ CASES = [
     (
         "seg",
         copy_within("seg", "val/val_000001.jpg", "val/val_000001.jpeg"),
-        ["val_000001.jpg and val_000001.jpeg share one mask", "expected one picture"],
+        ["val_000001.jpg and val_000001.jpeg have one name", "expected different ones"],
+    ),
+    (
+        "det",
+        copy_within("det", "val/val_000002.jpg", "val/val_000002.png"),
+        ["val_000002.png and val_000002.jpg have one name", "expected different ones"],
+    ),
+    (
+        "cls",
+        lambda r: shutil.copy(p := first_in(r.cls / "val/ring"), p.with_suffix(".png")),
+        ["have one name", "expected different ones"],
     ),
     ("seg", write("seg", "classes.txt", "background\n"), ["classes.txt holds 1", "expected 2"]),
     ("seg", write("seg", "classes.txt", "a\nb\nb\n"), ["classes.txt holds 3", "of which 2"]),

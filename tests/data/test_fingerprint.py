@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtl_core.data.items import TASK_IDS
+from mtl_core.config import TASK_IDS
 from mtl_core.data.layout import DataRoots, Split, check_disjoint, fingerprint, read_split
 from mtl_core.types import InputError
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtl_core.config import TASK_IDS
 from mtl_core.data.coco_annotations import clip_xywh
-from mtl_core.data.items import TASK_IDS, TUNE_SHARE, in_tune_part
+from mtl_core.data.items import TUNE_SHARE, in_tune_part
 from mtl_core.data.layout import IMAGENETTE_NAMES, VOC_CLASS_NAMES, DataRoots, read_split
 
 KINDS = ["triangle", "disc", "star", "ring", "cross"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.data.items import TASK_IDS
+from mtl_core.config import TASK_IDS
 from mtl_core.data.layout import (
     DataRoots,
     check_disjoint,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mtl_core.data.items import TASK_IDS
+from mtl_core.config import TASK_IDS
 from mtl_core.data.layout import DataRoots, fingerprint, read_det, read_seg, read_split
 from mtl_core.data.synthetic import render_dataset, voc_palette
 from mtl_core.data.synthetic_scene import Scene

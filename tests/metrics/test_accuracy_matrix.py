@@ -45,29 +45,13 @@ def test_what_is_left_is_measured_from_the_base():
     seg, det, cls = retained(matrix_of(SCORES))
     assert (seg.base, seg.final) == (0.5, 0.4)
     assert seg.drop == pytest.approx(0.2) and seg.retention == pytest.approx(0.8)
-    assert [r.within_gate for r in (seg, det, cls)] == [False, True, True]
-
-
-@pytest.mark.parametrize(
-    ("final", "within"),
-    [
-        (0.96, True),
-        (0.94, False),
-        (1.0, True),  # a gain
-    ],
-)
-def test_the_gate_is_five_percent_of_the_base(final: float, within: bool):
-    rows = [
-        (1, "seg", "mIoU", 1.0 if final < 1 else 0.9, "stage"),
-        (2, "seg", "mIoU", final, "stage"),
-    ]
-    assert retained(matrix_of(rows))[0].within_gate is within
+    assert det.retention == cls.retention == 1
 
 
 def test_a_base_of_zero_has_no_drop():
     rows = [(1, "seg", "mIoU", 0.0, "stage"), (2, "seg", "mIoU", 0.1, "stage")]
     (row,) = retained(matrix_of(rows))
-    assert math.isnan(row.drop) and row.within_gate is None
+    assert math.isnan(row.drop) and math.isnan(row.retention)
 
 
 def test_forgetting_and_transfer_are_means_over_earlier_tasks():

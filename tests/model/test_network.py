@@ -15,6 +15,7 @@ from mtl_core.model.head import UnifiedOutputLayer
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import PRESETS, preset
 from mtl_core.tasks import build_tasks
+from mtl_core.types import InputError
 
 REAL_COUNTS = {"seg": 21, "det": 10, "cls": 10}
 
@@ -123,3 +124,18 @@ def test_the_exported_graph_equals_eager(tiny_network: UnifiedVisionSystem):
             expected = module(x)
         for a, b in zip(session.run(None, {"pixels": x.numpy()}), expected, strict=True):
             np.testing.assert_allclose(a, b.numpy(), atol=2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("efficientnet_of_mine", "expected a name of timm.list_models"),
+        ("convnext_atto", "with maps at strides 8, 16 and 32"),
+        ("dla34", r"at strides \[4, 8, 16\]: expected 8, 16 and 32"),
+    ],
+)
+def test_a_trunk_with_other_strides_is_refused(name: str, words: str):
+    with pytest.raises(InputError, match=words):
+        UnifiedVisionSystem(
+            ModelConfig(backbone=name, frozen_blocks=0), build_tasks({"cls": ["a"]})
+        )

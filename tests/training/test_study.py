@@ -144,10 +144,16 @@ def test_runs_that_saw_pictures_in_other_sizes_are_not_compared(study: Path):
         check_comparable(one, other)
 
 
-def test_runs_of_other_lengths_or_constants_are_not_compared(study: Path):
+def test_runs_of_another_recipe_or_other_constants_are_not_compared(study: Path):
     one, other = (Run(study / name) for name in ("distill-seed0", "finetune-seed0"))
     other.manifest["config"]["stages"][1]["epochs"] += 1
-    with pytest.raises(InputError, match="differ in the epochs of a stage"):
+    with pytest.raises(InputError, match="differ in epochs of det: expected one study"):
+        check_comparable(one, other)
+    other.manifest["config"]["stages"][1]["epochs"] -= 1
+    other.manifest["config"]["stages"][1]["lr_trunk"] += 1  # a part that may be left out
+    check_comparable(one, other)
+    other.manifest["config"]["model"]["head_channels"] += 1
+    with pytest.raises(InputError, match="differ in model: expected one study"):
         check_comparable(one, other)
     one, other = (Run(study / "distill-seed0") for _ in range(2))
     one.manifest["method_constants"] = {"penalty": 1}

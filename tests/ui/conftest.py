@@ -6,8 +6,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 HERE = Path(__file__).parent
 # The same stand-in network and runs as in the tests of the parts.
@@ -36,7 +40,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory) -> Iterator[str]:
+def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
     from stand_in import StandInEngine, judge, make_evidence, make_run
 
     from app.engines import EngineShelf
@@ -50,10 +54,15 @@ def address(tmp_path_factory) -> Iterator[str]:
     make_run(folder, "spare")
     evidence = Evidence(make_evidence(folder / "data", judge(runs[1])))
     demo = build_page(Site(RunShelf(runs), EngineShelf(StandInEngine), True, evidence))
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     os.environ["SPARE_RUN"] = str(folder / "spare")
-    yield url
+    yield demo
     demo.close()
+
+
+@pytest.fixture(scope="session")
+def address(demo) -> str:
+    return demo.local_url
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import re
+import time
 
 import numpy as np
 import pytest
@@ -295,3 +296,23 @@ def test_a_run_of_ones_own_opens(visit):
     page.get_by_role("button", name="Open", exact=True).click()
     visitor.wait_other_answer(key)
     visitor.wait_checked("spare")
+
+
+def test_a_picture_is_forgotten_when_its_page_is_closed(visit, demo):
+    def sessions_with_a_picture():
+        return {
+            name
+            for name, session in demo.state_holder.session_data.items()
+            if "data:image/jpeg" in str(list(session.components))
+        }
+
+    before = sessions_with_a_picture()
+    visitor = visit()
+    visitor.page.wait_for_function("document.querySelectorAll('#against img').length >= 2")
+    ours = sessions_with_a_picture() - before
+    assert ours
+    visitor.page.close()
+    deadline = time.monotonic() + 30
+    while ours & sessions_with_a_picture() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not ours & sessions_with_a_picture()
