@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtl_core.config import TASK_IDS
-from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP, PRIMARY
+from mtl_core.config import PRIMARY, TASK_IDS
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 from mtl_core.run import Run
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_core.data.datasets import Lesson, Timetable, ViewDataset, training_loader
+from mtl_core.data.datasets import CACHE_BYTES, Lesson, Timetable, ViewDataset, training_loader
 from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.presets import tiny
 from mtl_core.tasks import TASKS
@@ -54,6 +54,20 @@ def test_the_global_generator_is_left_alone(rendered: DataRoots):
     torch.manual_seed(5)
     views[0, 0]
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_decoded_pictures_are_kept_within_the_bound(rendered: DataRoots):
+    views, bounded = dataset(rendered, "seg"), dataset(rendered, "seg")
+    views.sample(0)
+    one = views.cached_bytes
+    bounded.cache_bytes = 2 * one + one // 2
+    for index in range(6):
+        assert torch.equal(bounded[0, index][0], views[0, index][0])
+    assert len(views.cache) == 6 and 1 <= len(bounded.cache) < 6
+    assert bounded.cached_bytes <= bounded.cache_bytes
+    lessons = {task: Lesson(TASKS[task](["a", "b"]), dataset(rendered, task)) for task in STAGES}
+    training_loader(lessons, 0, workers=2)
+    assert {lesson.views.cache_bytes for lesson in lessons.values()} == {CACHE_BYTES // 6}
 
 
 def test_workers_change_nothing(rendered: DataRoots):

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from mtl_core.config import PRIMARY
 from mtl_core.metrics.accuracy_matrix import (
-    PRIMARY,
     accuracy_matrix,
     average_forgetting,
     backward_transfer,

@@ -10,8 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mtl_core.analysis.verdicts import stored_meter
+from mtl_core.config import PRIMARY
 from mtl_core.data.layout import DataRoots, read_split
-from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP, PRIMARY
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 from mtl_core.metrics.bootstrap import difference_interval, resamples
 from mtl_core.run import Run
 from mtl_core.types import InputError

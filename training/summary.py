@@ -11,7 +11,8 @@ from pathlib import Path
 
 import tyro
 
-from mtl_core.metrics.accuracy_matrix import PRIMARY, accuracy_matrix, retained
+from mtl_core.config import PRIMARY
+from mtl_core.metrics.accuracy_matrix import accuracy_matrix, retained
 from mtl_core.run import Run
 from mtl_core.types import InputError
 

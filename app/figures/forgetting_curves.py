@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
 from app.palette import TASK_COLORS
-from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP, PRIMARY
+from mtl_core.config import PRIMARY
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 
 _MARKERS = {"seg": "circle", "det": "square", "cls": "diamond"}
 _HEIGHT_PX = 400

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from app.figures.theme import dressed
 from app.language import Words
-from mtl_core.metrics.accuracy_matrix import PRIMARY
+from mtl_core.config import PRIMARY
 
 # Blue for what is kept, orange for what is lost: a pair that colour-blind eyes tell apart.
 _LOW, _HIGH = 0.5, 1.1

@@ -19,7 +19,7 @@ from mtl_core.data.views import COLOUR, mosaic, random_view, uniform
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.base import Task
 
-CACHE_BYTES = 2 * 2**30  # decoded pictures kept in memory; beyond it they are decoded again
+CACHE_BYTES = 2 * 2**30  # of decoded pictures kept by all workers; others are decoded again
 
 
 def sample_seed(*parts: object) -> int:
@@ -50,7 +50,7 @@ class ViewDataset(Dataset):
         self.task = TASKS[split.task]
         self.to_model = torch.from_numpy(to_model)
         self.cache: dict[int, dict[str, Any]] = {}
-        self.cached_bytes = 0
+        self.cached_bytes, self.cache_bytes = 0, CACHE_BYTES
 
     def __len__(self) -> int:
         return len(self.split.items)
@@ -62,9 +62,10 @@ class ViewDataset(Dataset):
         pixels, truth = self.task.read(self.split.items[index], self.split)
         sample = self.task.labels(truth, self.to_model, (pixels.shape[0], pixels.shape[1]))
         sample["pixels"] = tv_tensors.Image(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
-        if self.cached_bytes < CACHE_BYTES:
+        size = sum(part.nbytes for part in sample.values() if isinstance(part, Tensor))
+        if self.cached_bytes + size <= self.cache_bytes:
             self.cache[index] = sample
-            self.cached_bytes += pixels.nbytes
+            self.cached_bytes += size
         return sample
 
     def mosaic_share(self, epoch: int) -> float:
@@ -203,6 +204,8 @@ def training_loader(
 ) -> tuple[DataLoader, Timetable]:
     """Batches (task, N x 3 x S x S uint8, targets), and the timetable that is told the epoch."""
     views, timetable = LessonViews(lessons), Timetable(lessons, seed)
+    for lesson in lessons.values():  # each worker keeps what it decoded itself
+        lesson.views.cache_bytes = CACHE_BYTES // (len(lessons) * max(1, workers))
     loader = DataLoader(
         views,
         batch_sampler=timetable,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-PRIMARY = {"seg": "mIoU", "det": "mAP", "cls": "top1"}
+from mtl_core.config import PRIMARY
+
 ALLOWED_DROP = 0.05  # relative to a task's own base; the gate of all verdicts
 
 

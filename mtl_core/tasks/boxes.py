@@ -1,4 +1,4 @@
-"""Boxes on one grid of cells: pure functions that training and decoding share."""
+"""Boxes on one grid of cells, as training reads them; NumPy's copy of it is tested to be equal."""
 
 from __future__ import annotations
 
@@ -27,9 +27,3 @@ def decode_boxes(log_distances: Tensor, centres: Tensor) -> Tensor:
     """
     distances = log_distances.float().clamp(LOG_DISTANCE_MIN, LOG_DISTANCE_MAX).exp() * STRIDE_PX
     return torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], dim=-1)
-
-
-def encode_boxes(boxes_xyxy_px: Tensor, centres: Tensor) -> Tensor:
-    """The inverse of decode_boxes for cells inside their boxes; outside, distances are tiny."""
-    distances = torch.cat([centres - boxes_xyxy_px[..., :2], boxes_xyxy_px[..., 2:] - centres], -1)
-    return (distances / STRIDE_PX).clamp(min=1e-2).log().clamp(max=LOG_DISTANCE_MAX)

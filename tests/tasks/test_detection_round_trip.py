@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from box_encoding import encode_boxes
 from torch import Tensor
 
 from mtl_core.config import ModelConfig
 from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.data.placement import Placement
 from mtl_core.engine.decode_boxes import MAX_BOXES
-from mtl_core.tasks.boxes import cell_centres, encode_boxes
+from mtl_core.tasks.boxes import cell_centres
 from mtl_core.tasks.detection import Detection
 from mtl_core.types import Prediction
 
