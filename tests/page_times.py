@@ -1,4 +1,5 @@
-"""How long a visitor waits: the cold start, the first picture, an upload, a move of the scrubber.
+"""How long a visitor waits: the cold start, the first picture, an upload, a move of the scrubber;
+and how much memory the page holds.
 
 ``python tests/page_times.py`` starts app.py with the shipped runs, opens it in Chromium and prints
 what it measured; it judges nothing. Graphs are taken from the cache as a second start finds them.
@@ -77,6 +78,15 @@ def measure(address: str, folder: Path) -> None:
         browser.close()
 
 
+def peak_mb(process: int) -> int | str:
+    """Resident memory at its highest, in MB, where the system tells it."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return "?"
+    return round(int(status.split("VmHWM:")[1].split()[0]) / 2**10)
+
+
 def main() -> None:
     """Start the page twice, the second time from cached graphs, and visit it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -97,6 +107,7 @@ def main() -> None:
             try:
                 print(f"Page ready {wait_for(address, process):.1f} s after its start, {start}.")
                 measure(address, Path(folder))
+                print(f"Most memory that the server held: {peak_mb(process.pid)} MB.")
             finally:
                 process.kill()
                 process.wait()
