@@ -9,11 +9,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import tyro
 
-from mtl_core.config import PRIMARY
 from mtl_core.metrics.accuracy_matrix import accuracy_matrix, retained
-from mtl_core.run import Run
+from mtl_core.run import Run, read_records
 from mtl_core.types import InputError
 
 
@@ -22,50 +22,54 @@ class Options:
     """Print a run's results as a Markdown table."""
 
     run: Path  # a run directory
-    single: tuple[Path, ...] = ()  # single-task references, one run directory each
+    single: tuple[Path, ...] = ()  # run directories of single tasks; their records are enough
 
 
-def summary(run: Run, references: list[Run]) -> str:
+MEASURES = ({"seg": "mIoU"}, {"det": "mAP"}, {"det": "mAP50"}, {"cls": "top1"})
+
+
+def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
     """The table in Markdown; scores in percent, the drop relative to the base.
+
+    Args:
+        records: of the run.
+        references: of runs that taught a single task.
 
     Raises:
         InputError: the run was not evaluated, or a reference taught more than one task.
     """
-    records = run.records()
-    matrix = accuracy_matrix(records)
-    if matrix.empty:
-        raise InputError(f"{run.path} holds no scores: expected records.jsonl from training.train.")
-    alone: dict[str, float] = {}
-    for reference in references:
-        if len(reference.stages) != 1:
-            raise InputError(f"{reference.path} taught several tasks, expected one alone.")
-        scores = accuracy_matrix(reference.records())
-        alone[str(scores.columns[0])] = float(scores.iloc[-1, 0])
-    if matrix.columns[0] not in alone and len(matrix) > 1:
-        # The first stage starts from the same trunk with nothing to keep: it is its own reference.
-        alone[str(matrix.columns[0])] = float(matrix.iloc[0, 0])
+    if accuracy_matrix(records).empty:
+        raise InputError("The run holds no scores: expected records.jsonl from training.train.")
+    first = accuracy_matrix(records).columns[0]
     lines = [
         "| task | base | final | drop | alone | final / alone |",
         "|---|---|---|---|---|---|",
     ]
-    for row in retained(matrix):
-        reference_score = alone.get(row.task)
-        shown = "" if reference_score is None else f"{100 * reference_score:.1f}"
-        ratio = "" if not reference_score else f"{row.final / reference_score:.3f}"
-        lines.append(
-            f"| {row.task} ({PRIMARY[row.task]}) | {100 * row.base:.1f} | {100 * row.final:.1f} "
-            f"| {100 * row.drop:+.1f} % | {shown} | {ratio} |"
-        )
-    whole = records[records["scope"] == "stage"]
-    if "mAP50" in set(whole["metric"]):
-        ap50 = whole[whole["metric"] == "mAP50"]["value"].iloc[-1]
-        lines.append(f"| det (mAP50) | | {100 * ap50:.1f} | | | |")
+    for reference in references:
+        taught = list(accuracy_matrix(reference).columns)
+        if len(taught) != 1:
+            raise InputError(f"A reference taught {taught or 'nothing'}: expected one task alone.")
+    for measure in MEASURES:
+        matrix = accuracy_matrix(records, measure)
+        alone = [accuracy_matrix(reference, measure) for reference in references]
+        scores = [float(found.iloc[-1, 0]) for found in alone if not found.empty]
+        for row in retained(matrix):
+            if row.task == first and len(accuracy_matrix(records)) > 1:
+                # The first stage starts from the same trunk with nothing to keep: it is its own.
+                scores = scores or [row.base]
+            shown = f"{100 * scores[-1]:.1f}" if scores else ""
+            ratio = f"{row.final / scores[-1]:.3f}" if scores and scores[-1] else ""
+            lines.append(
+                f"| {row.task} ({measure[row.task]}) | {100 * row.base:.1f} "
+                f"| {100 * row.final:.1f} | {100 * row.drop:+.1f} % | {shown} | {ratio} |"
+            )
     return "\n".join(lines)
 
 
 def main(options: Options) -> None:
     """Read, print."""
-    print(summary(Run(options.run), [Run(path) for path in options.single]))
+    references = [read_records(path / "records.jsonl") for path in options.single]
+    print(summary(Run(options.run).records(), references))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -17,15 +18,18 @@ from mtl_core.config import PRIMARY
 ALLOWED_DROP = 0.05  # relative to a task's own base; the gate of all verdicts
 
 
-def accuracy_matrix(records: pd.DataFrame) -> pd.DataFrame:
+def accuracy_matrix(
+    records: pd.DataFrame, metrics: Mapping[str, str] = MappingProxyType(PRIMARY)
+) -> pd.DataFrame:
     """Whole-split scores: one row per stage, one column per task in teaching
     order; NaN before a task was taught.
 
     Args:
         records: as ``Run.records`` gives them.
+        metrics: of each task the one to take; tasks without one are left out.
     """
     whole = records[records["scope"] == "stage"]
-    primary = whole[whole["metric"] == whole["task"].map(PRIMARY)]
+    primary = whole[whole["metric"] == whole["task"].map(metrics)]
     # A resumed or repeated evaluation counts once, the last time.
     latest = primary.drop_duplicates(["stage", "task"], keep="last")
     matrix = latest.pivot(index="stage", columns="task", values="value").astype(float)

@@ -1,0 +1,185 @@
+"""The README's tables say what the committed files hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mtl_core.run import Run, read_records
+from training.summary import summary
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ONEHEAD = ROOT / "assets" / "runs" / "onehead"
+STUDY = ROOT / "assets" / "study"
+NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?")
+
+
+def table_below(words: str) -> list[list[str]]:
+    """The cells of the first table after these words, without its head."""
+    lines = README[README.index(words) :].splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def numbers(cell: str) -> list[float]:
+    return [float(found.replace("−", "-")) for found in NUMBER.findall(cell)]
+
+
+def shown(value: float, digits: int) -> float:
+    """As a table rounds it; a tie may go either way."""
+    return pytest.approx(value, abs=0.5 * 10**-digits + 1e-6)
+
+
+def test_the_shipped_run_and_its_references():
+    references = [read_records(STUDY / "alone" / task / "records.jsonl") for task in ("det", "cls")]
+    computed = [
+        [numbers(cell) for cell in line.strip("|").split("|")[1:]]
+        for line in summary(Run(ONEHEAD).records(), references).splitlines()[2:]
+    ]
+    verdicts = {v["task"]: v for v in json.loads((ONEHEAD / "verdicts.json").read_text())["tasks"]}
+    printed = table_below("Scores on validation pictures that chose nothing")
+    for row, (base, final, drop, alone, ratio) in zip(printed, computed, strict=True):
+        assert numbers(row[1]) == base and numbers(row[2]) == final, row
+        assert numbers(row[4]) == alone and numbers(row[5])[0] == shown(ratio[0], 2), row
+        if row[3]:
+            assert numbers(row[3].split("%")[0]) == drop, row
+            task = {"segmentation": "seg", "detection": "det"}[row[0].split()[0]]
+            interval = verdicts[task]["drop"]
+            low, high = numbers(row[3].split("(")[1])
+            assert low == shown(100 * interval["low"], 1), row
+            assert high == shown(100 * interval["high"], 1), row
+
+
+METHODS = pd.read_csv(STUDY / "results.csv")
+
+
+@pytest.mark.parametrize("row", table_below("On a small sample"), ids=lambda row: row[0])
+def test_ways_not_to_forget(row: list[str]):
+    method = row[0].split("`")[1]
+    if "preset" in row[0]:
+        records = read_records(STUDY / "preset-report" / "records.jsonl")
+        whole = records[records["scope"] == "stage"]
+        ends = {
+            metric: 100 * whole[whole["metric"] == metric].groupby("stage")["value"].last()
+            for metric in ("mIoU", "mAP", "mAP50", "top1")
+        }
+        for cell, drop, metric in ((row[2], row[3], "mIoU"), (row[4], row[5], "mAP")):
+            base, final = ends[metric].iloc[0], ends[metric].iloc[-1]
+            assert numbers(cell) == [shown(base, 1), shown(final, 1)]
+            assert numbers(drop) == [shown(100 * (base - final) / base, 1)]
+        assert numbers(row[6]) == [shown(ends["mAP50"].iloc[-1], 1)]
+        assert numbers(row[7]) == [shown(ends["top1"].iloc[-1], 1)]
+        return
+    runs = METHODS[(METHODS["method"] == method) & (METHODS["strength"] == 1)].sort_values("seed")
+    tasks = {task: runs[runs["task"] == task] for task in ("seg", "det", "cls")}
+    assert int(row[1]) == len(tasks["seg"])
+    for task, scores, drops in (("seg", row[2], row[3]), ("det", row[4], row[5])):
+        found = tasks[task]
+        means = [100 * found["base"].mean(), 100 * found["final"].mean()]
+        means = means[1:] if method == "joint" else means
+        assert numbers(scores) == [shown(mean, 1) for mean in means], row
+        wanted = [] if method == "joint" else [shown(100 * d, 1) for d in found["drop"]]
+        assert numbers(drops) == wanted, row
+    # Detection's floor is one of mAP50, so that is what a run reached.
+    assert numbers(row[6]) == [shown(100 * tasks["det"]["reached"].mean(), 1)], row
+    assert numbers(row[7]) == [shown(100 * tasks["cls"]["final"].mean(), 1)], row
+
+
+SWEEP = pd.read_csv(STUDY / "sweep" / "results.csv")
+
+
+def of_sweep(method: str, factor: float, without: str | None = None) -> pd.DataFrame:
+    part = SWEEP["without"].isna() if without is None else SWEEP["without"] == without
+    base = SWEEP["method"].str.split("-").str[0] == method
+    return SWEEP[base & part & (SWEEP["strength"] == factor)].set_index("task")
+
+
+def test_strengths():
+    columns = ("distill", "lwf", "ewc", "replay")
+    rows = table_below("segmentation 51.9):")
+    assert len(rows) == 6
+    for row in rows:
+        for method, cell in zip(columns, row[1:], strict=True):
+            if not cell:
+                continue
+            factor = float(row[0])
+            # Nothing distilled at all is what a strength of zero means.
+            found = of_sweep(method, factor)
+            if factor == 0:
+                found = SWEEP[SWEEP["without"].isna() & (SWEEP["strength"] == 0)].set_index("task")
+            drop, score = numbers(cell)
+            assert drop == shown(100 * found.loc["seg", "drop"], 1), (row, method)
+            assert score == shown(100 * found.loc["det", "final"], 1), (row, method)
+
+
+PART_NAMES = {
+    "the whole": None,
+    "trunk moves": "trunk",
+    "shared layers at full rate in the third stage": "slow",
+    "neck not distilled": "neck",
+    "boxes not distilled": "boxes",
+    "masks not distilled": "masks",
+}
+
+
+def test_parts():
+    for row in table_below("and the default without each of its parts"):
+        if row[0] in PART_NAMES:
+            found = of_sweep("distill", 1.0, PART_NAMES[row[0]])
+            assert numbers(row[1]) == [shown(100 * found.loc["seg", "drop"], 1)], row
+            wanted = [found.loc["det", "base"], found.loc["det", "final"]]
+            assert numbers(row[2]) == [shown(100 * value, 1) for value in wanted], row
+            assert numbers(row[3]) == [shown(100 * found.loc["det", "reached"], 1)], row
+            assert numbers(row[4]) == [shown(100 * found.loc["cls", "final"], 1)], row
+
+
+COSTS = {
+    "beside eager PyTorch (channels last)": (
+        "onnx / torch eager",
+        "onnx / torch eager, channels last",
+    ),
+    "beside the bare trunk, rewritten as ours (as exported)": (
+        "whole network / bare trunk",
+        "whole network / bare trunk as exported",
+    ),
+    "beside LRASPP + SSDlite + EfficientNet-B0 at their usual sizes, theirs as exported": (
+        "onehead / three specialists, usual sizes",
+    ),
+    "the same at 384 px, the size that the shipped run sees": (
+        "onehead, 384 px / three specialists, usual sizes",
+    ),
+    "beside the same three at 512 px": ("onehead / three specialists, 512 px",),
+    "beside three single-task copies of itself": ("onehead / three single-task copies",),
+    "three stages at once / one stage, 384 px": ("3 stages, side by side / one stage",),
+    "eighteen stages at once / one stage, 384 px": ("18 stages, side by side / one stage",),
+    "a 1280 x 960 JPEG read at half its size, prepared, decoded, drawn / the network": (
+        "all but the network, draft / network",
+    ),
+    "the same with all its pixels": ("all but the network, all pixels / network",),
+}
+
+
+@pytest.mark.parametrize("row", table_below("### What a pass costs"), ids=lambda row: row[0])
+def test_what_a_pass_costs(row: list[str]):
+    latency = json.loads((ONEHEAD / "latency.json").read_text())
+    ratios = {}
+    for section in latency.values():
+        ratios |= section.get("ratios", {})
+    first, *others = (ratios[name] for name in COSTS[row[0]])
+    outside, _, inside = row[1].partition("(")
+    digits = 1 if first["value"] > 5 else 2
+    wanted = [first["value"]]
+    if len(numbers(outside)) > 1:
+        wanted += [first["low"], first["high"]]
+    assert numbers(outside) == [shown(value, digits) for value in wanted]
+    assert numbers(inside) == [shown(other["value"], digits) for other in others]
