@@ -109,13 +109,16 @@ class Evidence:
     def thumbnail(self, run: Run, row: dict[str, Any]) -> np.ndarray:
         """A picture as the later stage saw it, small: h x w x 3 uint8 RGB.
 
+        Lost boxes would not be seen there, so they are drawn as the earlier stage had them.
+
         Args:
             run: with its predictions.
             row: as ``Run.regressions`` gives it.
         """
         task = row["task"]
         _, item = self.item(task, row["picture"])
-        stored = self.predictions(run, row["after"], task)
+        lost = max(row["kinds"], key=row["kinds"].get, default="") == "lost box"
+        stored = self.predictions(run, row["before" if lost else "after"], task)
         if row["picture"] not in stored:
             raise Refusal("picture.not_here")
         drawn = overlay(read_picture(item.picture), stored[row["picture"]], tasks=(task,))

@@ -14,7 +14,7 @@ from app.header import header_html, page_header
 from app.language import Words, translations
 from app.look import Look, example_pictures
 from app.picture import MAX_BYTES, read_upload
-from app.run_words import run_choices
+from app.run_words import forgets, run_choices
 from app.sides import first_sides, side_choices
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.about import about_texts, build_about
@@ -48,7 +48,8 @@ def build_page(site: Site) -> gr.Blocks:
             run_choices(site.runs, Words("en")),
             value=names[0] if names else None,
             label=t("method"),
-            info=t("method.info"),
+            # Who comes to see forgetting is told where it is to be seen.
+            info=t("method.info_forget" if forgets(site.runs) else "method.info"),
             visible=len(names) > 1,
             elem_id="run",
         )

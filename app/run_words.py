@@ -15,6 +15,11 @@ def run_choices(runs: RunShelf, words: Words) -> list[tuple[str, str]]:
     return [(f"{name}\n{run_told(runs.get(name), words)}", name) for name in runs.names]
 
 
+def forgets(runs: RunShelf) -> bool:
+    """Whether a run is here that nothing was done for against forgetting."""
+    return any(method_of(runs.get(name)) == "finetune" for name in runs.names)
+
+
 def run_told(run: Run, words: Words) -> str:
     """How a run was kept from forgetting, and on how many pictures it was taught."""
     method = method_of(run)

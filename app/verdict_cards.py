@@ -65,10 +65,12 @@ def in_plain_words(drop: Drop, judged: dict[str, Any], words: Words) -> list[str
 def _card(drop: Drop, judged: dict[str, Any] | None, words: Words, last: str) -> str:
     told = [f"{drop.metric} {drop.base:.3f} → {drop.final:.3f}"]
     plain: list[str] = []
-    large = "–" if math.isnan(drop.retention) else percent(drop.retention)
+    large, unit = "–", ""
+    if not math.isnan(drop.retention):
+        large, unit = percent(drop.retention), words("verdict.kept")
     if drop.final_stage == drop.base_stage:
-        verdict, kind, large = last, "none", f"{drop.final:.3f}"
-        told = [drop.metric]
+        verdict, kind, large, unit = last, "none", f"{drop.final:.3f}", drop.metric
+        told = []
     elif math.isnan(drop.retention):
         kind, verdict = "fail", words("verdict.nothing")
     elif judged is None:
@@ -93,7 +95,7 @@ def _card(drop: Drop, judged: dict[str, Any] | None, words: Words, last: str) ->
     return (
         f"<article class='oh-card' style='--c:{TASK_COLORS[drop.task]}'>"
         f"<h4>{escape(words.task(drop.task))}</h4>"
-        f"<p class='oh-large'>{escape(large)}</p>"
+        f"<p class='oh-large'>{escape(large)} <small>{escape(unit)}</small></p>"
         f"<p class='oh-verdict oh-{kind}'>{mark}{escape(verdict)}</p>"
         f"{sentences}"
         f"<p class='oh-quiet oh-small'>{escape(' · '.join(told))}</p></article>"

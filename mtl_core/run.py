@@ -154,6 +154,11 @@ class Run:
         except (KeyError, TypeError) as error:
             raise InputError(fault) from error
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether training.verdicts looked for what later stages broke."""
+        return (self.path / "regressions.json").is_file()
+
     def regressions(self) -> list[dict[str, Any]]:
         """What ``analysis.regressions`` found, largest loss first; empty where it was not asked.
 

@@ -76,7 +76,10 @@ def provenance(name: str, run: Run, words: Words) -> str:
 def _classes(names: Any, words: Words) -> str:
     if not isinstance(names, dict):
         return ""
-    return ", ".join(f"{words.task(task)} {len(known)}" for task, known in names.items())
+    return "; ".join(
+        f"{words.task(task)} {len(known)}: {', '.join(map(words.class_name, known))}"
+        for task, known in names.items()
+    )
 
 
 def _join(content: Any, keys: tuple[str, ...]) -> str:

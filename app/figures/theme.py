@@ -17,7 +17,8 @@ def dressed(figure: go.Figure, *, height_px: int, legend: bool = True) -> go.Fig
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         margin=dict(l=56, r=16, t=28, b=52),
-        hoverlabel=dict(font=FONT),
+        # A mark's own colour behind grey letters could not be read.
+        hoverlabel=dict(font={**FONT, "color": "#FFFFFF"}, bgcolor="#1F2937", bordercolor=GREY),
         showlegend=legend,
         legend=dict(orientation="h", yanchor="bottom", y=1.02, x=0, xanchor="left"),
         dragmode=False,

@@ -14,7 +14,7 @@ import pandas as pd
 from app.change_words import percent
 from app.evidence import SPLIT, TASKS_SHOWN, UNREADABLE, Evidence
 from app.language import Refusal, Words
-from app.palette import readable
+from app.palette import is_background, readable
 from app.records import lesson_order
 from app.runs import SHIPPED
 from app.sides import side_of
@@ -218,7 +218,9 @@ def broken_rows(
         The filters' choices, a sentence, the kinds explained, the gallery, the button for more of
         it, the table, and the rows in the gallery.
     """
-    nothing = gr.update(choices=[], value=None)
+    anything = (words("broken.any"), ANY)
+    # One choice at least: what a filter without any holds would be refused when it is sent back.
+    nothing = gr.update(choices=[anything], value=ANY)
     blank = gr.update(visible=False, value=None)
     hidden = gr.update(visible=False)
     if not len(site.runs):
@@ -226,7 +228,8 @@ def broken_rows(
     run = site.runs.get(run_name)
     own = [row for row in run.regressions() if row["task"] == task]
     if not own:
-        return nothing, nothing, nothing, words("broken.none"), "", blank, hidden, blank, []
+        why = words("broken.none") if run.is_judged else words("broken.not_judged")
+        return nothing, nothing, nothing, why, "", blank, hidden, blank, []
     spans = sorted({(row["before"], row["after"]) for row in own}, key=lambda s: (s[0] - s[1], s))
     span_choices = [(words("broken.from_to", before=a, after=b), f"{a}-{b}") for a, b in spans]
     chosen_span = span if span in dict(span_choices).values() else span_choices[0][1]
@@ -244,7 +247,6 @@ def broken_rows(
         if (not chosen_kind or chosen_kind in row["kinds"])
         and (not chosen_class or chosen_class in row["classes"])
     ]
-    anything = (words("broken.any"), ANY)
     filters = (
         gr.update(choices=span_choices, value=chosen_span),
         gr.update(
@@ -357,7 +359,9 @@ def amounts(row: dict[str, Any], words: Words) -> str:
 
 def caption(row: dict[str, Any], words: Words) -> str:
     """Under a small picture: the classes and what they lost."""
-    classes = ", ".join(words.class_name(name) for name in row["classes"])
+    # Background is what masks are flooded from: it says nothing of what a picture shows.
+    named = [name for name in row["classes"] if not is_background(name)]
+    classes = ", ".join(words.class_name(name) for name in named)
     return f"{classes}: {amounts(row, words)}" if classes else amounts(row, words)
 
 

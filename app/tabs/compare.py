@@ -48,6 +48,7 @@ class CompareTab:
     changes: gr.HTML
     timing: gr.Markdown
     follow_run: dict[str, Any]
+    compare_sides: dict[str, Any]
 
 
 def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -> CompareTab:
@@ -241,7 +242,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     viewer.download(save, [look, picture], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
-    return CompareTab(picture, examples, viewer, look, left, right, slider, changes, timing, follow)
+    return CompareTab(
+        picture, examples, viewer, look, left, right, slider, changes, timing, follow, compared
+    )
 
 
 def nothing_shown(
@@ -294,7 +297,11 @@ def show(
         link=link,
         stage=stage,
     )
-    timing = words("timing", run=name, count=len(answers), total=f"{look.spent_ms[name]:.0f}")
+    spent = {"run": name, "total": f"{look.spent_ms[name]:.0f}"}
+    if len(answers) > 1:
+        timing = words("timing", count=len(answers), **spent)
+    else:
+        timing = words("timing_one", **spent)
     return look, payload, timing
 
 

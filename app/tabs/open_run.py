@@ -44,4 +44,4 @@ def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t:
         [run_choice, compare_tab.left, compare_tab.right],
         api_visibility="private",
         **QUICK,
-    ).success(**compare_tab.follow_run)
+    ).success(**compare_tab.follow_run).success(**compare_tab.compare_sides)

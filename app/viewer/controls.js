@@ -63,6 +63,8 @@ const slide = (selector, key) => {
     strip(); // a change of the threshold also changes the legend, which drawing tells
     draw();
   });
+  const asked = Number(linked.get(key) ?? NaN);
+  if (asked >= Number(input.min) && asked <= Number(input.max)) view[key] = asked;
   input.value = view[key];
   show();
 };
@@ -110,7 +112,8 @@ root.querySelectorAll(".ov-save").forEach((button) => button.addEventListener("c
 find(".ov-copy").addEventListener("click", async () => {
   const link = new URL(window.location.href);
   link.hash = "";
-  const state = { ...window.oneHeadSides, ...payload.link, stage: payload.stages[nearest()].number };
+  const state = { ...window.oneHeadSides, ...payload.link, stage: payload.stages[nearest()].number, off: [...view.hidden].join(",") };
+  for (const key of ["threshold", "opacity"]) state[key] = view[key] === usual[key] ? "" : String(view[key]);
   for (const [key, value] of Object.entries(state)) value ? link.searchParams.set(key, value) : link.searchParams.delete(key);
   root.dataset.link = link.href;
   const note = find(".ov-copy-note");

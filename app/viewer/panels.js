@@ -47,10 +47,12 @@ function maskWords(stage, classes, words, limit = 3) {
   return parts.length ? parts.join(", ") : words["viewer.background"];
 }
 
-function boxWords(boxes, classes, words, all) {
+function boxWords(boxes, classes, words, all, threshold) {
   if (!boxes.length) {
-    // Boxes that the threshold hides are worth a word: else a shy network looks like a blind one.
-    return boxCount(words, 0) + (all.length ? ` (${words["viewer.best"]} ${classes[all[0].label].shown} ${all[0].score.toFixed(2)})` : "");
+    // Boxes that the threshold or a class hides are worth a word: else a shy network looks blind.
+    if (!all.length) return boxCount(words, 0);
+    const known = all[0].score >= threshold ? words["viewer.switched_off"] : words["viewer.best"];
+    return `${boxCount(words, 0)} (${known} ${classes[all[0].label].shown} ${all[0].score.toFixed(2)})`;
   }
   const best = boxes.slice(0, 2).map((b) => `${classes[b.label].shown} ${b.score.toFixed(2)}`).join(", ");
   return `${boxCount(words, boxes.length)}: ${best}${boxes.length > 2 ? " …" : ""}`;
@@ -64,7 +66,7 @@ function facts(stage, view, classes, words) {
     if (!taught && !stage.number) continue;
     let text = words["viewer.not_yet"];
     if (taught && task === "seg") text = maskWords(stage, classes.seg, words);
-    if (taught && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words, stage.boxes);
+    if (taught && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words, stage.boxes, view.threshold);
     if (taught && task === "cls") {
       const best = stage.probabilities.indexOf(Math.max(...stage.probabilities));
       text = `${classes.cls[best].shown} ${percent(stage.probabilities[best])}`;

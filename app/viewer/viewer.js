@@ -5,6 +5,7 @@ const find = (selector) => root.querySelector(selector);
 const canvas = find(".ov-canvas"), range = find(".ov-range"), tip = find(".ov-tip");
 const scratch = makeCanvas(1, 1);
 const view = { at: 0, threshold: 0.25, opacity: 0.65, hidden: new Set(), boxes: true, mask: true, tasks: [] };
+const usual = { ...view }, linked = new URLSearchParams(window.location.search);
 let payload = null, words = {}, layers = [], picture = null, lifted = null, generation = 0, playing = 0, touched = false;
 
 view.visibleBoxes = (stage) => (stage.boxes || []).filter(
@@ -34,6 +35,7 @@ async function receive() {
   layers = masks.map((indices) => ({ indices, canvas: null }));
   view.tasks = next.tasks;
   if (next.look !== root.dataset.look) view.hidden.clear(); // what was hidden stays so in one picture
+  if (!root.dataset.look) for (const name of (linked.get("off") || "").split(",").filter(Boolean)) view.hidden.add(name);
   root.dataset.look = next.look;
   const hands = touched;
   stop();
@@ -171,7 +173,7 @@ function tell(stage) {
   find("[data-kind=boxes]").disabled = !stage.boxes;
   find("[data-kind=mask]").disabled = !stage.mask;
   const said = payload.tasks.filter((t) => t !== "cls" && (stage.number || stage.taught.includes(t))).map((t) => !stage.taught.includes(t) ? notYet(words, t)
-    : t === "seg" ? `${words["viewer.mask"]}: ${maskWords(stage, payload.classes.seg, words)}` : boxWords(view.visibleBoxes(stage), payload.classes.det, words, stage.boxes));
+    : t === "seg" ? `${words["viewer.mask"]}: ${maskWords(stage, payload.classes.seg, words)}` : boxWords(view.visibleBoxes(stage), payload.classes.det, words, stage.boxes, view.threshold));
   find(".ov-caption").textContent = `${lesson(stage)} · ${said.join(" · ")}`;
   canvas.setAttribute("aria-label", `${payload.alt}. ${find(".ov-caption").textContent}`);
 }

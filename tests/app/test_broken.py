@@ -29,6 +29,7 @@ from app.site import Site
 from app.tabs.broken import ANY, behind, broken_rows, caption, missing_told
 from app.tabs.compare import show
 from mtl_core.data.fingerprint import fingerprint
+from mtl_core.data.items import SegItem
 from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.run import Run
 from mtl_core.types import InputError
@@ -317,3 +318,22 @@ def test_a_damaged_list_is_told(run: Run):
 )
 def test_a_click_on_a_figure_asks_for_its_pictures(run: Run, clicked, asked):
     assert behind(clicked, "seg", site_of(run), None) == asked
+
+
+@pytest.mark.parametrize(("kind", "stage"), [("lost box", 2), ("false alarm", 3)])
+def test_a_picture_shows_the_boxes_that_tell_what_broke(
+    run: Run, data: Path, kind: str, stage: int
+):
+    asked = []
+
+    class WithBoxes(Evidence):
+        def item(self, task, stem):
+            return None, SegItem(data / "mini_voc_seg" / "val" / "p1.jpg", data / "none")
+
+        def predictions(self, run, stage, task):
+            asked.append(stage)
+            return super().predictions(run, stage, "seg")
+
+    row = {"task": "det", "picture": "p1", "before": 2, "after": 3}
+    WithBoxes(data).thumbnail(run, row | {"kinds": {kind: 2.0, "wrong class": 1.0}})
+    assert asked == [stage]

@@ -71,7 +71,7 @@ def test_a_task_that_one_side_was_never_taught_is_not_compared(picture):
     assert changes.top_before is None
     assert changes.mask_agreement == 1
     html = table(changes, Words("en"), 0.3)
-    assert "detection is known to one side only" in html
+    assert "only one side was taught detection" in html
 
 
 def test_the_line_tells_the_largest_things_first(picture):

@@ -38,7 +38,7 @@ def test_a_verdict_comes_with_its_interval(verdict: str, words: str):
 
 def test_a_task_below_its_floor_was_not_learned():
     page = verdict_cards([SEG], judged(floor=0.7), WORDS)
-    assert "✗ below its floor: mIoU 0.588, asked is 0.700" in page
+    assert "✗ too weak to count as learned: mIoU 0.588, asked is 0.700" in page
 
 
 def test_an_undefined_interval_is_left_out():

@@ -238,7 +238,7 @@ def test_what_is_seen_is_saved_while_another_run_is_on_its_way(visit):
 def test_hidden_classes_stay_hidden_in_the_same_picture(visit):
     visitor = visit("?run=keeps")
     visitor.page.locator(".ov-chip", has_text="dog").click()
-    assert "0 boxes" in visitor.page.inner_text(".ov-caption")
+    assert "0 boxes (switched off: dog" in visitor.page.inner_text(".ov-caption")
     key = visitor.viewer("key")
     visitor.page.get_by_role("radio", name="forgets").check()
     visitor.wait_other_answer(key)
@@ -257,7 +257,18 @@ def test_a_link_opens_the_same_view(visit):
     link = visitor.viewer("link")
     for part in ("run=forgets", "stage=2", "example=cat", "left=keeps%3A2", "right=forgets%3A2"):
         assert part in link
+    assert "threshold" not in link and "off=" not in link
+    visitor.slide(".ov-threshold", 0.4)
+    visitor.slide(".ov-opacity", 0)
+    visitor.page.locator(".ov-chip").first.click()
+    off = visitor.page.locator("[data-class]:not(:checked)").get_attribute("data-class")
+    visitor.page.click(".ov-copy")
+    link = visitor.viewer("link")
     again = visit(link[link.index("?") :])
+    assert again.page.input_value(".ov-threshold") == "0.4"
+    assert again.page.input_value(".ov-opacity") == "0"
+    hidden = again.page.locator("[data-class]:not(:checked)")
+    assert hidden.count() == 1 and hidden.get_attribute("data-class") == off
     assert again.viewer("stage") == "2"
     assert "tabby cat" in again.page.locator(".ov-canvas").get_attribute("aria-label")
 
@@ -283,8 +294,12 @@ def test_visitors_do_not_see_each_others_pictures(visit, tmp_path):
 
 
 def test_a_run_of_ones_own_opens(visit):
-    visitor = visit()
+    visitor = visit("?run=forgets")
     page = visitor.page
+    mask_lost = (
+        "document.querySelector('#changes').innerText.replace(/\\s+/g, ' ').includes('dog → cat')"
+    )
+    page.wait_for_function(mask_lost)
     page.get_by_text("Open a run of your own").click()
     page.fill("#place textarea, #place input", "/nowhere/at/all")
     page.get_by_role("button", name="Open", exact=True).click()
@@ -296,6 +311,8 @@ def test_a_run_of_ones_own_opens(visit):
     page.get_by_role("button", name="Open", exact=True).click()
     visitor.wait_other_answer(key)
     visitor.wait_checked("spare")
+    # The sides are its own now, and so is what changed between them.
+    page.wait_for_function(f"!{mask_lost}")
 
 
 def test_a_picture_is_forgotten_when_its_page_is_closed(visit, demo):

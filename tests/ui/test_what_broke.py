@@ -83,3 +83,14 @@ def test_a_run_that_was_not_judged_says_what_is_missing(visit):
     visitor = visit("?run=keeps")
     visitor.tab("What broke")
     visitor.page.locator("#broken-told").get_by_text("training.verdicts").wait_for()
+
+
+def test_the_list_comes_back_after_a_run_that_has_none(visit):
+    visitor = visit("?run=forgets")
+    visitor.tab("What broke")
+    visitor.page.locator("#broken-gallery img").first.wait_for()
+    for run in ("keeps", "forgets"):
+        visitor.page.get_by_role("radio", name=run).check()
+        told = "not been judged" if run == "keeps" else "Pictures that lost something: 2"
+        visitor.page.locator("#broken-told").get_by_text(told).wait_for()
+    assert not visitor.page.locator(".toast-body").count()
