@@ -113,10 +113,7 @@ def test_strengths():
             if not cell:
                 continue
             factor = float(row[0])
-            # Nothing distilled at all is what a strength of zero means.
             found = of_sweep(method, factor)
-            if factor == 0:
-                found = SWEEP[SWEEP["without"].isna() & (SWEEP["strength"] == 0)].set_index("task")
             drop, score = numbers(cell)
             assert drop == shown(100 * found.loc["seg", "drop"], 1), (row, method)
             assert score == shown(100 * found.loc["det", "final"], 1), (row, method)
@@ -133,14 +130,16 @@ PART_NAMES = {
 
 
 def test_parts():
-    for row in table_below("and the default without each of its parts"):
-        if row[0] in PART_NAMES:
-            found = of_sweep("distill", 1.0, PART_NAMES[row[0]])
-            assert numbers(row[1]) == [shown(100 * found.loc["seg", "drop"], 1)], row
-            wanted = [found.loc["det", "base"], found.loc["det", "final"]]
-            assert numbers(row[2]) == [shown(100 * value, 1) for value in wanted], row
-            assert numbers(row[3]) == [shown(100 * found.loc["det", "reached"], 1)], row
-            assert numbers(row[4]) == [shown(100 * found.loc["cls", "final"], 1)], row
+    rows = table_below("and the default without each of its parts")
+    assert {row[0] for row in rows} == {*PART_NAMES, "nothing distilled"}
+    for row in rows:
+        factor = 0.0 if row[0] == "nothing distilled" else 1.0
+        found = of_sweep("distill", factor, PART_NAMES.get(row[0]))
+        assert numbers(row[1]) == [shown(100 * found.loc["seg", "drop"], 1)], row
+        wanted = [found.loc["det", "base"], found.loc["det", "final"]]
+        assert numbers(row[2]) == [shown(100 * value, 1) for value in wanted], row
+        assert numbers(row[3]) == [shown(100 * found.loc["det", "reached"], 1)], row
+        assert numbers(row[4]) == [shown(100 * found.loc["cls", "final"], 1)], row
 
 
 COSTS = {
@@ -183,3 +182,15 @@ def test_what_a_pass_costs(row: list[str]):
         wanted += [first["low"], first["high"]]
     assert numbers(outside) == [shown(value, digits) for value in wanted]
     assert numbers(inside) == [shown(other["value"], digits) for other in others]
+
+
+def test_what_a_training_step_costs():
+    ratios = json.loads((STUDY / "training_times.json").read_text())["training"]["ratios"]
+    printed = README[README.index("`python -m training.benchmark_training --data DIR` on `mini`") :]
+    for words, name in (
+        ("teacher takes", "with teacher / without teacher"),
+        ("decodes every picture again", "plain loop / with teacher"),
+    ):
+        found = numbers(printed[printed.index(words) + len(words) :].split("times")[0])
+        ratio = ratios[name]
+        assert found == [shown(ratio[key], 2) for key in ("value", "low", "high")]

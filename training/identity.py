@@ -8,6 +8,10 @@ from typing import Any
 from mtl_core.config import RunConfig
 from mtl_core.types import InputError
 
+# What runs of one first stage and of one study may have otherwise; looks at the probe change no
+# weight.
+VARIED = ("method", "strength", "stages", "probe_every", "probe_steps", "probe_n", "floors")
+
 
 def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:
     """The part of a config that a resume may not change: all but the stages still to come."""
@@ -17,11 +21,10 @@ def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:
 def first_stage(manifest: dict[str, Any]) -> dict[str, Any]:
     """What decides a run's first stage, by what to call it, from its manifest."""
     config = manifest["config"]
-    later = ("method", "strength", "stages", "probe_every", "probe_steps", "probe_n", "floors")
     task = config["stages"][0]["task"]
     return {
         "the first stage's settings": config["stages"][0],
-        "the run's settings": {k: v for k, v in config.items() if k not in later},
+        "the run's settings": {k: v for k, v in config.items() if k not in VARIED},
         "the pictures": manifest["data_fingerprint"][task],
         "the trunk's first weights": manifest["initial_weights"],
         "the class names": manifest["class_names"],

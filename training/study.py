@@ -23,6 +23,7 @@ from mtl_core.metrics.stability_gap import dips
 from mtl_core.retention import METHODS
 from mtl_core.run import Run
 from mtl_core.types import InputError
+from training.identity import VARIED
 
 # All other methods start from the same first stage.
 OWN_START = [name for name, method in METHODS.items() if method.own_start]
@@ -161,9 +162,7 @@ def check_comparable(one: Run, other: Run) -> None:
 def _recipe(run: Run) -> dict[str, Any]:
     """What all runs of a study have in common, by what to call it, as far as a run has it."""
     config = run.manifest["config"]
-    free = ("method", "strength", "seed", "stages")  # what a study varies
-    looks = ("probe_every", "probe_steps", "probe_n", "floors")  # these change no weight
-    common = {name: value for name, value in config.items() if name not in (*free, *looks)}
+    common = {name: value for name, value in config.items() if name not in (*VARIED, "seed")}
     for stage in config["stages"]:
         settings = {name: value for name, value in stage.items() if name not in FREED}
         common |= {f"{name} of {stage['task']}": value for name, value in settings.items()}

@@ -38,9 +38,9 @@ def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
     Raises:
         InputError: the run was not evaluated, or a reference taught more than one task.
     """
-    if accuracy_matrix(records).empty:
+    whole = accuracy_matrix(records)
+    if whole.empty:
         raise InputError("The run holds no scores: expected records.jsonl from training.train.")
-    first = accuracy_matrix(records).columns[0]
     lines = [
         "| task | base | final | drop | alone | final / alone |",
         "|---|---|---|---|---|---|",
@@ -54,7 +54,7 @@ def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
         alone = [accuracy_matrix(reference, measure) for reference in references]
         scores = [float(found.iloc[-1, 0]) for found in alone if not found.empty]
         for row in retained(matrix):
-            if row.task == first and len(accuracy_matrix(records)) > 1:
+            if row.task == whole.columns[0] and len(whole) > 1:
                 # The first stage starts from the same trunk with nothing to keep: it is its own.
                 scores = scores or [row.base]
             shown = f"{100 * scores[-1]:.1f}" if scores else ""
@@ -68,6 +68,9 @@ def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
 
 def main(options: Options) -> None:
     """Read, print."""
+    for path in options.single:
+        if not (path / "records.jsonl").is_file():
+            raise InputError(f"{path} holds no records.jsonl: expected a single-task reference.")
     references = [read_records(path / "records.jsonl") for path in options.single]
     print(summary(Run(options.run).records(), references))
 

@@ -21,22 +21,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 SCREENSHOTS = HERE / "screenshots"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Without any of these Playwright takes its own, or says how to install it.
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
 # A machine that trains at the same time may take minutes for what else takes seconds.
 PATIENCE_MS = int(os.environ.get("UI_PATIENCE_MS", "60000"))
-
-
-def pytest_collection_modifyitems(items):
-    reason = None
-    try:
-        import playwright  # noqa: F401
-    except ImportError:
-        reason = "playwright is not installed (requirements-test.txt)"
-    if CHROMIUM is None:
-        reason = "no Chromium: put it on the PATH or name it in CHROMIUM"
-    for item in items:
-        if reason and HERE in Path(item.fspath).parents:
-            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@ import re
 import threading
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 import app.page
@@ -293,12 +294,11 @@ def test_dark_text_is_light_in_figures(visit):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("tab", ["Compare", "Forgetting", "Latency", "About"])
 def test_accessibility(visit, tab, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     visitor = visit(color_scheme=scheme)
     visitor.tab(tab)
     if tab == "Forgetting":
         visitor.wait_drawn("curve")
-    found = axe.Axe().run(visitor.page).response["violations"]
+    found = Axe().run(visitor.page).response["violations"]
     # Parts that are Gradio's own are Gradio's to mend.
     ours = (".ov", ".oh-", "#verdicts", "#changes", "#header", "#examples", "#drawing", "#licences")
     ours += ("#provenance", "#latency", "#timing", "#about-text")

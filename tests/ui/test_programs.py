@@ -8,23 +8,22 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import gradio_client
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
 from app.look import example_pictures
 
-client_library = pytest.importorskip("gradio_client")
-
 
 @pytest.fixture(scope="module")
 def client(address):
-    return client_library.Client(address, verbose=False)
+    return gradio_client.Client(address, verbose=False)
 
 
 @pytest.fixture
 def picture():
-    return client_library.handle_file(str(example_pictures()["astronaut"]))
+    return gradio_client.handle_file(str(example_pictures()["astronaut"]))
 
 
 def test_predict(client, picture):
@@ -72,7 +71,7 @@ def test_bad_input_is_told_in_a_sentence(client, tmp_path):
     (tmp_path / "no.png").write_bytes(b"no")
     with pytest.raises(Exception, match="could not be read as a picture"):
         client.predict(
-            picture=client_library.handle_file(str(tmp_path / "no.png")), api_name="/predict"
+            picture=gradio_client.handle_file(str(tmp_path / "no.png")), api_name="/predict"
         )
     with pytest.raises(Exception, match="unknown"):
         client.predict(run="nowhere", api_name="/matrix")
