@@ -88,12 +88,14 @@ class Segmentation(Task):
             raw: N x C x h x w logits.
             targets: N x H x W class indices, 255 for void; H a multiple of h.
         """
-        stride = targets.shape[-1] // raw.shape[-1]
-        labels = targets[:, stride // 2 :: stride, stride // 2 :: stride]
-        entropy = F.cross_entropy(raw.float(), labels, ignore_index=VOID, reduction="none")
-        weight = (1 - torch.exp(-entropy.detach())) ** FOCAL_GAMMA * (labels != VOID)
+        labels = central_labels(targets, targets.shape[-1] // raw.shape[-1])
+        # One distribution per cell, compared with each of the labels around the cell's middle.
+        chances = F.log_softmax(raw.float(), dim=1)
+        known = labels != VOID
+        entropy = -chances.gather(1, labels.where(known, 0)) * known
+        weight = (1 - torch.exp(-entropy.detach())) ** FOCAL_GAMMA * known
         # Half plain, half focal: the focal mean alone forgets to push easy pixels to certainty.
-        plain = entropy.sum() / (labels != VOID).sum().clamp(min=1)
+        plain = entropy.sum() / known.sum().clamp(min=1)
         focal = (entropy * weight).sum() / weight.sum().clamp(min=1)
         return {"seg": 0.5 * (plain + focal)}
 
@@ -116,3 +118,15 @@ class Segmentation(Task):
     def meter(self, split: Any) -> SegmentationMeter:
         """A confusion matrix over the whole split."""
         return SegmentationMeter(self.class_names, split.class_names)
+
+
+def central_labels(targets: Tensor, stride_px: int) -> Tensor:
+    """The labels around the middle of every cell: N x H x W -> N x K x H/stride x W/stride.
+
+    A cell's middle lies between pixels where the stride is even, and decoding interpolates between
+    these middles; K is 4 there, the pixels that meet in the middle, and 1 where it is odd.
+    """
+    rows = sorted({(stride_px - 1) // 2, stride_px // 2})
+    return torch.stack(
+        [targets[:, y::stride_px, x::stride_px] for y in rows for x in rows], dim=1
+    )
