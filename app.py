@@ -1,8 +1,8 @@
 """The entry that a host runs: ``python app.py [--run PATH] [--host HOST] [--port PORT]``."""
 
-from app.command_line import main, site_of
+from app.cli import main, site_of
+from app.hosting import declare_gpu_function
 from app.page import build_page
-from app.zero_gpu import declare_gpu_function
 
 declare_gpu_function()
 site = site_of()

@@ -7,15 +7,15 @@ from typing import Any
 import gradio as gr
 from gradio import FileData
 
-from app.changes import compare, mask_shares
-from app.engines import DEFAULT, StageAnswer
-from app.exports import coco_results
-from app.look import Look, example_pictures
-from app.measuring import measure_passes
-from app.picture import read_upload
-from app.records import drops, lesson_order, stage_matrix
+from app.components.upload import uploaded_path
+from app.results.changes import compare, mask_shares
+from app.results.downloads import coco_results
+from app.results.run_tables import drops, lesson_order, stage_matrix
+from app.services.engines import DEFAULT, StageAnswer
+from app.services.image_reading import read_upload
+from app.services.latency import measure_passes
+from app.services.shown_image import Look, example_pictures
 from app.site import MEASURES, PICTURES, QUICK, Site, machine_name, told
-from app.upload import uploaded_path
 
 
 def add_endpoints(site: Site) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import gradio as gr
 
 from app.api import add_endpoints
-from app.evidence import UNREADABLE
-from app.examples_row import examples_html
-from app.header import header_html, page_header
+from app.components.comparison import first_sides, side_choices
+from app.components.examples_row import examples_html
+from app.components.header import header_html, page_header
 from app.language import Words, translations
-from app.look import Look, example_pictures
-from app.picture import MAX_BYTES, read_upload
-from app.run_words import forgets, run_choices
-from app.sides import first_sides, side_choices
+from app.results.run_words import forgets, run_choices
+from app.services.image_reading import MAX_BYTES, read_upload
+from app.services.shown_image import Look, example_pictures
+from app.services.validation_images import UNREADABLE
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.about import about_texts, build_about
 from app.tabs.broken import broken_rows, build_broken

@@ -12,10 +12,10 @@ from typing import Any
 
 import gradio as gr
 
-from app.engines import EngineShelf
-from app.evidence import Evidence
 from app.language import Refusal, Words, language_of
-from app.runs import RunShelf
+from app.services.engines import EngineShelf
+from app.services.runs import RunShelf
+from app.services.validation_images import Evidence
 from mtl_core.types import InputError
 
 # One pass at a time answers pictures; measuring has its own place, so that it never makes

@@ -21,7 +21,7 @@ from host_start import ROOT, free_port, wait_for
 from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(ROOT))
-from training.benchmark_around import PHOTO_HW, jpeg, scene
+from training.timing.image_path import PHOTO_HW, jpeg, scene
 
 UPLOADS, WARM_UP, MOVES, PAUSE_MS = 12, 2, 30, 1000
 # Asked before every frame; a selector would be asked at intervals that grow to half a second.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from mtl_core.drawing import outline, tint
+from mtl_core.overlay import outline, tint
 from mtl_core.types import Boxes
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mtl_core.run import Run, read_records
+from mtl_core.runs.run_directory import Run, read_records
 from training.summary import summary
 
 ROOT = Path(__file__).parents[1]

@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mtl_core.checkpoint_header import read_header
-from mtl_core.engine.processor import available_cores
-from mtl_core.run import Run, write_json
+from mtl_core.learning.hardware import machine
+from mtl_core.onnx_graphs.processor import available_cores
+from mtl_core.runs.checkpoint import read_header
+from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.types import InputError
-from training.alternating_times import Case, alternate, ratio, summary
-from training.benchmark_comparisons import COMPARISONS, Bench, Comparison
-from training.machine import machine
-from training.serving_process import serving
+from training.timing.alternating_times import Case, alternate, ratio, summary
+from training.timing.comparisons import COMPARISONS, Bench, Comparison
+from training.timing.serving_process import serving
 
 WARMUP = 3
 

@@ -23,16 +23,16 @@ from rich.progress import Progress
 from torch import Tensor
 
 from mtl_core.data.datasets import training_loader
-from mtl_core.engine.processor import available_cores
+from mtl_core.learning.hardware import machine
+from mtl_core.learning.stage import begin_stage, train_epoch
+from mtl_core.learning.trainer import Trainer
+from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.retention import METHODS, Retention
 from mtl_core.types import InputError
-from training.alternating_times import Case
 from training.benchmark import Comparison, measured, publish, timed
-from training.machine import machine
-from training.stage import begin_stage, train_epoch
+from training.timing.alternating_times import Case
 from training.train import Options as TrainOptions
 from training.train import run_config
-from training.trainer import Trainer
 
 STAGE = 2  # the first that has a teacher
 WAYS = ("plain loop", "with teacher", "without teacher")

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import tyro
 
+from mtl_core.learning.stage import NotFinite
 from mtl_core.presets import preset
 from mtl_core.retention import METHODS
 from mtl_core.types import InputError
-from training.ablation import parts_of
-from training.stage import NotFinite
-from training.study import DIVERGED, OWN_START, Cell, StudyRuns
-from training.study_report import DEFAULT, write_report
+from training.study.ablation import parts_of
+from training.study.report import DEFAULT, write_report
+from training.study.runs import DIVERGED, OWN_START, Cell, StudyRuns
 from training.train import Options as TrainOptions
 from training.train import main as train
 

@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from mtl_core.checkpoint import load_network
 from mtl_core.data.layout import DataRoots, fingerprint, read_split
-from mtl_core.engine.frozen_trunk import FrozenTrunk
-from mtl_core.measure import measure
-from mtl_core.run import write_json
+from mtl_core.engine.network_file import load_network
+from mtl_core.learning.evaluation import measure
+from mtl_core.learning.frozen_features import FrozenTrunk
+from mtl_core.runs.run_directory import write_json
 from mtl_core.types import InputError
 
 

@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from mtl_core.analysis.drift import PARTS, put_back
-from mtl_core.checkpoint import load_network
+from mtl_core.analysis.module_swap import PARTS, put_back
 from mtl_core.data.layout import DataRoots, read_split
-from mtl_core.measure import measure
-from mtl_core.run import Run, write_json
+from mtl_core.engine.network_file import load_network
+from mtl_core.learning.evaluation import measure
+from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.types import InputError
 
 

@@ -16,13 +16,13 @@ import onnx
 import tyro
 from tqdm import tqdm
 
-from mtl_core.checkpoint_header import read_header
 from mtl_core.data.layout import DataRoots, read_split
-from mtl_core.run import Run, StageFile, write_json
+from mtl_core.runs.checkpoint import read_header
+from mtl_core.runs.run_directory import Run, StageFile, write_json
 from mtl_core.types import InputError
-from training.export_graph import OUTPUTS, decoded_graph
-from training.export_readme import readme
-from training.quantise import Calibration, quantised, scores
+from training.onnx_export.decoded_graph import OUTPUTS, decoded_graph
+from training.onnx_export.quantise import Calibration, quantised, scores
+from training.onnx_export.readme import readme
 
 
 @dataclass

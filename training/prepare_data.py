@@ -23,9 +23,9 @@ import tyro
 from tqdm import tqdm
 
 from mtl_core.data.layout import DataRoots, check_disjoint, fingerprint, read_split
-from mtl_core.data.synthetic import render_dataset
+from mtl_core.data.synthetic.dataset import render_dataset
 from mtl_core.types import InputError
-from training.official_sources import sample_coco, sample_imagenette, sample_voc
+from training.sources.official import sample_coco, sample_imagenette, sample_voc
 
 TASK_TITLES = {"seg": "segmentation", "det": "detection", "cls": "classification"}
 

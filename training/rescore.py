@@ -17,12 +17,12 @@ import tyro
 from tqdm import tqdm
 
 from mtl_core.analysis.verdicts import judge
-from mtl_core.checkpoint import load_network, read_info, set_input_px
 from mtl_core.data.layout import DataRoots, fingerprint, read_split
-from mtl_core.engine.frozen_trunk import FrozenTrunk
-from mtl_core.measure import measure
-from mtl_core.predictions import PredictionFile
-from mtl_core.run import Run, write_json
+from mtl_core.engine.network_file import load_network, read_info, set_input_px
+from mtl_core.learning.evaluation import measure
+from mtl_core.learning.frozen_features import FrozenTrunk
+from mtl_core.runs.predictions import PredictionFile
+from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.tasks.base import Score
 from mtl_core.types import InputError
 

@@ -13,7 +13,7 @@ import pandas as pd
 import tyro
 
 from mtl_core.metrics.accuracy_matrix import accuracy_matrix, retained
-from mtl_core.run import Run, read_records
+from mtl_core.runs.run_directory import Run, read_records
 from mtl_core.types import InputError
 
 

@@ -14,12 +14,12 @@ from typing import Any
 import tyro
 
 from mtl_core.config import RunConfig
+from mtl_core.learning.stage import NotFinite
+from mtl_core.learning.trainer import Trainer
 from mtl_core.presets import preset
 from mtl_core.retention import METHODS
 from mtl_core.types import InputError
-from training.ablation import without
-from training.stage import NotFinite
-from training.trainer import Trainer
+from training.study.ablation import without
 
 
 @dataclass

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from app.language import Words
-from app.look import EXAMPLES
-from app.run_words import pictures_told
-from mtl_core.run import Run
+from app.results.run_words import pictures_told
+from app.services.shown_image import EXAMPLES
+from mtl_core.runs.run_directory import Run
 
 _HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from app.figures.theme import GREY, dressed
 from app.language import Words
 from app.palette import TASK_COLORS
-from app.ratio_words import GROUPS, placed
+from app.results.ratio_words import GROUPS, placed
 
 _ROW_PX = 42
 

@@ -11,17 +11,17 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
-from app.change_words import percent
-from app.evidence import SPLIT, TASKS_SHOWN, UNREADABLE, Evidence
+from app.components.comparison import side_of
 from app.language import Refusal, Words
 from app.palette import is_background, readable
-from app.records import lesson_order
-from app.runs import SHIPPED
-from app.sides import side_of
+from app.results.change_words import percent
+from app.results.run_tables import lesson_order
+from app.services.runs import SHIPPED
+from app.services.validation_images import SPLIT, TASKS_SHOWN, UNREADABLE, Evidence
 from app.site import PICTURES, QUICK, Site, told, words_for
 from app.tabs.compare import CompareTab, show
 from app.tabs.forgetting import ForgettingTab
-from mtl_core.run import Run
+from mtl_core.runs.run_directory import Run
 
 SHOWN = 24  # pictures in the gallery at first, and how many more a press adds
 ANY = ""  # a filter that lets everything through

@@ -10,17 +10,17 @@ import numpy as np
 from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 
-from app.changes import SHOWN_SCORE
-from app.engines import StageAnswer
-from app.examples_row import example_alt, examples_row
-from app.exports import png, saved_file
+from app.components.comparison import changed, said_by, side_choices, sides_after
+from app.components.examples_row import example_alt, examples_row
+from app.components.upload import picture_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
-from app.look import Look, example_pictures, is_copy
-from app.overlay import overlay
-from app.picture import read_upload
-from app.sides import changed, said_by, side_choices, sides_after
+from app.results.changes import SHOWN_SCORE
+from app.results.downloads import png, saved_file
+from app.results.overlay import overlay
+from app.services.engines import StageAnswer
+from app.services.image_reading import read_upload
+from app.services.shown_image import Look, example_pictures, is_copy
 from app.site import PICTURES, QUICK, Site, told, words_for
-from app.upload import picture_upload, uploaded_path
 from app.viewer import stage_viewer
 from app.viewer.payload import viewer_payload
 

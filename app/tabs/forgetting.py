@@ -7,12 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from app.components.verdict_cards import verdict_cards
 from app.figures.class_losses import class_losses
 from app.figures.forgetting_curves import View, forgetting_curves
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
 from app.language import Words
-from app.records import (
+from app.results.run_tables import (
     class_drops,
     curves,
     drops,
@@ -21,10 +22,9 @@ from app.records import (
     side_by_side,
     stage_matrix,
 )
-from app.run_words import pictures_told
+from app.results.run_words import pictures_told
 from app.site import QUICK, Site, told, words_for
-from app.verdict_cards import verdict_cards
-from mtl_core.run import Run
+from mtl_core.runs.run_directory import Run
 
 # A click on a class or a cell of a figure asks for the pictures behind it. A figure may be drawn
 # anew at any time, so it is listened to when a hand comes near.

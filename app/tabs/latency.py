@@ -8,14 +8,20 @@ from typing import Any
 import gradio as gr
 import plotly.graph_objects as go
 
-from app.engines import DEFAULT, REFERENCE
 from app.figures.latency_parts import latency_violins, parameter_bars
 from app.figures.reference_ratios import reference_ratios_figure
 from app.language import Refusal, Words
-from app.look import example_pictures
-from app.measuring import MAX_PASSES, Measurement, measure_passes, parameter_counts, summary_html
-from app.picture import read_upload
-from app.reference_times import reference_html, reference_ratios
+from app.results.reference_times import reference_html, reference_ratios
+from app.services.engines import DEFAULT, REFERENCE
+from app.services.image_reading import read_upload
+from app.services.latency import (
+    MAX_PASSES,
+    Measurement,
+    measure_passes,
+    parameter_counts,
+    summary_html,
+)
+from app.services.shown_image import example_pictures
 from app.site import MEASURES, QUICK, Site, machine_name, told, words_for
 
 

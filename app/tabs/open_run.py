@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from app.components.comparison import side_choices
 from app.language import Refusal
-from app.run_words import run_choices
-from app.runs import open_run
-from app.sides import side_choices
+from app.results.run_words import run_choices
+from app.services.runs import open_run
 from app.site import QUICK, Site, from_this_machine, told, words_for
 from app.tabs.compare import CompareTab
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from app.change_words import one_line
-from app.changes import SHOWN_SCORE, compare, mask_shares
-from app.engines import StageAnswer
 from app.language import Words
 from app.palette import class_key, color_of, ink_on, is_background
-from app.picture import bounded
+from app.results.change_words import one_line
+from app.results.changes import SHOWN_SCORE, compare, mask_shares
+from app.services.engines import StageAnswer
+from app.services.image_reading import bounded
 from mtl_core.config import TASK_IDS
 from mtl_core.types import Prediction
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from mtl_core.data.items import VOID
 from mtl_core.data.layout import Split
-from mtl_core.engine.decode_boxes import overlaps
-from mtl_core.metrics.matching import data_to_model
-from mtl_core.predictions import prediction_key, read_predictions
-from mtl_core.run import Run, write_json
+from mtl_core.data.splits import VOID
+from mtl_core.decoding.boxes import overlaps
+from mtl_core.metrics.class_mapping import data_to_model
+from mtl_core.runs.predictions import prediction_key, read_predictions
+from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.tasks import TASKS
 from mtl_core.types import Boxes, Prediction
 

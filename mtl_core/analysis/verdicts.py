@@ -10,8 +10,8 @@ from mtl_core.config import RunConfig
 from mtl_core.data.layout import Split
 from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
 from mtl_core.metrics.calibration import calibration
-from mtl_core.predictions import prediction_key, read_predictions
-from mtl_core.run import Run, write_json
+from mtl_core.runs.predictions import prediction_key, read_predictions
+from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.base import Meter
 from mtl_core.types import InputError

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mtl_core.data.items import DetItem
+from mtl_core.data.splits import DetItem
 from mtl_core.types import InputError
 
 

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision import tv_tensors
 
 from mtl_core.config import ModelConfig, StageConfig
+from mtl_core.data.augment import COLOUR, mosaic, random_view, uniform
 from mtl_core.data.layout import Split
-from mtl_core.data.views import COLOUR, mosaic, random_view, uniform
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.base import Task
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtl_core.data.items import DetItem, SegItem, Split
-from mtl_core.data.pictures import read_picture
+from mtl_core.data.image_io import read_picture
+from mtl_core.data.splits import DetItem, SegItem, Split
 from mtl_core.types import InputError
 
 # Two pictures count as the same when their 64 x 64 grey thumbnails agree this well. On resized

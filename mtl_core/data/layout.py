@@ -24,8 +24,8 @@ from pathlib import Path
 from mtl_core.config import TASK_IDS
 from mtl_core.data.coco_annotations import load_json, read_coco
 from mtl_core.data.fingerprint import check_disjoint, fingerprint
-from mtl_core.data.items import ClsItem, DetItem, SegItem, Split, part_of
-from mtl_core.data.pictures import PICTURE_SUFFIXES, read_det, read_mask, read_picture, read_seg
+from mtl_core.data.image_io import PICTURE_SUFFIXES, read_det, read_mask, read_picture, read_seg
+from mtl_core.data.splits import ClsItem, DetItem, SegItem, Split, part_of
 from mtl_core.types import InputError
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mtl_core.checkpoint_header import CheckpointInfo
+from mtl_core.runs.checkpoint import CheckpointInfo
 from mtl_core.types import Prediction
 
 

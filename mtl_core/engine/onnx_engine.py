@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from mtl_core.checkpoint_header import read_header
-from mtl_core.engine.decoding import decode
-from mtl_core.engine.graph_cache import graphs_of
-from mtl_core.engine.prepare import prepare
-from mtl_core.engine.session import shared_graph
+from mtl_core.decoding.probabilities import decode
+from mtl_core.engine.preprocess import prepare
+from mtl_core.onnx_graphs.graph_cache import graphs_of
+from mtl_core.onnx_graphs.session import shared_graph
+from mtl_core.runs.checkpoint import read_header
 from mtl_core.types import Prediction
 
 

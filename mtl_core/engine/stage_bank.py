@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from mtl_core.checkpoint_header import CheckpointInfo, read_header
-from mtl_core.data.placement import Placement
-from mtl_core.engine.decoding import decode
-from mtl_core.engine.graph_cache import graphs_of
+from mtl_core.data.letterbox import Placement
+from mtl_core.decoding.probabilities import decode
 from mtl_core.engine.prediction_cache import PredictionCache, picture_sha256
-from mtl_core.engine.prepare import prepare
-from mtl_core.engine.processor import available_cores
-from mtl_core.engine.session import Graph, shared_graph
+from mtl_core.engine.preprocess import prepare
+from mtl_core.onnx_graphs.graph_cache import graphs_of
+from mtl_core.onnx_graphs.processor import available_cores
+from mtl_core.onnx_graphs.session import Graph, shared_graph
+from mtl_core.runs.checkpoint import CheckpointInfo, read_header
 from mtl_core.types import InputError, Prediction
 
 LOG = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtl_core.checkpoint import load_network
-from mtl_core.data.letterbox import to_input
+from mtl_core.data.tensor_input import to_input
+from mtl_core.engine.network_file import load_network
 from mtl_core.types import Prediction
 
 

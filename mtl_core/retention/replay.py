@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mtl_core.data.datasets import Lesson, to_device
-from mtl_core.data.letterbox import normalise
+from mtl_core.data.tensor_input import normalise
 from mtl_core.model.network import Outputs
 from mtl_core.retention.base import Retention, Situation
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from mtl_core.tasks.boxes import STRIDE_PX
+from mtl_core.tasks.box_coding import STRIDE_PX
 
 TOP_K = 13
 ALPHA, BETA = 0.5, 6.0  # exponents of score and overlap in the alignment t = s^alpha * u^beta

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from mtl_core.data.placement import Placement
+from mtl_core.data.letterbox import Placement
 from mtl_core.types import InputError, Prediction
 
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtl_core.data.layout import ClsItem, Split, read_picture
-from mtl_core.data.placement import Placement
-from mtl_core.engine.decoding import softmax
+from mtl_core.data.letterbox import Placement
+from mtl_core.decoding.probabilities import softmax
 from mtl_core.metrics.top1 import ClassificationMeter
 from mtl_core.tasks.base import Task
 

@@ -18,12 +18,12 @@ from torchvision import tv_tensors
 from torchvision.ops import complete_box_iou_loss
 
 from mtl_core.data.layout import DetItem, Split, read_det
-from mtl_core.data.placement import Placement
-from mtl_core.engine.decode_boxes import boxes_of
+from mtl_core.data.letterbox import Placement
+from mtl_core.decoding.boxes import boxes_of
 from mtl_core.metrics.coco_map import DetectionMeter
 from mtl_core.tasks.assignment import assign
 from mtl_core.tasks.base import Task
-from mtl_core.tasks.boxes import FIRST_LOG_DISTANCE, cell_centres, decode_boxes
+from mtl_core.tasks.box_coding import FIRST_LOG_DISTANCE, cell_centres, decode_boxes
 
 BOX_WEIGHT, CLASS_WEIGHT = 4.0, 1.0  # beside the objectness term's 1
 NEGATIVE_ALPHA, NEGATIVE_GAMMA = 0.75, 2.0  # varifocal weight of empty cells

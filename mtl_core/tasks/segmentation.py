@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import tv_tensors
 
-from mtl_core.data.items import VOID
 from mtl_core.data.layout import SegItem, Split, read_seg
-from mtl_core.data.placement import Placement
-from mtl_core.engine.decode_mask import mask_of
+from mtl_core.data.letterbox import Placement
+from mtl_core.data.splits import VOID
+from mtl_core.decoding.masks import mask_of
 from mtl_core.metrics.miou import SegmentationMeter
 from mtl_core.tasks.base import Task
 
@@ -127,6 +127,4 @@ def central_labels(targets: Tensor, stride_px: int) -> Tensor:
     these middles; K is 4 there, the pixels that meet in the middle, and 1 where it is odd.
     """
     rows = sorted({(stride_px - 1) // 2, stride_px // 2})
-    return torch.stack(
-        [targets[:, y::stride_px, x::stride_px] for y in rows for x in rows], dim=1
-    )
+    return torch.stack([targets[:, y::stride_px, x::stride_px] for y in rows for x in rows], dim=1)

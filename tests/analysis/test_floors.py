@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mtl_core.analysis.floors import floor
-from mtl_core.data.items import ClsItem, Split
 from mtl_core.data.layout import DataRoots, read_split
+from mtl_core.data.splits import ClsItem, Split
 
 
 def classes(*labels: int) -> Split:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from stand_in import StandInEngine, make_run
 
-from app.engines import EngineShelf
-from app.runs import RunShelf
+from app.services.engines import EngineShelf
+from app.services.runs import RunShelf
 from app.site import Site
 
 

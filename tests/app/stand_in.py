@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtl_core.run import Run
+from mtl_core.runs.run_directory import Run
 from mtl_core.types import Boxes, Prediction
 
 NAMES = {

@@ -19,19 +19,19 @@ from stand_in import (
     make_run,
 )
 
-from app.engines import EngineShelf
-from app.evidence import Evidence
 from app.language import Refusal, Words
 from app.page import _asked_look
-from app.picture import read_upload
-from app.runs import RunShelf
+from app.services.engines import EngineShelf
+from app.services.image_reading import read_upload
+from app.services.runs import RunShelf
+from app.services.validation_images import Evidence
 from app.site import Site
 from app.tabs.broken import ANY, behind, broken_rows, caption, missing_told
 from app.tabs.compare import show
 from mtl_core.data.fingerprint import fingerprint
-from mtl_core.data.items import SegItem
 from mtl_core.data.layout import DataRoots, read_split
-from mtl_core.run import Run
+from mtl_core.data.splits import SegItem
+from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 
 WORDS = Words("en")
@@ -288,7 +288,7 @@ def test_a_run_that_was_not_judged_says_how_to(tmp_path: Path):
     _, _, _, told, kinds, gallery, _, table, shown = broken_rows(
         site, None, "seg", None, None, None, WORDS
     )
-    assert "training.verdicts" in told and not gallery["visible"] and not table["visible"]
+    assert "training.judge" in told and not gallery["visible"] and not table["visible"]
     assert shown == [] and kinds == ""
 
 

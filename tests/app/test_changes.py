@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 from stand_in import NAMES, StandInEngine, mask
 
-from app.change_words import one_line, percent, table
-from app.changes import Changes, compare, compare_boxes, compare_masks, iou_matrix, mask_shares
-from app.engines import only_taught
 from app.language import Words
+from app.results.change_words import one_line, percent, table
+from app.results.changes import (
+    Changes,
+    compare,
+    compare_boxes,
+    compare_masks,
+    iou_matrix,
+    mask_shares,
+)
+from app.services.engines import only_taught
 from mtl_core.types import Boxes
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from stand_in import make_run
 
-from app.command_line import site_of
+from app.cli import site_of
 from app.site import from_this_machine
 
 ROOT = Path(__file__).parents[2]

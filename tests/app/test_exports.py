@@ -8,9 +8,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 from stand_in import NAMES, StandInEngine
 
-from app.engines import only_taught
-from app.exports import coco_results, mask_png, saved_file
 from app.palette import rgb_of
+from app.results.downloads import coco_results, mask_png, saved_file
+from app.services.engines import only_taught
 from mtl_core.types import InputError
 
 

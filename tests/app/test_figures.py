@@ -11,7 +11,7 @@ from app.figures.latency_parts import BUDGET_MS, latency_violins, parameter_bars
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
 from app.language import Words
-from app.records import class_drops, curves, stage_matrix
+from app.results.run_tables import class_drops, curves, stage_matrix
 
 ENGLISH = Words("en")
 

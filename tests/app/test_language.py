@@ -8,7 +8,7 @@ from stand_in import NAMES
 
 import app.language as language
 from app.language import Refusal, Words, language_of, translations
-from app.look import example_pictures
+from app.services.shown_image import example_pictures
 from app.site import told
 
 APP = Path(language.__file__).parent.parent

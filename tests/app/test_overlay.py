@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from stand_in import CAT, DOG, NAMES, StandInEngine, mask
 
-from app.overlay import outline, overlay, tint
 from app.palette import rgb_of
+from app.results.overlay import outline, overlay, tint
 from mtl_core.types import Boxes, Prediction
 
 

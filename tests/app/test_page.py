@@ -6,13 +6,13 @@ import pytest
 from stand_in import StandInEngine, make_run
 
 from app.about import drawing, licences, prose, provenance
-from app.engines import EngineShelf
-from app.header import header_html
+from app.components.header import header_html
 from app.language import Words
-from app.look import EXAMPLES, example_pictures
 from app.page import build_page, launch_options
-from app.picture import read_upload
-from app.runs import RunShelf
+from app.services.engines import EngineShelf
+from app.services.image_reading import read_upload
+from app.services.runs import RunShelf
+from app.services.shown_image import EXAMPLES, example_pictures
 from app.site import Site
 from app.tabs.about import about_texts
 from app.tabs.forgetting import forgetting_figures

@@ -8,9 +8,7 @@ import pytest
 from PIL import Image
 from stand_in import NAMES
 
-from app.language import Words
-from app.look import Look, example_pictures, is_copy
-from app.sides import (
+from app.components.comparison import (
     changed,
     first_sides,
     legend,
@@ -19,6 +17,8 @@ from app.sides import (
     side_of,
     sides_after,
 )
+from app.language import Words
+from app.services.shown_image import Look, example_pictures, is_copy
 from app.tabs.compare import show
 from app.viewer.payload import VIEW_LONG_SIDE_PX, viewer_payload
 from mtl_core.types import InputError

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import app.picture as reading
-from app.picture import LONG_SIDE_PX, bounded, read_upload
+import app.services.image_reading as reading
+from app.services.image_reading import LONG_SIDE_PX, bounded, read_upload
 from mtl_core.types import InputError
 
 

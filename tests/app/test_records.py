@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from stand_in import ORDER, make_run, record_rows
 
-from app.records import (
+from app.results.run_tables import (
     Drop,
     class_drops,
     curves,
@@ -17,7 +17,7 @@ from app.records import (
     stage_scores,
     together,
 )
-from mtl_core.run import read_records
+from mtl_core.runs.run_directory import read_records
 
 
 def frame(**kwargs):

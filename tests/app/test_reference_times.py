@@ -3,10 +3,10 @@ from stand_in import LATENCY, make_run
 
 from app.figures.reference_ratios import reference_ratios_figure
 from app.language import Words
-from app.ratio_words import GROUPS, OTHER, placed
-from app.reference_times import reference_html, reference_ratios
-from app.runs import PREFERRED, SHIPPED, RunShelf
-from mtl_core.run import Run
+from app.results.ratio_words import GROUPS, OTHER, placed
+from app.results.reference_times import reference_html, reference_ratios
+from app.services.runs import PREFERRED, SHIPPED, RunShelf
+from mtl_core.runs.run_directory import Run
 
 
 def test_times_and_ratios_are_shown_with_where_they_were_taken():

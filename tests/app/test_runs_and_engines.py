@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from stand_in import StandInEngine, make_run
 
-from app.engines import EngineShelf
 from app.language import Refusal, Words
-from app.look import Look
-from app.measuring import measure_passes, parameter_counts, summary_html
-from app.runs import RunShelf, open_run, shipped_runs
+from app.services.engines import EngineShelf
+from app.services.latency import measure_passes, parameter_counts, summary_html
+from app.services.runs import RunShelf, open_run, shipped_runs
+from app.services.shown_image import Look
 from mtl_core.types import InputError
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from gradio.data_classes import FileData, ImageData
 
-from app.upload import picture_upload, uploaded_path
+from app.components.upload import picture_upload, uploaded_path
 from mtl_core.types import InputError
 
 
@@ -47,7 +47,7 @@ def test_the_component_passes_the_path_on_unread(tmp_path):
 def test_a_path_that_nobody_uploaded_is_not_opened(tmp_path):
     from gradio.utils import get_upload_folder
 
-    from app.upload import uploaded_path
+    from app.components.upload import uploaded_path
 
     sent = Path(get_upload_folder()) / "abc" / "sent.png"
     assert uploaded_path(str(sent)) == sent.resolve()

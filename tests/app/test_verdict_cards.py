@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from app.components.verdict_cards import in_plain_words, verdict_cards
 from app.language import Words
-from app.records import Drop
-from app.verdict_cards import in_plain_words, verdict_cards
+from app.results.run_tables import Drop
 
 WORDS = Words("en")
 SEG = Drop("seg", "mIoU", 1, 0.60, 3, 0.588, 150)

@@ -2,7 +2,7 @@
 
 import sys
 
-from app.zero_gpu import declare_gpu_function
+from app.hosting import declare_gpu_function
 
 
 def test_a_gpu_function_is_declared_where_the_host_asks(tmp_path, monkeypatch):

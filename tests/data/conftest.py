@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mtl_core.data.layout import DataRoots
-from mtl_core.data.synthetic import render_dataset
+from mtl_core.data.synthetic.dataset import render_dataset
 
 
 @pytest.fixture(scope="session")

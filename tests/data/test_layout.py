@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mtl_core.config import TASK_IDS
 from mtl_core.data.coco_annotations import clip_xywh
-from mtl_core.data.items import TUNE_SHARE, in_tune_part
 from mtl_core.data.layout import IMAGENETTE_NAMES, VOC_CLASS_NAMES, DataRoots, read_split
+from mtl_core.data.splits import TUNE_SHARE, in_tune_part
 
 KINDS = ["triangle", "disc", "star", "ring", "cross"]
 

@@ -13,10 +13,10 @@ from PIL import Image
 
 from mtl_core.config import TASK_IDS
 from mtl_core.data.layout import IMAGENETTE_NAMES, DataRoots, fingerprint, read_split
-from mtl_core.data.synthetic import voc_palette
+from mtl_core.data.synthetic.dataset import voc_palette
 from mtl_core.types import InputError
-from training.official_sources import DETECTION_CLASSES
 from training.prepare_data import Options, main, prepare_data
+from training.sources.official import DETECTION_CLASSES
 
 SPLITS = ("train", "val")
 COCO_IDS = [1, 3, 6, 16, 17, 18, 44, 47, 62, 67]

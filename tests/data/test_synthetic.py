@@ -14,9 +14,9 @@ from PIL import Image
 
 from mtl_core.config import TASK_IDS
 from mtl_core.data.layout import DataRoots, fingerprint, read_det, read_seg, read_split
-from mtl_core.data.synthetic import render_dataset, voc_palette
-from mtl_core.data.synthetic_scene import Scene
-from mtl_core.data.synthetic_shapes import KIND_NAMES, KINDS, area_px
+from mtl_core.data.synthetic.dataset import render_dataset, voc_palette
+from mtl_core.data.synthetic.scene import Scene
+from mtl_core.data.synthetic.shapes import KIND_NAMES, KINDS, area_px
 from mtl_core.types import InputError
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_core.checkpoint import save_checkpoint
-from mtl_core.data.letterbox import to_input
+from mtl_core.data.tensor_input import to_input
 from mtl_core.engine import open_engine
+from mtl_core.engine.network_file import save_checkpoint
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.types import InputError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtl_core.data.items import DetItem, Split
+from mtl_core.data.splits import DetItem, Split
 from mtl_core.metrics.bootstrap import (
     Interval,
     difference_interval,

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mtl_core.engine.frozen_trunk import FrozenTrunk
+from mtl_core.learning.frozen_features import FrozenTrunk
+from mtl_core.learning.stage import begin_stage
 from mtl_core.model.backbone import Backbone, EvenSameConv2d
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
-from training.stage import begin_stage
 
 
 def frozen_state(network: UnifiedVisionSystem) -> dict[str, Tensor]:

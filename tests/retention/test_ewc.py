@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from mtl_core.data.letterbox import normalise
+from mtl_core.data.tensor_input import normalise
 from mtl_core.model.network import Outputs, UnifiedVisionSystem
 from mtl_core.presets import tiny
 from mtl_core.retention import Situation

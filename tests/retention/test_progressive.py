@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from mtl_core.config import ModelConfig
+from mtl_core.learning.stage import begin_stage
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
 from mtl_core.retention import Situation
 from mtl_core.retention.progressive import Progressive, column_of
 from mtl_core.tasks import build_tasks
-from training.stage import begin_stage
 
 ORDER = ["seg", "det", "cls"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mtl_core.tasks.boxes import LOG_DISTANCE_MAX, STRIDE_PX
+from mtl_core.tasks.box_coding import LOG_DISTANCE_MAX, STRIDE_PX
 
 
 def encode_boxes(boxes_xyxy_px: Tensor, centres: Tensor) -> Tensor:

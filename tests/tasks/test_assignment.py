@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mtl_core.tasks.assignment import Assignment, assign
-from mtl_core.tasks.boxes import cell_centres, decode_boxes
+from mtl_core.tasks.box_coding import cell_centres, decode_boxes
 
 SIDE_CELLS, CLASSES = 8, 3
 SIDE_PX = SIDE_CELLS * 8

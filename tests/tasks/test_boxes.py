@@ -7,7 +7,7 @@ from box_encoding import encode_boxes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl_core.tasks.boxes import STRIDE_PX, cell_centres, decode_boxes
+from mtl_core.tasks.box_coding import STRIDE_PX, cell_centres, decode_boxes
 
 
 @given(

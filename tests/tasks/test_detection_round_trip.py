@@ -12,9 +12,9 @@ from torch import Tensor
 
 from mtl_core.config import ModelConfig
 from mtl_core.data.layout import DataRoots, read_split
-from mtl_core.data.placement import Placement
-from mtl_core.engine.decode_boxes import MAX_BOXES
-from mtl_core.tasks.boxes import cell_centres
+from mtl_core.data.letterbox import Placement
+from mtl_core.decoding.boxes import MAX_BOXES
+from mtl_core.tasks.box_coding import cell_centres
 from mtl_core.tasks.detection import Detection
 from mtl_core.types import Prediction
 

@@ -13,11 +13,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 import mtl_core.config as config
-from mtl_core.checkpoint import load_network, save_checkpoint
 from mtl_core.config import ModelConfig, StageConfig
-from mtl_core.data.items import Split
-from mtl_core.data.placement import Placement
-from mtl_core.measure import measure
+from mtl_core.data.letterbox import Placement
+from mtl_core.data.splits import Split
+from mtl_core.engine.network_file import load_network, save_checkpoint
+from mtl_core.learning.evaluation import measure
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import Situation
 from mtl_core.retention.distill import Distill

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtl_core.learning.hardware import machine
 from mtl_core.types import InputError
-from training.alternating_times import alternate, ratio, summary
 from training.benchmark import Options, main
-from training.benchmark_around import jpeg, read, scene
-from training.benchmark_networks import USUAL_PX, Classes, specialist
-from training.machine import machine
+from training.timing.alternating_times import alternate, ratio, summary
+from training.timing.image_path import jpeg, read, scene
+from training.timing.networks import USUAL_PX, Classes, specialist
 
 
 def test_cases_take_turns_and_are_timed():

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mtl_core.data.layout import DataRoots
+from mtl_core.learning.stage import StageState, begin_stage
 from mtl_core.model.network import UnifiedVisionSystem
 from training.benchmark_training import WAYS, Blocks, Options, main, way
-from training.stage import StageState, begin_stage
 
 
 def test_blocks_walk_through_the_epochs():

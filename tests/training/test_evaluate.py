@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mtl_core.data.layout import DataRoots
-from mtl_core.measure import measure
+from mtl_core.learning.evaluation import measure
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks.base import Score
 from mtl_core.types import InputError

@@ -18,9 +18,9 @@ from mtl_core.data.layout import DataRoots, read_picture, read_split
 from mtl_core.engine.torch_engine import TorchEngine
 from mtl_core.types import InputError
 from training.export import Options, export
-from training.export_graph import INPUT, decoded_graph
-from training.exported_model import ExportedModel
-from training.quantise import Calibration, in_turn, sturdy_nodes
+from training.onnx_export.decoded_graph import INPUT, decoded_graph
+from training.onnx_export.exported_model import ExportedModel
+from training.onnx_export.quantise import Calibration, in_turn, sturdy_nodes
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 
 from mtl_core.data.layout import DataRoots
 from mtl_core.presets import preset
-from mtl_core.run import Run
+from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
-from training.ablation import PARTS, parts_of, without
 from training.compare import Options, main, planned
-from training.study import Cell, StudyRuns, by_method, check_comparable, references
-from training.study_report import ablation_rows, plane
+from training.study.ablation import PARTS, parts_of, without
+from training.study.report import ablation_rows, plane
+from training.study.runs import Cell, StudyRuns, by_method, check_comparable, references
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from mtl_core.checkpoint import load_network, read_info
 from mtl_core.config import RunConfig
 from mtl_core.data.layout import DataRoots
+from mtl_core.engine.network_file import load_network, read_info
+from mtl_core.learning.trainer import Trainer
 from mtl_core.presets import tiny
-from mtl_core.run import Run
+from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 from training.train import Options, main, run_config
-from training.trainer import Trainer
 
 Make = Callable[..., Options]
 TASKS = ["seg", "det", "cls"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.checkpoint_header import read_header
 from mtl_core.data.layout import DataRoots
-from mtl_core.run import Run
+from mtl_core.runs.checkpoint import read_header
+from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
-from training import explain, rescore, verdicts
+from training import explain, judge, rescore
 
 
 def test_training_ends_with_verdicts_and_the_command_gives_the_same(
@@ -21,7 +21,7 @@ def test_training_ends_with_verdicts_and_the_command_gives_the_same(
     written = json.loads((whole_run / "verdicts.json").read_text())
     run = tmp_path / "run"
     shutil.copytree(whole_run, run, ignore=shutil.ignore_patterns("state", "verdicts.json"))
-    verdicts.main(verdicts.Options(run=run, data=rendered.seg.parent))
+    judge.main(judge.Options(run=run, data=rendered.seg.parent))
     assert json.loads((run / "verdicts.json").read_text()) == written
     rows = {row["task"]: row for row in written["tasks"]}
     assert list(rows) == ["seg", "det", "cls"] and rows["cls"]["drop"] is None
@@ -39,7 +39,7 @@ def test_predictions_of_other_pictures_are_refused(
     whole_run: Path, rendered: DataRoots, tmp_path: Path
 ):
     with pytest.raises(InputError, match="predictions of other pictures"):
-        verdicts.main(verdicts.Options(whole_run, rendered.seg.parent, split="train"))
+        judge.main(judge.Options(whole_run, rendered.seg.parent, split="train"))
 
 
 def test_parts_put_back_explain_a_drop(whole_run: Path, rendered: DataRoots):

@@ -31,10 +31,10 @@ PATIENCE_MS = int(os.environ.get("UI_PATIENCE_MS", "60000"))
 def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
     from stand_in import StandInEngine, judge, make_evidence, make_run
 
-    from app.engines import EngineShelf
-    from app.evidence import Evidence
     from app.page import build_page, launch_options
-    from app.runs import RunShelf
+    from app.services.engines import EngineShelf
+    from app.services.runs import RunShelf
+    from app.services.validation_images import Evidence
     from app.site import Site
 
     folder = tmp_path_factory.mktemp("runs")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.look import example_pictures
 from app.palette import rgb_of
+from app.services.shown_image import example_pictures
 
 ASTRONAUT = example_pictures()["astronaut"]
 OPACITY = 0.65 * 205 / 255  # of a region's inside, as the viewer draws it

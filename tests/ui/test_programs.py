@@ -13,7 +13,7 @@ import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
-from app.look import example_pictures
+from app.services.shown_image import example_pictures
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def test_a_class_in_a_figure_leads_to_its_pictures(visit):
 def test_a_run_that_was_not_judged_says_what_is_missing(visit):
     visitor = visit("?run=keeps")
     visitor.tab("What broke")
-    visitor.page.locator("#broken-told").get_by_text("training.verdicts").wait_for()
+    visitor.page.locator("#broken-told").get_by_text("training.judge").wait_for()
 
 
 def test_the_list_comes_back_after_a_run_that_has_none(visit):

@@ -1,0 +1,1 @@
+"""Pure functions: tables, what changed, overlays, downloads."""

@@ -1,0 +1,152 @@
+"""A prediction as files that other programs read. Pure functions."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from app.language import Refusal
+from app.palette import class_key, is_background, rgb_of
+from app.results.overlay import overlay
+from mtl_core.types import Boxes, InputError, Prediction
+
+
+def coco_results(prediction: Prediction, name: str = "picture") -> dict[str, Any]:
+    """Boxes as a COCO data set of one picture: xywh in pixels of the original, with scores.
+
+    Raises:
+        InputError: the network has not been taught detection.
+    """
+    if prediction.boxes is None:
+        raise Refusal("save.no_boxes")
+    height, width = prediction.size_hw
+    boxes = prediction.boxes
+    annotations = []
+    for index, (box, score, label) in enumerate(
+        zip(boxes.xyxy.tolist(), boxes.scores.tolist(), boxes.labels.tolist(), strict=True), 1
+    ):
+        left, top, right, bottom = box
+        size = right - left, bottom - top
+        annotations.append(
+            {
+                "id": index,
+                "image_id": 1,
+                "category_id": int(label) + 1,
+                "bbox": [round(v, 2) for v in (left, top, *size)],
+                "area": round(size[0] * size[1], 2),
+                "score": round(score, 5),
+                "iscrowd": 0,
+            }
+        )
+    names = prediction.class_names["det"]
+    return {
+        "images": [{"id": 1, "file_name": name, "width": width, "height": height}],
+        "categories": [{"id": i, "name": n} for i, n in enumerate(names, start=1)],
+        "annotations": annotations,
+    }
+
+
+def mask_png(prediction: Prediction) -> bytes:
+    """The mask as a palette PNG: pixel values are class indices, colours those of the page.
+
+    Raises:
+        InputError: the network has not been taught segmentation.
+    """
+    if prediction.mask is None:
+        raise Refusal("save.no_mask")
+    palette = np.zeros((256, 3), np.uint8)
+    for index, name in enumerate(prediction.class_names["seg"]):
+        palette[index] = (0, 0, 0) if is_background(name) else rgb_of(name)
+    indexed = Image.fromarray(prediction.mask)
+    indexed.putpalette(palette.ravel().tolist())
+    return png(indexed)
+
+
+def overlay_png(
+    picture: np.ndarray,
+    prediction: Prediction,
+    opacity: float,
+    score_threshold: float,
+    boxes: bool = True,
+    hidden: Collection[str] = (),
+) -> bytes:
+    """The overlay at the picture's full size, lossless.
+
+    Args:
+        boxes: whether to draw them.
+        hidden: keys (``palette.class_key``) of classes to leave out.
+    """
+    drawn = overlay(
+        picture,
+        without_classes(prediction, hidden),
+        opacity=opacity,
+        score_threshold=score_threshold,
+        tasks=("seg", "det") if boxes else ("seg",),
+    )
+    return png(Image.fromarray(drawn))
+
+
+def without_classes(prediction: Prediction, hidden: Collection[str]) -> Prediction:
+    """The prediction without the boxes and pixels of some classes, by their keys."""
+    boxes, mask = prediction.boxes, prediction.mask
+    if boxes is not None:
+        names = prediction.class_names["det"]
+        kept = np.array([class_key(names[label]) not in hidden for label in boxes.labels], bool)
+        boxes = Boxes(boxes.xyxy[kept], boxes.scores[kept], boxes.labels[kept])
+    if mask is not None:
+        gone = [i for i, n in enumerate(prediction.class_names["seg"]) if class_key(n) in hidden]
+        mask = np.where(np.isin(mask, gone), np.uint8(0), mask)
+    return replace(prediction, boxes=boxes, mask=mask)
+
+
+def saved_file(
+    kind: str,
+    picture: np.ndarray,
+    prediction: Prediction,
+    stem: str,
+    *,
+    opacity: float,
+    score_threshold: float,
+    boxes: bool = True,
+    hidden: Collection[str] = (),
+) -> dict[str, str]:
+    """A file for the browser to save: its name and its content as a data address.
+
+    Args:
+        kind: ``overlay``, ``boxes`` or ``mask``.
+        stem: the name without its ending.
+        opacity: of the overlay's mask, 0 to 1.
+        score_threshold: boxes below it are not drawn.
+        boxes: whether the overlay shows boxes.
+        hidden: keys of classes that the overlay leaves out.
+
+    Raises:
+        InputError: the kind is unknown, or the network was not taught what it holds.
+    """
+    if kind == "overlay":
+        content = overlay_png(picture, prediction, opacity, score_threshold, boxes, hidden)
+        return _file(f"{stem}.png", "image/png", content)
+    if kind == "mask":
+        return _file(f"{stem}-mask.png", "image/png", mask_png(prediction))
+    if kind == "boxes":
+        text = json.dumps(coco_results(prediction), indent=1, ensure_ascii=False)
+        return _file(f"{stem}-boxes.json", "application/json", text.encode())
+    raise InputError(f"{kind!r} cannot be saved, expected overlay, boxes or mask.")
+
+
+def png(image: Image.Image) -> bytes:
+    """Packed quickly: of a photo, six times as fast and a fifth larger than at Pillow's default."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _file(name: str, kind: str, content: bytes) -> dict[str, str]:
+    return {"name": name, "href": f"data:{kind};base64," + base64.b64encode(content).decode()}

@@ -1,0 +1,251 @@
+"""A run's records turned into the tables that the figures draw. Pure functions of data frames."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtl_core.config import PRIMARY, TASK_IDS
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
+from mtl_core.runs.run_directory import Run
+
+
+@dataclass(frozen=True)
+class Drop:
+    """What became of one task: fractions, ``drop_rel`` = (base - final) / base.
+
+    Nothing can be kept of a base of zero: ``drop_rel`` and ``retention`` are NaN there.
+    """
+
+    task: str
+    metric: str
+    base_stage: int
+    base: float
+    final_stage: int
+    final: float
+    n: int | None
+
+    @property
+    def drop_abs(self) -> float:
+        """Points lost, as a fraction of one."""
+        return self.base - self.final
+
+    @property
+    def drop_rel(self) -> float:
+        """Share of the base lost; negative where the task gained."""
+        return self.drop_abs / self.base if self.base > 0 else math.nan
+
+    @property
+    def retention(self) -> float:
+        """final / base."""
+        return 1.0 - self.drop_rel
+
+    @property
+    def within_gate(self) -> bool:
+        """Whether at most 5 % of the base was lost."""
+        return self.drop_rel <= ALLOWED_DROP
+
+
+def method_of(run: Run) -> str:
+    """The retention method that a run was trained with."""
+    return str(run.manifest.get("config", {}).get("method", ""))
+
+
+def lesson_order(manifest: dict[str, Any]) -> list[str]:
+    """The tasks in the order in which they were taught, one per stage."""
+    return [stage["task"] for stage in manifest["config"]["stages"]]
+
+
+def stage_scores(frame: pd.DataFrame, metrics: dict[str, str] | None = None) -> pd.DataFrame:
+    """The last whole-split score of each task after each stage.
+
+    Returns:
+        Columns stage (int), task, metric, value (fraction), n, per_class (dict or NaN).
+    """
+    columns = ["stage", "task", "metric", "value", "n", "per_class"]
+    rows = _of_scope(frame, "stage", metrics)
+    if rows.empty:
+        return pd.DataFrame(columns=columns)
+    return rows.groupby(["stage", "task"], as_index=False, sort=True).last()[columns]
+
+
+def stage_matrix(frame: pd.DataFrame) -> pd.DataFrame:
+    """R: one row per stage, one column per task, NaN where a task was not yet taught."""
+    scores = stage_scores(frame)
+    if scores.empty:
+        return pd.DataFrame()
+    matrix = scores.pivot(index="stage", columns="task", values="value")
+    return matrix[[task for task in TASK_IDS if task in matrix]].astype(float)
+
+
+def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:
+    """Base, final and drop of each task that has a score after its own lesson."""
+    scores = stage_scores(frame)
+    found = []
+    # Tasks that were taught all at once have scores after the last stage alone.
+    together = len(scores) > 0 and scores.stage.min() == len(order)
+    for number, task in enumerate(order, start=1):
+        number = len(order) if together else number
+        own = scores[(scores.task == task) & (scores.stage >= number)].sort_values("stage")
+        if own.empty or own.iloc[0].stage != number:
+            continue
+        first, last = own.iloc[0], own.iloc[-1]
+        n = int(last.n) if pd.notna(last.n) else None
+        base, final = float(first.value), float(last.value)
+        found.append(Drop(task, last.metric, number, base, int(last.stage), final, n))
+    return found
+
+
+def curves(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    """Points of the forgetting curves, from the first step of stage 1 to the end of the last.
+
+    Returns:
+        Columns task, x (0 at the start of stage 1, k at the end of stage k), value (fraction),
+        kept (value over the score at the end of the task's own lesson, within the same scope;
+        of probes only inside later lessons; NaN where there is none), scope (``stage`` or
+        ``probe``), stage, epoch.
+    """
+    parts = [_points(frame, scope, order) for scope in ("stage", "probe")]
+    parts = [part for part in parts if not part.empty]
+    columns = ["task", "x", "value", "kept", "scope", "stage", "epoch"]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def class_drops(frame: pd.DataFrame, order: list[str], task: str) -> pd.DataFrame:
+    """Each class of a task right after its lesson and at the end, largest loss first.
+
+    Returns:
+        Columns name, base, final, drop_abs (fractions); empty where records name no classes.
+    """
+    columns = ["name", "base", "final", "drop_abs"]
+    scores = stage_scores(frame)
+    own = scores[scores.task == task].sort_values("stage") if not scores.empty else scores
+    if task in order:
+        own = own[own.stage >= order.index(task) + 1]
+    tables = [row for row in own.per_class if isinstance(row, dict)] if len(own) else []
+    if len(tables) < 2:
+        return pd.DataFrame(columns=columns)
+    first, last = (_numbers(tables[0]), _numbers(tables[-1]))
+    rows = [
+        (name, first[name], last[name], first[name] - last[name]) for name in first if name in last
+    ]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values("drop_abs", ascending=False, ignore_index=True)
+
+
+def _of_scope(
+    frame: pd.DataFrame, scope: str, metrics: dict[str, str] | None = None
+) -> pd.DataFrame:
+    wanted = metrics or PRIMARY
+    rows = frame.copy()
+    for column in ("per_class", "n", "epoch", "step", "scope"):
+        if column not in rows:
+            rows[column] = np.nan
+    # Records without a scope are whole-split evaluations: the word came later than the file.
+    rows["scope"] = rows.scope.fillna("stage")
+    rows = rows[(rows.scope == scope) & (rows.metric == rows.task.map(wanted))]
+    rows = rows.dropna(subset=["stage", "value"])
+    return rows.astype({"stage": int, "value": float}) if len(rows) else rows
+
+
+def _points(frame: pd.DataFrame, scope: str, order: list[str]) -> pd.DataFrame:
+    rows = _of_scope(frame, scope).copy()
+    if rows.empty:
+        return rows
+    if scope == "stage":
+        rows = rows.groupby(["stage", "task"], as_index=False).last()
+        rows["x"] = rows.stage.astype(float)
+    else:
+        clock = "step" if rows.step.notna().all() else "epoch"
+        rows[clock] = rows[clock].astype(float)
+        # Of any scope: the last look of a stage is at the whole split, not along the way.
+        longest = frame.dropna(subset=["stage"]).groupby("stage")[clock].max().astype(float)
+        rows["x"] = rows.stage - 1 + rows[clock] / rows.stage.map(longest).clip(lower=1)
+    rows = rows.sort_values(["task", "x"], ignore_index=True)
+    bases = {}
+    for number, task in enumerate(order, start=1):
+        if scope == "stage":
+            own = rows[(rows.task == task) & (rows.stage == number)]
+        else:  # the same few pictures right before the next lesson, where that look was taken
+            own = rows[(rows.task == task) & (rows.stage == number + 1) & (rows.step == 0)]
+        if len(own):
+            bases[task] = own.iloc[-1].value
+    base = rows.task.map(bases).astype(float)
+    if scope == "probe":
+        own_lesson = rows.task.map({task: n for n, task in enumerate(order, start=1)})
+        base = base.where(rows.stage > own_lesson)
+    rows["kept"] = (rows.value / base.where(base > 0)).astype(float)
+    rows["scope"] = scope
+    return rows
+
+
+def _numbers(table: dict[str, Any]) -> dict[str, float]:
+    return {k: float(v) for k, v in table.items() if isinstance(v, (int, float)) and v == v}
+
+
+def side_by_side(runs: dict[str, Run], chosen: Run) -> dict[str, Run]:
+    """The runs that may be laid side by side for a visitor who looks at one of them.
+
+    Scores compare where the pictures and their input size were the same. A run that is alone with
+    its own gives way to the largest other group: what is shown then leaves it out.
+
+    Args:
+        runs: by name; those that taught one task alone are left out.
+        chosen: the run that the visitor looks at.
+    """
+    groups: dict[str, dict[str, Run]] = {}
+    for name, run in runs.items():
+        if len(drops(run.records(), lesson_order(run.manifest))) > 1:
+            groups.setdefault(_measured_on(run), {})[name] = run
+    own = groups.get(_measured_on(chosen), {})
+    largest = max(groups.values(), key=len, default={})
+    return own if len(own) > 1 or len(largest) < 2 else largest
+
+
+def _measured_on(run: Run) -> str:
+    pictures = run.manifest.get("data_fingerprint")
+    return json.dumps([pictures, run.input_px], sort_keys=True)
+
+
+def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
+    """Runs side by side: what each kept of the old and reached on the new.
+
+    Scores of different tasks differ in kind, so each is taken as a share of the best one here.
+
+    Args:
+        runs: by name, as ``side_by_side`` finds them.
+
+    Returns:
+        Columns run, method, reached (of the tasks after the first lesson: the score right after a
+        task's own lesson over the best such score of all runs here, a mean), kept (smallest share
+        kept of the tasks before the last lesson; 1 where all were taught at once, so that nothing
+        came later).
+    """
+    found = {name: drops(run.records(), lesson_order(run.manifest)) for name, run in runs.items()}
+    best: dict[str, float] = {}
+    for told in found.values():
+        for drop in told[1:]:
+            best[drop.task] = max(best.get(drop.task, 0.0), drop.base)
+    rows = []
+    for name, told in found.items():
+        later = [drop for drop in told if drop.final_stage > drop.base_stage]
+        shares_kept = [drop.retention for drop in later]
+        # Nothing can be kept of a base of zero, and min() would overlook that.
+        known = shares_kept and not any(map(math.isnan, shares_kept))
+        kept = 1.0 if together(told) else min(shares_kept) if known else math.nan
+        shares = [drop.base / best[drop.task] for drop in told[1:] if best[drop.task] > 0]
+        if shares and not math.isnan(kept):
+            rows.append((name, method_of(runs[name]), sum(shares) / len(shares), kept))
+    return pd.DataFrame(rows, columns=["run", "method", "reached", "kept"])
+
+
+def together(told: list[Drop]) -> bool:
+    """Whether several tasks were taught at once, so that no lesson came later."""
+    return len(told) > 1 and all(drop.final_stage == drop.base_stage for drop in told)

@@ -1,0 +1,49 @@
+"""What a run is, in words: its method, its pictures, and its place among the choices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.language import Words
+from app.results.run_tables import method_of
+from app.services.runs import RunShelf
+from mtl_core.runs.run_directory import Run
+
+
+def run_choices(runs: RunShelf, words: Words) -> list[tuple[str, str]]:
+    """Every run as shown, its name and a few words in a second line, and as sent."""
+    return [(f"{name}\n{run_told(runs.get(name), words)}", name) for name in runs.names]
+
+
+def forgets(runs: RunShelf) -> bool:
+    """Whether a run is here that nothing was done for against forgetting."""
+    return any(method_of(runs.get(name)) == "finetune" for name in runs.names)
+
+
+def run_told(run: Run, words: Words) -> str:
+    """How a run was kept from forgetting, and on how many pictures it was taught."""
+    method = method_of(run)
+    how = words.table.get(f"run.{method}", method)
+    counts = pictures_of(run.manifest)
+    taught = sum(int(splits.get("train", 0)) for splits in counts.values())
+    return words("run.told", how=how, count=f"{taught:,}") if taught else how
+
+
+def pictures_of(manifest: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """How many pictures a run was trained on and measured on: task -> split -> count."""
+    fingerprint = manifest.get("data_fingerprint", {})
+    if not isinstance(fingerprint, dict):
+        return {}
+    return {
+        task: {name: s["n"] for name, s in splits.items() if isinstance(s, dict) and "n" in s}
+        for task, splits in fingerprint.items()
+        if isinstance(splits, dict)
+    }
+
+
+def pictures_told(manifest: dict[str, Any], words: Words) -> str:
+    """The same in words: a task's training pictures + those it was measured on."""
+    return ", ".join(
+        f"{words.task(task)} {' + '.join(map(str, counts.values()))}"
+        for task, counts in pictures_of(manifest).items()
+    )

@@ -1,0 +1,1 @@
+"""What answers: runs, engines, images; no Gradio component."""

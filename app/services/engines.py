@@ -1,0 +1,215 @@
+"""Networks opened when first needed, and their answers. One picture in, one answer a stage out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from mtl_core.runs.run_directory import Run, StageFile
+from mtl_core.types import InputError, Prediction
+
+# Boxes below this are never shown; the page's own threshold starts higher and can go down to it.
+LOWEST_SCORE = 0.05
+# The engine that answers pictures, and PyTorch, which it is measured beside.
+DEFAULT, REFERENCE = KINDS = ("default", "torch")
+
+
+class Engine(Protocol):
+    """One network of one stage, ready to answer."""
+
+    @property
+    def info(self) -> Any:
+        """What the checkpoint says of itself: ``class_names``, ``taught`` and ``stage``."""
+        ...
+
+    def predict(self, picture: np.ndarray, score_threshold: float = ...) -> Prediction:
+        """All tasks of one picture (H x W x 3 uint8 RGB) in one pass."""
+        ...
+
+
+class Bank(Protocol):
+    """All stages of a run at once."""
+
+    @property
+    def stages(self) -> Sequence[Any]:
+        """One per checkpoint, each with its ``info``."""
+        ...
+
+    def predict_all(self, picture: np.ndarray, score_threshold: float = ...) -> list[Prediction]:
+        """Every stage's prediction of one picture (H x W x 3 uint8 RGB)."""
+        ...
+
+
+@dataclass(frozen=True)
+class StageAnswer:
+    """What one stage of a run says of a picture; parts never taught are None.
+
+    Attributes:
+        number: of the stage, from 1.
+        task: what this stage taught.
+        taught: all tasks taught so far, in order.
+        prediction: only of the tasks taught.
+        total_ms: time of the whole pass, decoding of the file not included; None where stages
+            shared their work, and none has a time of its own.
+    """
+
+    number: int
+    task: str
+    taught: tuple[str, ...]
+    prediction: Prediction
+    total_ms: float | None
+
+
+def _open(weights: Path) -> Engine:
+    # Imported here: torch takes seconds to load, and the page should stand before that.
+    from mtl_core.engine import open_engine
+
+    return open_engine(weights)
+
+
+def _open_reference(weights: Path) -> Engine:
+    from mtl_core.engine import open_engine
+
+    return open_engine(weights, "torch")
+
+
+def _open_bank(paths: list[Path]) -> Bank | None:
+    from mtl_core.engine import open_bank
+
+    return open_bank(paths)
+
+
+class EngineShelf:
+    """Opens each checkpoint once and keeps it. Safe to use from several threads.
+
+    Args:
+        open_engine: makes an engine of a checkpoint's path; tests put a stand-in here.
+        open_bank: makes one engine of several checkpoints that share a trunk, or None where each
+            must run by itself; by default none is made with another ``open_engine``.
+        open_reference: makes the engine in PyTorch that others are measured beside.
+    """
+
+    def __init__(
+        self,
+        open_engine: Callable[[Path], Engine] = _open,
+        open_bank: Callable[[list[Path]], Bank | None] | None = None,
+        open_reference: Callable[[Path], Engine] = _open_reference,
+    ) -> None:
+        self._open_engine = open_engine
+        if open_bank is None and open_engine is _open:
+            open_bank = _open_bank
+        self._open_bank = open_bank
+        self._open_reference = open_reference
+        # Each beside the version of the files that it was made of.
+        self._engines: dict[tuple[Path, str], tuple[Any, Engine]] = {}
+        self._banks: dict[tuple[Path, ...], tuple[Any, Bank | None]] = {}
+        self._opening = threading.Lock()
+        # One pass at a time: on two cores, two passes side by side are slower than in turn.
+        self._passing = threading.Lock()
+        self.passes = 0
+
+    def engine(self, stage: StageFile, kind: str = DEFAULT) -> Engine:
+        """The engine of a stage, opened on first use.
+
+        Args:
+            stage: whose weights.
+            kind: ``DEFAULT`` or ``REFERENCE``.
+
+        Raises:
+            InputError: the kind is another one.
+        """
+        if kind not in KINDS:
+            raise InputError(f"Engine {kind!r} is unknown, expected one of {', '.join(KINDS)}.")
+        key = stage.weights.resolve(), kind
+        with self._opening:
+            version, engine = self._engines.get(key, (None, None))
+            if engine is None or version != stage.version:
+                make = self._open_engine if kind == DEFAULT else self._open_reference
+                version, engine = stage.version, make(stage.weights)
+                self._engines[key] = version, engine
+            return engine
+
+    def answer(self, run: Run, stage: StageFile, picture: np.ndarray) -> StageAnswer:
+        """One stage's answer to a picture (H x W x 3 uint8 RGB)."""
+        engine = self.engine(stage)
+        prediction, total_ms = self.timed(engine, picture)
+        taught = tuple(engine.info.taught)
+        return StageAnswer(
+            stage.number, stage.task, taught, only_taught(prediction, taught), total_ms
+        )
+
+    def timed(self, engine: Engine, picture: np.ndarray) -> tuple[Prediction, float]:
+        """One pass in its turn: the prediction and the milliseconds it took, waiting left out."""
+        with self._passing:
+            start = time.perf_counter()
+            prediction = engine.predict(picture, score_threshold=LOWEST_SCORE)
+            total_ms = (time.perf_counter() - start) * 1000
+            self.passes += 1
+        return prediction, total_ms
+
+    def bank(self, run: Run) -> Bank | None:
+        """The engine of all stages of a run, opened on first use; None where there is none."""
+        if self._open_bank is None:
+            return None
+        key = tuple(stage.weights.resolve() for stage in run.stages)
+        with self._opening:
+            versions = [stage.version for stage in run.stages]
+            if key not in self._banks or self._banks[key][0] != versions:
+                bank = self._open_bank([stage.weights for stage in run.stages])
+                self._banks[key] = versions, bank
+            return self._banks[key][1]
+
+    def answers(self, run: Run, picture: np.ndarray) -> tuple[list[StageAnswer], float]:
+        """Every stage's answer, the shared trunk run once, and the milliseconds of it all.
+
+        Opening the networks and waiting for others' passes are left out of that time.
+
+        Args:
+            run: whose stages.
+            picture: H x W x 3 uint8 RGB.
+        """
+        bank = self.bank(run)
+        if bank is None:
+            alone = [self.answer(run, stage, picture) for stage in run.stages]
+            return alone, sum(answer.total_ms or 0.0 for answer in alone)
+        with self._passing:
+            start = time.perf_counter()
+            predictions = bank.predict_all(picture, score_threshold=LOWEST_SCORE)
+            spent_ms = (time.perf_counter() - start) * 1e3
+            self.passes += 1
+        found = []
+        for stage, member, prediction in zip(run.stages, bank.stages, predictions, strict=True):
+            taught = tuple(member.info.taught)
+            said = only_taught(prediction, taught)
+            found.append(StageAnswer(stage.number, stage.task, taught, said, None))
+        return found, spent_ms
+
+    def warm_up(self, run: Run) -> threading.Thread:
+        """Open a run's engines in the background, so that the first picture need not wait."""
+
+        def work() -> None:
+            blank = np.full((64, 64, 3), 128, np.uint8)
+            try:
+                self.answers(run, blank)
+            except (InputError, ImportError, OSError) as error:
+                print(f"Warm-up of {run.name} stopped: {error}")
+
+        thread = threading.Thread(target=work, name="warm-up", daemon=True)
+        thread.start()
+        return thread
+
+
+def only_taught(prediction: Prediction, taught: tuple[str, ...]) -> Prediction:
+    """The prediction without the outputs that no lesson has shaped yet: they are noise."""
+    return replace(
+        prediction,
+        boxes=prediction.boxes if "det" in taught else None,
+        mask=prediction.mask if "seg" in taught else None,
+        probabilities=prediction.probabilities if "cls" in taught else None,
+    )

@@ -1,0 +1,135 @@
+"""The runs that the page can show: those shipped, those named on the command line, those opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.language import Refusal
+from mtl_core.runs.run_directory import Run, StageFile
+from mtl_core.types import InputError
+
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "runs"
+PREFERRED = "onehead"
+# A Hub repository is named owner/name; training state never leaves its machine.
+_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+_HUB_FILES = [
+    "run.json",
+    "records.jsonl",
+    "latency.json",
+    "verdicts.json",
+    "regressions.json",
+    "stage*.safetensors",
+]
+
+
+class RunShelf:
+    """Runs by name, in order; the first is the default.
+
+    Args:
+        runs: opened runs; a name met twice gets a number.
+    """
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._runs: dict[str, Run] = {}
+        for run in runs:
+            self.add(run)
+
+    def add(self, run: Run) -> str:
+        """Put a run on the shelf and return the name by which it stands there."""
+        for name, known in self._runs.items():
+            if known.path.resolve() == run.path.resolve():
+                self._runs[name] = run
+                return name
+        name, number = run.name, 2
+        while name in self._runs:
+            name, number = f"{run.name} ({number})", number + 1
+        self._runs[name] = run
+        return name
+
+    @property
+    def names(self) -> list[str]:
+        """The runs' names in order."""
+        return list(self._runs)
+
+    def get(self, name: str | None) -> Run:
+        """The run of that name; None means the default.
+
+        Raises:
+            Refusal: there is no run at all, or none of that name.
+        """
+        if not self._runs:
+            raise Refusal("error.no_runs")
+        if name is None:
+            return next(iter(self._runs.values()))
+        if name not in self._runs:
+            raise Refusal("error.no_run", run=name, known=", ".join(self._runs))
+        return self._runs[name]
+
+    def name_of(self, run: Run) -> str:
+        """The name by which a run stands here; two directories of one name differ."""
+        return next(name for name, known in self._runs.items() if known is run)
+
+    def measured_alike(self, run: Run) -> Run | None:
+        """This run if it brings measured times, else one here that does and is of its size.
+
+        Of one size are networks that count equally many parameters in every part.
+        """
+        counts = run.manifest.get("parameters")
+        others = self._runs.values() if counts else ()
+        alike = [other for other in others if other.manifest.get("parameters") == counts]
+        return next((r for r in (run, *alike) if r.latency()), None)
+
+    def stage(self, name: str | None, number: int) -> StageFile:
+        """One stage of a run.
+
+        Raises:
+            Refusal: the run or the stage is not here.
+        """
+        run = self.get(name)
+        for stage in run.stages:
+            if stage.number == number:
+                return stage
+        known = ", ".join(str(stage.number) for stage in run.stages)
+        raise Refusal("error.no_stage", run=run.name, number=number, known=known)
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+
+def shipped_runs(folder: Path = SHIPPED) -> list[Run]:
+    """Every finished run of a folder, the preferred one first; others are passed over."""
+    found = []
+    for manifest in sorted(folder.glob("*/run.json")):
+        try:
+            found.append(Run(manifest.parent))
+        except InputError as error:
+            print(f"Not shown: {error}")
+    return sorted(found, key=lambda run: run.name != PREFERRED)
+
+
+def open_run(place: str) -> Run:
+    """A run by its directory, or by its Hub id when no such directory exists.
+
+    Raises:
+        Refusal: neither is a run.
+        InputError: a file of the run is damaged.
+    """
+    fetched = not Path(place).exists() and _HUB_ID.match(place) is not None
+    path = _from_hub(place) if fetched else Path(place)
+    if not (path / "run.json").is_file():
+        raise Refusal("open.no_run", place=place)
+    run = Run(path, name=place if fetched else None)
+    for read in (run.records, run.verdicts, run.regressions, run.latency):
+        read()  # what is damaged is told now, not to every visitor who comes to need it
+    return run
+
+
+def _from_hub(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repository, allow_patterns=_HUB_FILES))
+    except Exception as error:  # the Hub's client raises many kinds; all mean the same here
+        raise Refusal("open.no_hub", place=repository, reason=type(error).__name__) from error

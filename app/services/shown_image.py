@@ -1,0 +1,89 @@
+"""One visitor's picture and what each run said of it. Kept per visitor, never shared."""
+
+from __future__ import annotations
+
+import filecmp
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.language import Refusal
+from app.services.engines import EngineShelf, StageAnswer
+from app.services.runs import RunShelf
+
+# A visitor sees one run and two sides; masks of many runs would fill the memory of a busy host.
+RUNS_KEPT = 4
+EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
+
+
+@dataclass
+class Look:
+    """A picture and its answers by run name.
+
+    Attributes:
+        picture: H x W x 3 uint8 RGB.
+        example: name of the example picture, or None for a visitor's own.
+        truth: what people annotated on it, or None.
+        annotated: "task/picture" of the validation picture that it is, or None.
+        placed: the file that the page itself put into the upload, or None.
+        answers: every stage's answer, per run of those asked last.
+        spent_ms: how long they took together, per run.
+        versions: of the checkpoints that gave the answers, per run.
+        key: tells this look from any other.
+    """
+
+    picture: np.ndarray
+    example: str | None = None
+    truth: StageAnswer | None = None
+    annotated: str | None = None
+    placed: Path | None = None
+    answers: dict[str, list[StageAnswer]] = field(default_factory=dict)
+    spent_ms: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, list[Any]] = field(default_factory=dict)
+    key: str = field(default_factory=lambda: secrets.token_hex(6))
+
+    def of(self, run_name: str, runs: RunShelf, engines: EngineShelf) -> list[StageAnswer]:
+        """All stages of a run on this picture; remembered until their checkpoints change."""
+        run = runs.get(run_name)
+        versions = [stage.version for stage in run.stages]
+        if self.versions.get(run_name) == versions:
+            answers = self.answers.pop(run_name)
+        else:
+            answers, self.spent_ms[run_name] = engines.answers(run, self.picture)
+            self.versions[run_name] = versions
+        self.answers[run_name] = answers  # the one asked last stands last
+        while len(self.answers) > RUNS_KEPT:
+            oldest = next(iter(self.answers))
+            for kept in (self.answers, self.spent_ms, self.versions):
+                del kept[oldest]
+        return answers
+
+    def stage(
+        self, run_name: str, number: int, runs: RunShelf, engines: EngineShelf
+    ) -> StageAnswer:
+        """One stage's answer.
+
+        Raises:
+            Refusal: the run has no such stage.
+        """
+        answers = self.of(run_name, runs, engines)
+        for answer in answers:
+            if answer.number == number:
+                return answer
+        known = ", ".join(str(answer.number) for answer in answers)
+        raise Refusal("error.no_stage", run=run_name, number=number, known=known)
+
+
+def example_pictures() -> dict[str, Path]:
+    """The example pictures by name, in the order in which they are offered."""
+    order = ("astronaut", "cat", "coffee", "pagoda", "rocket")
+    found = {path.stem: path for path in sorted(EXAMPLES.glob("*.jpg"))}
+    return dict(sorted(found.items(), key=lambda i: order.index(i[0]) if i[0] in order else 99))
+
+
+def is_copy(path: Path, known: Path) -> bool:
+    """Whether a file holds what another does, wherever it was copied to."""
+    return path.is_file() and filecmp.cmp(path, known, shallow=False)

@@ -1,0 +1,187 @@
+"""The validation pictures behind a run's figures, where the server has them at hand."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import tempfile
+import threading
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from app.language import Refusal
+from app.results.overlay import overlay
+from app.services.engines import StageAnswer
+from app.services.image_reading import bounded
+from app.services.shown_image import Look
+from mtl_core.data.fingerprint import fingerprint
+from mtl_core.data.layout import DataRoots, Split, read_picture, read_split
+from mtl_core.data.splits import VOID
+from mtl_core.metrics.class_mapping import data_to_model
+from mtl_core.runs.predictions import prediction_key, read_predictions
+from mtl_core.runs.run_directory import Run
+from mtl_core.types import Boxes, InputError, Prediction
+
+THUMBNAIL_PX = 360
+SPLIT = "val"  # the one that is read
+TASKS_SHOWN = ("seg", "det")  # the last lesson is followed by none that could break it
+KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
+# What files that are damaged or went away raise, InputError and Refusal among them; which one it is
+# depends on the byte.
+UNREADABLE = (OSError, ValueError, IndexError, RuntimeError, EOFError, struct.error, zlib.error)
+
+
+class Evidence:
+    """Pictures and annotations of the validation split, read when first asked for.
+
+    Args:
+        data: root of the three sets.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._splits: dict[str, Split] = {}
+        self._fingerprints: dict[str, dict[str, Any]] = {}
+        self._stored: dict[tuple[Path, int, str], dict[str, Prediction]] = {}
+        # Copies that the page may serve; the sets themselves stay closed to visitors.
+        self._served = tempfile.TemporaryDirectory(prefix="onehead-")
+        self._reading = threading.Lock()
+
+    def lacks(self, run: Run, rows: list[dict[str, Any]]) -> str | None:
+        """Why these pictures of one task and stage cannot be shown: a sentence's key, or None.
+
+        A picture of the same name in another set may have another size, so where a run tells what
+        it was measured on, the whole split must be that.
+        """
+        if not rows:
+            return None
+        task, stage = rows[0]["task"], rows[0]["after"]
+        try:
+            split = self._split(task)
+        except InputError:
+            return "broken.no_set"
+        known = run.manifest.get("data_fingerprint", {}).get(task, {}).get("eval")
+        here = {prediction_key(item) for item in split.items}
+        own = {row["picture"] for row in rows} <= here if known is None else known == self._of(task)
+        if not own:
+            return "broken.other_set"
+        if not (run.path / "predictions" / f"stage{stage}_{task}.npz").is_file():
+            return "broken.no_predictions"
+        return None
+
+    def opens(self, run: Run, task: str, stem: str) -> bool:
+        """Whether a visitor may see a picture: one that the run broke, and that can be shown."""
+        try:
+            return task in TASKS_SHOWN and any(
+                row["task"] == task and row["picture"] == stem and not self.lacks(run, [row])
+                for row in run.regressions()
+            )
+        except UNREADABLE:
+            return False
+
+    def item(self, task: str, stem: str) -> tuple[Split, Any]:
+        """A task's split and one picture of it.
+
+        Raises:
+            InputError: the set is not here.
+            Refusal: it has no such picture.
+        """
+        split = self._split(task)
+        for item in split.items:
+            if prediction_key(item) == stem:
+                return split, item
+        raise Refusal("picture.not_here")
+
+    def _split(self, task: str) -> Split:
+        if task not in self._splits:
+            self._splits[task] = read_split(DataRoots.under(self.data), task, SPLIT)
+        return self._splits[task]
+
+    def _of(self, task: str) -> dict[str, Any]:
+        if task not in self._fingerprints:
+            self._fingerprints[task] = fingerprint(self._split(task))
+        return self._fingerprints[task]
+
+    def thumbnail(self, run: Run, row: dict[str, Any]) -> np.ndarray:
+        """A picture as the later stage saw it, small: h x w x 3 uint8 RGB.
+
+        Lost boxes would not be seen there, so they are drawn as the earlier stage had them.
+
+        Args:
+            run: with its predictions.
+            row: as ``Run.regressions`` gives it.
+        """
+        task = row["task"]
+        _, item = self.item(task, row["picture"])
+        lost = max(row["kinds"], key=row["kinds"].get, default="") == "lost box"
+        stored = self.predictions(run, row["before" if lost else "after"], task)
+        if row["picture"] not in stored:
+            raise Refusal("picture.not_here")
+        drawn = overlay(read_picture(item.picture), stored[row["picture"]], tasks=(task,))
+        return bounded(drawn, THUMBNAIL_PX)
+
+    def predictions(self, run: Run, stage: int, task: str) -> dict[str, Prediction]:
+        """What a run kept of a stage; of the last few asked for nothing is read again."""
+        key = run.path, stage, task
+        with self._reading:  # several visitors may ask at once
+            if key not in self._stored:
+                while len(self._stored) >= KEPT_FILES:
+                    self._stored.pop(next(iter(self._stored)))
+                folder = run.path / "predictions"
+                self._stored[key] = read_predictions(folder, stage, task, run.class_names)
+            return self._stored[key]
+
+    def served(self, task: str, stem: str) -> Path:
+        """A copy of a picture that the page may show."""
+        _, item = self.item(task, stem)
+        # By its whole key: pictures of two class folders may have one name.
+        copy = Path(self._served.name) / task / f"{stem}{item.picture.suffix}"
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(item.picture, copy)
+            except OSError:
+                raise Refusal("picture.not_here") from None
+        return copy
+
+    def look(self, run: Run, task: str, stem: str) -> Look:
+        """The picture for the Compare tab, with what people annotated as its truth.
+
+        Raises:
+            Refusal: the run knows no such task, or broke no such picture, or it is not here.
+        """
+        if task not in run.class_names or not self.opens(run, task, stem):
+            raise Refusal("picture.not_here")
+        copy = self.served(task, stem)
+        # Annotations are of the pixels as stored, whatever way up the camera says they are.
+        pixels = bounded(read_picture(copy))
+        truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
+        answer = StageAnswer(0, "truth", (task,), truth, None)
+        return Look(pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy)
+
+    def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
+        """What people annotated, in the run's classes, as a prediction of a picture's size."""
+        from mtl_core.tasks import TASKS  # PyTorch stays unloaded until a picture is asked for
+
+        split, item = self.item(task, stem)
+        _, annotated = TASKS[task].read(item, split)
+        to_model = data_to_model(run.class_names[task], list(split.class_names), task)
+        if task == "seg":
+            table = np.full(256, VOID, np.uint8)
+            table[: len(to_model)] = to_model
+            mask = Image.fromarray(table[annotated])
+            size = (size_hw[1], size_hw[0])
+            resized = np.asarray(mask.resize(size, Image.Resampling.NEAREST))
+            # What nobody annotated is drawn as background.
+            shown = np.where(resized == VOID, 0, resized).astype(np.uint8)
+            return Prediction(size_hw, run.class_names, mask=shown)
+        solid = ~annotated.crowd
+        scale = np.array([size_hw[1] / annotated.width, size_hw[0] / annotated.height] * 2)
+        xyxy = (annotated.boxes_xyxy_px[solid] * scale).astype(np.float32)
+        labels = to_model[annotated.labels[solid]]
+        boxes = Boxes(xyxy, np.ones(len(xyxy), np.float32), labels)
+        return Prediction(size_hw, run.class_names, boxes=boxes)

@@ -1,0 +1,203 @@
+"""A rendered dataset in the project's layout, for tests and for anyone without pictures.
+
+The kinds of ``synthetic_shapes.KINDS`` are the classes of all three tasks: segmented, boxed, and
+named where one of them dominates the picture. Every picture is drawn from its own random stream
+(seed, task, split, number), so a larger set contains the smaller one, and no two splits share any.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mtl_core.data.layout import DataRoots
+from mtl_core.data.synthetic.scene import Scene
+from mtl_core.data.synthetic.shapes import KIND_NAMES
+from mtl_core.types import InputError
+
+# Ids with gaps, and not in the names' alphabetical order: as in COCO, an id is no index.
+CATEGORY_IDS = [2, 5, 9, 14, 20]
+
+MIN_SIZE_PX = 48
+_JPEG_QUALITY = 92
+_CROWD_SHARE = 0.08
+
+
+def render_dataset(
+    out: Path,
+    counts: dict[str, int],
+    size_px: int = 256,
+    seed: int = 0,
+    on_picture: Callable[[], None] | None = None,
+) -> DataRoots:
+    """Renders all three sets below ``out``.
+
+    Args:
+        out: folder to write into; made if it is missing.
+        counts: pictures per split and task, such as ``{"train": 240, "val": 60}``.
+        size_px: length of every picture's longer side, in pixels.
+        seed: another seed gives other pictures.
+        on_picture: called after each picture that is written, for progress bars.
+
+    Returns:
+        Where the three sets lie.
+
+    Raises:
+        InputError: a count or the size is too small.
+
+    >>> render_dataset(Path("scenes"), {"train": 240, "val": 60})  # doctest: +SKIP
+    """
+    if size_px < MIN_SIZE_PX:
+        raise InputError(f"size_px is {size_px}, expected at least {MIN_SIZE_PX}.")
+    for split, count in counts.items():
+        if count < len(KIND_NAMES):
+            raise InputError(
+                f'The count for split "{split}" is {count}, expected at least '
+                f"{len(KIND_NAMES)}, one picture for each kind."
+            )
+    roots = DataRoots.under(out)
+    tell = on_picture or (lambda: None)
+    for split, count in counts.items():
+        _render_seg(roots.seg, split, count, size_px, seed, tell)
+        _render_det(roots.det, split, count, size_px, seed, tell)
+        _render_cls(roots.cls, split, count, size_px, seed, tell)
+    names = ["background", *KIND_NAMES]
+    (roots.seg / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    _write_json(roots.cls / "classes.json", {kind: kind for kind in KIND_NAMES})
+    return roots
+
+
+def voc_palette() -> list[int]:
+    """The colours of PASCAL VOC's masks: 256 x (red, green, blue), flat, each 0 to 255.
+
+    Bits of the class id are dealt out to the three channels, highest bits first, as in
+    the VOC development kit's ``VOClabelcolormap``.
+    """
+    colours = []
+    for class_id in range(256):
+        channels = [0, 0, 0]
+        for bit in range(8):
+            for channel in range(3):
+                channels[channel] |= ((class_id >> (3 * bit + channel)) & 1) << (7 - bit)
+        colours += channels
+    return colours
+
+
+def _render_seg(
+    root: Path, split: str, count: int, size_px: int, seed: int, tell: Callable[[], None]
+) -> None:
+    folder = _made(root / split)
+    for number in range(count):
+        scene = _crowded_scene(_stream(seed, "seg", split, number), number, size_px, 0.09, 0.34, 4)
+        _save_jpeg(scene.picture(), folder / f"{split}_{number:06d}.jpg")
+        mask = Image.fromarray(scene.mask())
+        mask.putpalette(voc_palette())
+        mask.save(folder / f"{split}_{number:06d}.png")
+        tell()
+
+
+def _render_det(
+    root: Path, split: str, count: int, size_px: int, seed: int, tell: Callable[[], None]
+) -> None:
+    folder = _made(root / split)
+    images: list[dict] = []
+    annotations: list[dict] = []
+    for number in range(count):
+        rng = _stream(seed, "det", split, number)
+        scene = _crowded_scene(rng, number, size_px, 0.05, 0.28, 6)
+        if rng.random() < _CROWD_SHARE:
+            kind = int(rng.integers(len(KIND_NAMES)))
+            scene.place_crowd(kind, 0.035 * size_px, int(rng.integers(6, 11)))
+        name = f"{split}_{number:06d}.jpg"
+        _save_jpeg(scene.picture(), folder / name)
+        height, width = scene.owner.shape
+        images.append({"id": number + 1, "file_name": name, "width": width, "height": height})
+        for instance in scene.instances():
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number + 1,
+                    "category_id": CATEGORY_IDS[instance.kind],
+                    "bbox": list(instance.box_xywh()),
+                    "area": int(instance.visible.sum()),
+                    "iscrowd": int(instance.crowd),
+                }
+            )
+        tell()
+    categories = [{"id": i, "name": name} for i, name in zip(CATEGORY_IDS, KIND_NAMES, strict=True)]
+    content = {
+        "info": {"description": f"Rendered scenes, seed {seed}."},
+        "images": images,
+        "annotations": annotations,
+        "categories": categories,
+    }
+    _write_json(_made(root / "annotations") / f"instances_{split}.json", content)
+
+
+def _render_cls(
+    root: Path, split: str, count: int, size_px: int, seed: int, tell: Callable[[], None]
+) -> None:
+    for number in range(count):
+        rng = _stream(seed, "cls", split, number)
+        kind = number % len(KIND_NAMES)
+        scene = _empty_scene(rng, size_px)
+        # The small companions come first: they may be covered by the one that the label names.
+        for _ in range(rng.integers(0, 3)):
+            scene.place(int(rng.integers(len(KIND_NAMES))), rng.uniform(0.05, 0.08) * size_px)
+        largest_px = 0.42 * min(scene.owner.shape)
+        while not scene.place(kind, rng.uniform(0.7, 1) * largest_px):
+            scene = _empty_scene(rng, size_px)
+        folder = _made(root / split / KIND_NAMES[kind])
+        _save_jpeg(scene.picture(), folder / f"{split}_{number:06d}.JPEG")
+        tell()
+
+
+def _crowded_scene(
+    rng: np.random.Generator,
+    number: int,
+    size_px: int,
+    smallest: float,
+    largest: float,
+    most: int,
+) -> Scene:
+    """One to ``most`` objects with radii between the two shares of ``size_px``.
+
+    The first object's kind goes round with ``number``, so that no kind is ever absent.
+    """
+    scene = _empty_scene(rng, size_px)
+    kinds = [number % len(KIND_NAMES), *rng.integers(len(KIND_NAMES), size=rng.integers(0, most))]
+    for kind in kinds:
+        # Evenly in the logarithm: as many small objects as large ones.
+        share = np.exp(rng.uniform(np.log(smallest), np.log(largest)))
+        while not scene.place(int(kind), share * size_px) and not scene.kinds:
+            share *= 0.8
+    return scene
+
+
+def _empty_scene(rng: np.random.Generator, size_px: int) -> Scene:
+    shorter_px = round(size_px * rng.uniform(0.7, 1))
+    height, width = (size_px, shorter_px) if rng.random() < 0.3 else (shorter_px, size_px)
+    return Scene.with_background(height, width, rng)
+
+
+def _stream(seed: int, task: str, split: str, number: int) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(f"{task}/{split}".encode()), number])
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _save_jpeg(picture: np.ndarray, path: Path) -> None:
+    # Chroma is kept whole: colour edges of small objects are part of what is to be learned.
+    Image.fromarray(picture).save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Raw outputs to answers, in NumPy: serving needs no PyTorch."""

@@ -1,0 +1,101 @@
+"""Checkpoints: one safetensors file that is enough by itself.
+
+The header's metadata holds the model's config, the class names, the stage and the tasks taught, as
+JSON strings; nothing in a checkpoint is ever executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.runs.checkpoint import FORMAT, CheckpointInfo, read_header
+from mtl_core.tasks import TASKS, build_tasks
+from mtl_core.types import InputError
+
+__all__ = [
+    "FORMAT",
+    "CheckpointInfo",
+    "load_network",
+    "read_info",
+    "save_checkpoint",
+    "set_input_px",
+]
+
+
+def save_checkpoint(
+    path: Path, network: UnifiedVisionSystem, stage: int, taught: list[str]
+) -> None:
+    """Write float16 weights and the header, under a temporary name first."""
+    names = {t: k.class_names for t, k in network.tasks.items()}
+    state = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, value in network.state_dict().items()
+    }
+    _write(path, state, CheckpointInfo(network.config, names, stage, taught))
+
+
+def _write(path: Path, state: dict[str, Tensor], info: CheckpointInfo) -> None:
+    metadata = {
+        "format": FORMAT,
+        "model": json.dumps(asdict(info.model)),
+        "class_names": json.dumps(info.class_names),
+        "stage": str(info.stage),
+        "taught": json.dumps(info.taught),
+    }
+    temporary = path.with_name(path.name + ".part")
+    save_file(state, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def set_input_px(path: Path, input_px: int) -> None:
+    """Let a checkpoint see pictures in another size; its weights stay as they are.
+
+    Raises:
+        InputError: as read_info, or the size is no multiple of 32.
+    """
+    info = read_info(path)
+    if info.model.input_px != input_px:
+        model = replace(info.model, input_px=input_px)
+        _write(path, load_file(path), replace(info, model=model))
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """Read only the header.
+
+    Raises:
+        InputError: the file is missing, damaged or not one of ours.
+    """
+    info = read_header(path)
+    unknown = [task for task in info.class_names if task not in TASKS]
+    if unknown:
+        raise InputError(f"{path} holds the task {unknown[0]!r}, expected some of {list(TASKS)}.")
+    return info
+
+
+def load_network(path: Path) -> tuple[UnifiedVisionSystem, CheckpointInfo]:
+    """Build the network of a checkpoint in float32, in eval mode.
+
+    Raises:
+        InputError: as read_info, or the weights do not fit the header.
+    """
+    info = read_info(path)
+    network = UnifiedVisionSystem(info.model, build_tasks(info.class_names))
+    try:
+        state = load_file(path)
+        network.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+        )
+    except Exception as error:  # missing keys, other shapes, cut files
+        raise InputError(f"{path} holds weights that do not fit its own header.") from error
+    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+        raise InputError(f"{path} holds weights that are not finite.")
+    network.freeze_norms()
+    return network.eval(), info

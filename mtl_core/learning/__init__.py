@@ -1,0 +1,1 @@
+"""The loop that trains a network stage by stage, as a library."""

@@ -1,0 +1,228 @@
+"""One stage: a task's lesson, about forty lines of loop read from top to bottom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from mtl_core.config import RunConfig, StageConfig
+from mtl_core.data.datasets import Timetable, to_device
+from mtl_core.data.tensor_input import normalise
+from mtl_core.learning.profile import LapTimes
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.retention import Retention
+
+
+class NotFinite(RuntimeError):
+    """The loss exploded; the message holds the table of its terms."""
+
+
+def parameter_groups(
+    network: UnifiedVisionSystem,
+    run: RunConfig,
+    stage: StageConfig,
+    earlier: list[str],
+    learning: list[str],
+) -> list[dict[str, Any]]:
+    """AdamW's groups: each part's rate is the stage's times the part's factor.
+
+    Parts: trunk (its trainable blocks), shared (neck and shared head layers), own (slice, embedding
+    and readout of what is being learned), old (those of the tasks taught earlier). Those of tasks
+    still to come are left alone. Vectors (norms, biases, gains) are not decayed.
+    """
+    factor = {"trunk": stage.lr_trunk, "shared": stage.lr_shared, "own": 1.0, "old": stage.lr_old}
+    groups: dict[tuple[str, bool], list[Tensor]] = {}
+    frozen = {id(p) for p in network.backbone.frozen_parameters()}
+    for name, parameter in network.named_parameters():
+        if id(parameter) in frozen:
+            continue
+        if name.startswith("backbone."):
+            part = "trunk"
+        else:
+            owners = [task for task in network.tasks if task in name.split(".")]
+            if not owners:
+                part = "shared"
+            elif owners[0] in learning:
+                part = "own"
+            elif owners[0] in earlier:
+                part = "old"
+            else:
+                continue
+        if factor[part] > 0:
+            groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": stage.lr * factor[part],
+            "weight_decay": run.weight_decay if matrix else 0.0,
+            "name": part,
+        }
+        for (part, matrix), parameters in groups.items()
+    ]
+
+
+def one_cycle(total_steps: int, warmup: float) -> Callable[[int], float]:
+    """Rate factor per step: a linear rise over ``warmup`` of the steps, then half a cosine to 0."""
+    rise = max(1, round(total_steps * warmup))
+
+    def factor(step: int) -> float:
+        if step < rise:
+            return (step + 1) / rise
+        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total_steps - rise)))
+
+    return factor
+
+
+@dataclass
+class StageState:
+    """All that a resume needs beside the run's config."""
+
+    network: UnifiedVisionSystem
+    average: AveragedModel
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LambdaLR
+    epoch: int = 0  # epochs finished in this stage
+    step: int = 0  # optimizer steps finished in this stage
+    losses: dict[str, float] = field(default_factory=dict)  # running means, for the bar
+    laps: LapTimes = field(default_factory=LapTimes)  # of this process alone
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and numbers only."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "losses": dict(self.losses),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of state_dict."""
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.epoch, self.step = state["epoch"], state["step"]
+        self.losses = dict(state["losses"])
+
+
+def begin_stage(
+    network: UnifiedVisionSystem,
+    run: RunConfig,
+    stage: StageConfig,
+    earlier: list[str],
+    learning: list[str],
+    steps: int,
+) -> StageState:
+    """Optimizer, schedule and averaged weights for a stage that starts from ``network``.
+
+    Args:
+        network: as the stage before left it.
+        run: rates' common settings.
+        stage: its rates.
+        earlier: tasks taught before.
+        learning: tasks taught now; one, unless all are taught together.
+        steps: optimizer steps of the whole stage.
+    """
+    groups = parameter_groups(network, run, stage, earlier, learning)
+    moving = {id(p) for group in groups for p in group["params"]}
+    for parameter in network.parameters():
+        # No gradient is computed for what this stage does not move.
+        parameter.requires_grad_(id(parameter) in moving)
+    optimizer = torch.optim.AdamW(groups)
+    factor = one_cycle(steps, run.warmup)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    # A short stage must not end on an average that still remembers its first steps.
+    horizon = max(1.0, steps / 10)
+    decay = min(run.ema_decay, 1 - 1 / (1 + horizon))
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    return StageState(network, average, optimizer, schedule)
+
+
+def train_epoch(
+    state: StageState,
+    run: RunConfig,
+    stage: StageConfig,
+    retention: Retention,
+    frozen: Callable[[Tensor], list[Tensor]],
+    loader: DataLoader,
+    timetable: Timetable,
+    device: torch.device,
+    watch: Callable[[StageState], None],
+) -> None:
+    """One pass over the pictures of what is being learned.
+
+    Args:
+        state: moved on by one epoch.
+        run: the run's settings.
+        stage: this stage's.
+        retention: the method against forgetting.
+        frozen: the frozen half of the trunk.
+        loader: batches of (task, pixels, targets).
+        timetable: its order; told the epoch.
+        device: where the network is.
+        watch: called after every step.
+
+    Raises:
+        NotFinite: a loss term is not finite; nothing was updated with it.
+    """
+    network = state.network
+    network.train()
+    timetable.epoch = state.epoch
+    moving = [p for group in state.optimizer.param_groups for p in group["params"]]
+    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+    title = f"{'+'.join(timetable.totals)} {state.epoch + 1}/{timetable.epochs}"
+    bar = tqdm(loader, desc=title, unit="batch")
+    laps = state.laps
+    laps.start()
+    for task, pixels, targets in bar:
+        laps.lap("waiting for pictures")
+        laps.pictures += len(pixels)
+        with autocast:
+            inputs = normalise(pixels.to(device), network.config)
+            cut = frozen(inputs.contiguous(memory_format=torch.channels_last))
+            laps.lap("frozen part of the trunk")
+            outputs = network.rest(cut)
+            laps.lap("forward")
+        terms = network.tasks[task].loss(outputs.raw[task], to_device(targets, device))
+        laps.lap("loss")
+        with autocast:
+            kept = retention.loss(cut, outputs, state.step)
+        terms.update({name: run.strength * value for name, value in kept.items()})
+        laps.lap("against forgetting")
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss):
+            table = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
+            raise NotFinite(
+                f"The loss of stage {stage.task} is not finite at step {state.step} ({table}): "
+                "lower the stage's lr."
+            )
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        laps.lap("backward")
+        torch.nn.utils.clip_grad_norm_(moving, run.clip_norm)
+        state.optimizer.step()
+        retention.after_step()
+        state.schedule.step()
+        state.average.update_parameters(network)
+        state.step += 1
+        for name, value in terms.items():
+            old = state.losses.get(name, value.item())
+            state.losses[name] = 0.95 * old + 0.05 * value.item()
+        shown = {name: f"{value:.3f}" for name, value in state.losses.items()}
+        shown["lr"] = f"{max(state.schedule.get_last_lr()):.1e}"
+        bar.set_postfix(shown)
+        laps.lap("optimizer step")
+        watch(state)
+        laps.start()
+    state.epoch += 1

@@ -1,0 +1,1 @@
+"""ONNX graphs of a network: exported, rewritten, kept and run."""

@@ -1,0 +1,1 @@
+"""Run directories: what training hands to the page, and who reads it."""

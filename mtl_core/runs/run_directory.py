@@ -1,0 +1,209 @@
+"""The run directory: what training hands to the page.
+
+Anything that the page draws comes from such a directory, wherever it was made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_core.types import InputError
+
+RECORD_COLUMNS = ["stage", "step", "epoch", "task", "metric", "value", "n", "scope"]
+
+_BESIDE = re.compile(r"[\w-][\w.-]*/stage\d+\.safetensors")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON under a temporary name, then move it into place, so no reader sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+@dataclass(frozen=True)
+class StageFile:
+    """One stage of a run: its number from 1, the task it taught and its checkpoint."""
+
+    number: int
+    task: str
+    weights: Path
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes when the checkpoint is written anew: time of change in ns, size in bytes."""
+        found = self.weights.stat()
+        return found.st_mtime_ns, found.st_size
+
+
+class Run:
+    """A run directory, opened for reading.
+
+    Args:
+        path: the directory that holds ``run.json``.
+        name: by which the page lists the run; the directory's by default.
+
+    Raises:
+        InputError: the directory is not a run, or a file that it names is missing.
+    """
+
+    def __init__(self, path: str | Path, name: str | None = None) -> None:
+        self.path = Path(path)
+        self.name = name or self.path.resolve().name
+        manifest = self.path / "run.json"
+        if not manifest.is_file():
+            raise InputError(
+                f"{self.path} is not a run directory: expected a run.json in it, "
+                "as training.train writes."
+            )
+        try:
+            self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+            self.class_names: dict[str, list[str]] = self.manifest["class_names"]
+            tasks = [stage["task"] for stage in self.manifest["config"]["stages"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{manifest} is damaged ({error!r}): expected JSON with config.stages "
+                "and class_names, as training.train writes."
+            ) from error
+        self.stages: list[StageFile] = []
+        for number, task in enumerate(tasks, start=1):
+            weights = self._weights(number)
+            if weights is not None:
+                self.stages.append(StageFile(number, task, weights))
+        if not self.stages:
+            raise InputError(
+                f"{self.path} has no finished stage: expected stage1.safetensors beside run.json."
+            )
+
+    def _weights(self, number: int) -> Path | None:
+        """A stage's checkpoint: its own, or the equal one of a run beside it (``stage_files``)."""
+        own = self.path / f"stage{number}.safetensors"
+        if own.is_file():
+            return own
+        shared = self.manifest.get("stage_files", {})
+        named = shared.get(str(number)) if isinstance(shared, dict) else None
+        if named is None:
+            return None
+        # Nothing but a run's name and a checkpoint in it: a manifest must not point elsewhere.
+        if not _BESIDE.fullmatch(str(named)):
+            raise InputError(
+                f"{self.path / 'run.json'}: expected stage_files to name the checkpoint of a run "
+                f'beside it, "other-run/stage{number}.safetensors" for one, not {named!r}.'
+            )
+        beside = self.path.resolve().parent / str(named)
+        if not beside.is_file():
+            raise InputError(
+                f"{self.path / 'run.json'} names {named} as its stage {number}: expected that run "
+                "beside this one."
+            )
+        return beside
+
+    @property
+    def input_px(self) -> int | None:
+        """Long side of a picture as the run was measured on it, pixels; None where it is not told.
+
+        A run may have been measured at another size than it was trained for.
+        """
+        trained = self.manifest["config"].get("model", {}).get("input_px")
+        return self.manifest.get("evaluated_input_px", trained)
+
+    def records(self) -> pd.DataFrame:
+        """All evaluations, one row each.
+
+        Columns: stage, step, epoch, task (``seg``, ``det``, ``cls``), metric (``mIoU``,
+        ``mAP``, ``mAP50``, ``top1``), value (a fraction), n (pictures), scope: ``stage`` for the
+        whole validation split after a stage, ``probe`` for a fixed part of it inside a stage.
+
+        Raises:
+            InputError: a line is not a JSON object.
+        """
+        return read_records(self.path / "records.jsonl")
+
+    def latency(self) -> dict[str, Any] | None:
+        """The shipped reference measurement, or None where it was not taken.
+
+        Raises:
+            InputError: the file is not a JSON object.
+        """
+        path = self.path / "latency.json"
+        if not path.is_file():
+            return None
+        return _object(path.read_bytes(), f"{path}: expected a JSON object.")
+
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """What ``analysis.verdicts.judge`` found, per task; empty where the run was not judged.
+
+        Raises:
+            InputError: the file is not what ``judge`` writes.
+        """
+        path = self.path / "verdicts.json"
+        if not path.is_file():
+            return {}
+        fault = f"{path}: expected what training.judge writes."
+        content = _object(path.read_bytes(), fault)
+        try:
+            return {row["task"]: row for row in content["tasks"]}
+        except (KeyError, TypeError) as error:
+            raise InputError(fault) from error
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether training.judge looked for what later stages broke."""
+        return (self.path / "regressions.json").is_file()
+
+    def regressions(self) -> list[dict[str, Any]]:
+        """What ``analysis.regressions`` found, largest loss first; empty where it was not asked.
+
+        Raises:
+            InputError: the file is not what ``keep_regressions`` writes.
+        """
+        path = self.path / "regressions.json"
+        if not path.is_file():
+            return []
+        fault = f"{path}: expected what training.judge writes."
+        rows = _object(path.read_bytes(), fault).get("rows")
+        wanted = {"picture", "task", "before", "after", "loss", "kinds", "classes"}
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and wanted <= set(row) for row in rows
+        ):
+            raise InputError(fault)
+        return rows
+
+
+def read_records(path: Path) -> pd.DataFrame:
+    """Read records.jsonl; an absent file is an empty frame with the same columns."""
+    rows = []
+    if path.is_file():
+        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+            fault = f"{path}, line {number}: expected one JSON object a line."
+            rows.append(_object(line, fault))
+    frame = pd.DataFrame(rows)
+    for column in RECORD_COLUMNS:
+        if column not in frame:
+            frame[column] = pd.Series(dtype="object")
+    return frame
+
+
+def _object(text: bytes, fault: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:  # no JSON, or not even text
+        raise InputError(fault) from error
+    if not isinstance(content, dict):
+        raise InputError(fault)
+    return content
+
+
+def append_records(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Append one line per evaluation."""
+    with path.open("a", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")

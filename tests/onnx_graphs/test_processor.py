@@ -1,0 +1,37 @@
+"""Cores that a container really has, and a name for the processor's instructions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mtl_core.onnx_graphs.processor import available_cores, instruction_set
+
+
+@pytest.mark.parametrize(
+    ("quota", "limit"),
+    [
+        ("200000 100000\n", 2),
+        ("50000 100000\n", 1),  # half a core still needs one thread
+        ("max 100000\n", 10_000),
+        ("", 10_000),
+    ],
+)
+def test_a_containers_quota_counts(tmp_path: Path, quota: str, limit: int):
+    file = tmp_path / "cpu.max"
+    file.write_text(quota)
+    host = available_cores(tmp_path / "none")
+    assert 1 <= host <= (os.cpu_count() or 1)
+    assert available_cores(file) == min(host, limit)
+
+
+def test_the_name_follows_the_flags(tmp_path: Path):
+    def named(flags: str) -> str:
+        (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\nbogomips : 1\n")
+        return instruction_set(tmp_path / "cpuinfo")
+
+    assert named("flags : avx2 fma") == named("flags : fma avx2") != named("flags : avx512f avx2")
+    assert named("Features : asimd") != named("Features : asimd sve")
+    assert instruction_set(tmp_path / "none") == instruction_set(tmp_path / "none")

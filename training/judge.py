@@ -1,0 +1,66 @@
+"""Judge a run anew from the predictions it kept.
+
+python -m training.judge --run RUN --data DIR
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from mtl_core.analysis.verdicts import judge
+from mtl_core.data.layout import DataRoots, read_split
+from mtl_core.runs.run_directory import Run
+from mtl_core.types import InputError
+
+
+@dataclass
+class Options:
+    """Write RUN/verdicts.json: every task's drop with its interval, and whether it was kept."""
+
+    run: Path  # a run directory with its predictions
+    data: Path  # root of the three sets
+    split: str = "val"  # the one that the run was evaluated on
+    seg: Path | None = None  # the segmentation set, where it lies elsewhere
+    det: Path | None = None  # the detection set
+    cls: Path | None = None  # the classification set
+
+
+def main(options: Options) -> None:
+    """Judge, print a table."""
+    run = Run(options.run)
+    roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
+    splits = {task: read_split(roots, task, options.split) for task in run.class_names}
+    table = Table("task", "base", "final", "drop, 95 % interval", "floor", "verdict", "n")
+    for row in judge(run, splits)["tasks"]:
+        drop = row["drop"]
+        shown = (
+            ""
+            if drop is None
+            else " ".join(
+                "undefined" if drop[k] is None else f"{100 * drop[k]:+.1f} %"
+                for k in ("value", "low", "high")
+            )
+        )
+        table.add_row(
+            f"{row['task']} ({row['metric']})",
+            f"{row['base']:.4f}",
+            f"{row['final']:.4f}",
+            shown,
+            f"{row['floor_metric']} {row['reached']:.3f} / {row['floor']:.3f}",
+            row["verdict"],
+            str(row["n"]),
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        sys.exit(f"error: {error}")

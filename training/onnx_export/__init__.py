@@ -1,0 +1,1 @@
+"""What training.export is made of."""

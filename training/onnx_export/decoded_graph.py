@@ -1,0 +1,146 @@
+"""A checkpoint as one ONNX graph that answers by itself: normalisation and decoding are inside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import onnx
+import torch
+import torch.nn.functional as F
+from onnx import helper
+from torch import Tensor, nn
+from torchvision.ops import box_iou, nms
+
+from mtl_core.data.letterbox import PAD_VALUE
+from mtl_core.decoding.boxes import (
+    MAX_BOXES,
+    NMS_CANDIDATES,
+    NMS_IOU,
+    SCORE_MIN,
+    VOTE_IOU,
+)
+from mtl_core.engine.network_file import CheckpointInfo, load_network
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.onnx_graphs.export import RestHalf, TrunkHalf, export, random_pixels
+from mtl_core.onnx_graphs.folded_neck import FoldedFusion
+from mtl_core.onnx_graphs.graph_cache import file_sha256
+from mtl_core.onnx_graphs.rewrites import cleaned, faster
+from mtl_core.tasks.box_coding import cell_centres, decode_boxes
+
+# Outputs of the three tasks; a stage has those of the tasks that it was taught.
+OUTPUTS = {
+    "seg": {"mask": "H x W uint8, class index per pixel of the input, 0 is background"},
+    "det": {
+        "boxes": "K x 4 float32, left, top, right, bottom in pixels of the input, best first",
+        "scores": "K float32 in 0..1",
+        "labels": "K int64, class indices",
+    },
+    "cls": {"probabilities": "C float32 that sum to 1"},
+}
+INPUT = (
+    "1 x H x W x 3 uint8 RGB, H and W multiples of 32: the picture resized (bilinear, antialiased) "
+    "by min(input_px / long side, max_enlarge), at the top left of a canvas of pad_value"
+)
+
+
+class DecodedNetwork(nn.Module):
+    """1 x H x W x 3 uint8 -> the outputs of ``OUTPUTS`` for some tasks, in the input's pixels."""
+
+    def __init__(self, network: UnifiedVisionSystem, tasks: list[str]) -> None:
+        super().__init__()
+        self.trunk, self.rest = TrunkHalf(network), RestHalf(network)
+        self.order, self.tasks = list(network.tasks), tasks
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """As the class says."""
+        raw = dict(zip(self.order, self.rest(*self.trunk(pixels)), strict=True))
+        decoders = {"seg": mask, "det": boxes, "cls": probabilities}
+        return tuple(v for task in self.tasks for v in decoders[task](raw[task], pixels))
+
+
+def mask(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:
+    """Class logits at a lower resolution -> the class of every pixel of the input."""
+    full = F.interpolate(raw, size=pixels.shape[1:3], mode="bilinear", align_corners=False)
+    return (full[0].argmax(0).to(torch.uint8),)
+
+
+def boxes(raw: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As ``boxes_of``, but clipped to the input, whose padding nothing here knows."""
+    _, channels, h, w = raw.shape
+    flat = raw[0].flatten(1).T
+    scores = (flat[:, 4].sigmoid().unsqueeze(1) * flat[:, 5:].softmax(1)).flatten()
+    # A small input has fewer candidates than are taken; zeros stand in and are left out below.
+    values, order = torch.cat([scores, scores.new_zeros(NMS_CANDIDATES)]).topk(NMS_CANDIDATES)
+    chosen = values > SCORE_MIN
+    values, order = values[chosen], order[chosen]
+    cells, labels = order // (channels - 5), order % (channels - 5)
+    xyxy = decode_boxes(flat[cells, :4], cell_centres(h, w)[cells])
+    limit = torch.cat([cells.new_zeros(1) + w * 8, cells.new_zeros(1) + h * 8]).repeat(2)
+    xyxy = torch.minimum(xyxy.clamp(min=0), limit.to(xyxy.dtype))
+    solid = (xyxy[:, 2:] > xyxy[:, :2]).all(1)
+    xyxy, values, labels = xyxy[solid], values[solid], labels[solid]
+    # Boxes of different classes are moved apart, so that they never suppress each other.
+    apart = labels.to(xyxy.dtype).unsqueeze(1) * (limit.max().to(xyxy.dtype) + 1)
+    apart = xyxy + apart
+    keep = nms(apart, values, NMS_IOU)[:MAX_BOXES]
+    votes = (box_iou(apart[keep], apart) > VOTE_IOU) * values
+    return votes @ xyxy / votes.sum(1, keepdim=True), values[keep], labels[keep]
+
+
+def probabilities(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:
+    """Logits -> probabilities."""
+    return (raw[0].softmax(0),)
+
+
+def decoded_graph(checkpoint: Path, for_int8: bool = False) -> onnx.ModelProto:
+    """A checkpoint's graph with its metadata: class names and the contract of input and outputs.
+
+    Args:
+        checkpoint: a stage checkpoint (.safetensors).
+        for_int8: leave the projections as convolutions, which can be quantised.
+
+    Raises:
+        InputError: the checkpoint is not usable.
+    """
+    network, info = load_network(checkpoint)
+    folded = FoldedFusion(network.neck, network.config.levels)
+    network.neck = folded  # type: ignore[assignment]
+    tasks = [task for task in info.class_names if task in info.taught and task in OUTPUTS]
+    names = [name for task in tasks for name in OUTPUTS[task]]
+    with torch.no_grad():
+        module = DecodedNetwork(network, tasks).eval()
+        graph = export(module, (random_pixels(1, (128, 160)),), ["pixels"], names)
+    model = cleaned(graph) if for_int8 else faster(graph)
+    name_axes(model)
+    helper.set_model_props(model, metadata(checkpoint, info, tasks))
+    return model
+
+
+def name_axes(model: onnx.ModelProto) -> None:
+    """Tell the shapes of input and outputs as they are: one picture, free sizes."""
+    shapes: dict[str, list[int | str | None]] = {
+        "pixels": [1, "H", "W", 3],
+        "mask": ["H", "W"],
+        "boxes": ["K", 4],
+        "scores": ["K"],
+        "labels": ["K"],
+        "probabilities": ["C"],
+    }
+    for value in [*model.graph.input, *model.graph.output]:
+        kind = value.type.tensor_type.elem_type
+        value.CopyFrom(helper.make_tensor_value_info(value.name, kind, shapes[value.name]))
+
+
+def metadata(checkpoint: Path, info: CheckpointInfo, tasks: list[str]) -> dict[str, str]:
+    """What stands in the file beside the graph; all values are strings, some of them JSON."""
+    return {
+        "class_names": json.dumps({t: info.class_names[t] for t in tasks}, ensure_ascii=False),
+        "input": INPUT,
+        "input_px": str(info.model.input_px),
+        "max_enlarge": str(info.model.max_enlarge),
+        "pad_value": str(PAD_VALUE),
+        "outputs": json.dumps({n: text for t in tasks for n, text in OUTPUTS[t].items()}),
+        "stage": str(info.stage),
+        "checkpoint_sha256": file_sha256(checkpoint),
+    }

@@ -1,0 +1,1 @@
+"""Where training.prepare_data gets images from."""
