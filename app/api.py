@@ -10,46 +10,46 @@ from gradio import FileData
 from app.components.upload import uploaded_path
 from app.results.changes import compare, mask_shares
 from app.results.downloads import coco_results
-from app.results.run_tables import drops, lesson_order, stage_matrix
+from app.results.run_tables import drops, stage_matrix, stage_order
 from app.services.engines import DEFAULT, StageAnswer
 from app.services.image_reading import read_upload
 from app.services.latency import measure_passes
-from app.services.shown_image import Look, example_pictures
-from app.site import MEASURES, PICTURES, QUICK, Site, machine_name, told
+from app.services.viewed_image import ViewedImage, example_images
+from app.site import IMAGES, MEASURES, QUICK, Site, machine_name, told
 
 
 def add_endpoints(site: Site) -> None:
     """Add the endpoints to the page that is being built."""
 
     @told
-    def predict(picture: FileData, run: str = "", stage: int = 0) -> dict[str, Any]:
-        """Boxes, mask shares and class probabilities of a picture, from one stage of a run.
+    def predict(image: FileData, run: str = "", stage: int = 0) -> dict[str, Any]:
+        """Boxes, mask shares and class probabilities of an image, from one stage of a run.
 
         Args:
-            picture: a JPEG, PNG or WebP file of at most 12 MB.
+            image: a JPEG, PNG or WebP file of at most 12 MB.
             run: name of a run; empty means the default.
             stage: number of the stage from 1; 0 means the last.
 
         Returns:
-            run, stage, taught (task ids), size ([height, width] in pixels), boxes (COCO style,
+            run, stage, trained (task ids), size ([height, width] in pixels), boxes (COCO style,
             xywh in pixels) or null, mask_shares (class to share of pixels) or null, probabilities
             (class to probability) or null, milliseconds of the pass.
         """
         chosen = site.runs.get(run or None)
         name = site.runs.name_of(chosen)
         number = stage or chosen.stages[-1].number
-        look = Look(read_upload(uploaded_path(picture)))
-        answer = site.engines.answer(chosen, site.runs.stage(name, number), look.picture)
+        viewed = ViewedImage(read_upload(uploaded_path(image)))
+        answer = site.engines.answer(chosen, site.runs.stage(name, number), viewed.image)
         return {"run": name, **answer_json(answer)}
 
     @told
     def compare_stages(
-        picture: FileData, run: str = "", before: int = 1, after: int = 0, score: float = 0.25
+        image: FileData, run: str = "", before: int = 1, after: int = 0, score: float = 0.25
     ) -> dict[str, Any]:
-        """What changed in the answer to one picture between two stages of a run.
+        """What changed in the answer to one image between two stages of a run.
 
         Args:
-            picture: a JPEG, PNG or WebP file of at most 12 MB.
+            image: a JPEG, PNG or WebP file of at most 12 MB.
             run: name of a run; empty means the default.
             before: number of the earlier stage, from 1.
             after: number of the later stage; 0 means the last.
@@ -61,10 +61,10 @@ def add_endpoints(site: Site) -> None:
         """
         chosen = site.runs.get(run or None)
         name = site.runs.name_of(chosen)
-        look = Look(read_upload(uploaded_path(picture)))
+        viewed = ViewedImage(read_upload(uploaded_path(image)))
         numbers = before, after or chosen.stages[-1].number
         answers = [
-            site.engines.answer(chosen, site.runs.stage(name, n), look.picture) for n in numbers
+            site.engines.answer(chosen, site.runs.stage(name, n), viewed.image) for n in numbers
         ]
         changed = compare(answers[0].prediction, answers[1].prediction, score)
         return {
@@ -90,7 +90,7 @@ def add_endpoints(site: Site) -> None:
             base, final, drop_rel, retention; the last two are null where the base is zero).
         """
         chosen = site.runs.get(run or None)
-        records, order = chosen.records(), lesson_order(chosen.manifest)
+        records, order = chosen.records(), stage_order(chosen.manifest)
         table = stage_matrix(records)
         scores = {
             str(stage): {task: value for task, value in row.items() if value == value}
@@ -119,7 +119,7 @@ def add_endpoints(site: Site) -> None:
         Args:
             run: name of a run; empty means the default.
             passes: how many to measure after a warm-up, 1 to 200.
-            engine: "default" for the one that answers pictures, "torch" for PyTorch.
+            engine: "default" for the one that answers images, "torch" for PyTorch.
 
         Returns:
             run, engine, machine, passes, milliseconds (part to p50, p95 and p99) and disturbed_by,
@@ -127,8 +127,8 @@ def add_endpoints(site: Site) -> None:
         """
         chosen = site.runs.get(run or None)
         measured = site.engines.engine(chosen.stages[-1], engine)
-        picture = read_upload(next(iter(example_pictures().values())))
-        *_, (_, done) = measure_passes(measured, site.engines, picture, passes)
+        image = read_upload(next(iter(example_images().values())))
+        *_, (_, done) = measure_passes(measured, site.engines, image, passes)
         assert done is not None
         return {
             "run": site.runs.name_of(chosen),
@@ -139,8 +139,8 @@ def add_endpoints(site: Site) -> None:
             "disturbed_by": done.disturbed_by,
         }
 
-    gr.api(predict, api_name="predict", **PICTURES)
-    gr.api(compare_stages, api_name="compare_stages", **PICTURES)
+    gr.api(predict, api_name="predict", **IMAGES)
+    gr.api(compare_stages, api_name="compare_stages", **IMAGES)
     gr.api(matrix, api_name="matrix", **QUICK)
     gr.api(latency, api_name="latency", **MEASURES)
 
@@ -156,7 +156,7 @@ def answer_json(answer: StageAnswer) -> dict[str, Any]:
         probabilities = {name: float(p) for name, p in named}
     return {
         "stage": answer.number,
-        "taught": list(answer.taught),
+        "trained": list(answer.trained),
         "size": list(said.size_hw),
         "boxes": coco_results(said)["annotations"] if said.boxes is not None else None,
         "box_classes": said.class_names.get("det") if said.boxes is not None else None,

@@ -13,7 +13,7 @@ import gradio as gr
 from app.page import build_page, launch_options
 from app.services.engines import EngineShelf
 from app.services.runs import RunShelf, open_run, shipped_runs
-from app.services.validation_images import Evidence
+from app.services.validation_images import ValidationImages
 from app.site import Site
 from mtl_core.types import InputError
 
@@ -26,7 +26,7 @@ def site_of(places: Sequence[str] = (), host: str | None = None, data: str | Non
     Args:
         places: run directories or Hub ids.
         host: the address to listen on; None means what the environment or the default says.
-        data: root of the sets whose validation pictures the runs were measured on.
+        data: root of the sets whose validation images the runs were measured on.
 
     Raises:
         InputError: a named place is not a run.
@@ -34,9 +34,9 @@ def site_of(places: Sequence[str] = (), host: str | None = None, data: str | Non
     address = host or os.environ.get("GRADIO_SERVER_NAME") or _HOST
     shared = "SPACE_ID" in os.environ or os.environ.get("GRADIO_SHARE", "").lower() == "true"
     local = address in ("127.0.0.1", "localhost", "::1") and not shared
-    evidence = None if data is None else Evidence(Path(data))
+    validation_images = None if data is None else ValidationImages(Path(data))
     runs = RunShelf([*map(open_run, places), *shipped_runs()])
-    return Site(runs, EngineShelf(), local, evidence)
+    return Site(runs, EngineShelf(), local, validation_images)
 
 
 def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) -> None:
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="the sets that the runs were measured on, to show the pictures behind the figures",
+        help="the sets that the runs were measured on, to show the images behind the figures",
     )
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default 7860)")

@@ -8,8 +8,8 @@ import importlib.util
 def declare_gpu_function() -> bool:
     """Declare a GPU function where the host's ``spaces`` package is installed; say if it is.
 
-    A ZeroGPU host refuses a page that declares none. Nothing here calls it: all lessons of a
-    picture take about a tenth of a second on the host's processor, and being lent a GPU takes
+    A ZeroGPU host refuses a page that declares none. Nothing here calls it: all stages of a
+    image take about a tenth of a second on the host's processor, and being lent a GPU takes
     longer than that.
     """
     if importlib.util.find_spec("spaces") is None:

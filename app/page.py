@@ -14,9 +14,9 @@ from app.components.header import header_html, page_header
 from app.language import Words, translations
 from app.results.run_words import forgets, run_choices
 from app.services.image_reading import MAX_BYTES, read_upload
-from app.services.shown_image import Look, example_pictures
 from app.services.validation_images import UNREADABLE
-from app.site import PICTURES, QUICK, Site, told, words_for
+from app.services.viewed_image import ViewedImage, example_images
+from app.site import IMAGES, QUICK, Site, told, words_for
 from app.tabs.about import about_texts, build_about
 from app.tabs.broken import broken_rows, build_broken
 from app.tabs.compare import build_compare, show
@@ -95,20 +95,20 @@ def build_page(site: Site) -> gr.Blocks:
             return header_html(words), *labels, examples_html(words)
 
         @told
-        def first_look(request: gr.Request) -> tuple:
-            return _first_look(site, request)
+        def first_view(request: gr.Request) -> tuple:
+            return _first_view(site, request)
 
         private: dict[str, Any] = {"api_visibility": "private"}
         c = compare_tab
-        # The picture that this puts in place changes its component, which compares the sides.
+        # The image that this puts in place changes its component, which compares the sides.
         demo.load(
-            first_look,
+            first_view,
             None,
-            [c.picture, c.look, c.viewer, c.timing, c.left, c.right],
+            [c.image, c.viewed, c.viewer, c.timing, c.left, c.right],
             show_progress="minimal",
             show_progress_on=c.viewer,
             **private,
-            **PICTURES,
+            **IMAGES,
         )
         worded = [header, *tabs, c.examples]
         of_tabs = (forgetting_tab, broken_tab, latency_tab, about_tab)
@@ -126,7 +126,7 @@ def build_page(site: Site) -> gr.Blocks:
         add_endpoints(site)
 
         def forget(request: gr.Request) -> None:
-            # What was sent to a visitor's page is kept here as well, pictures among it, and would
+            # What was sent to a visitor's page is kept here as well, images among it, and would
             # be until a hundred others have come.
             demo.state_holder.session_data.pop(request.session_hash, None)
 
@@ -145,7 +145,7 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": MAX_BYTES,
         "mcp_server": True,
         "state_session_capacity": 100,
-        "allowed_paths": [str(path) for path in example_pictures().values()],
+        "allowed_paths": [str(path) for path in example_images().values()],
         "footer_links": ["api", "settings"],
     }
 
@@ -174,16 +174,16 @@ def _asked_run(site: Site, request: gr.Request) -> str | None:
     return site.runs.names[0] if len(site.runs) else None
 
 
-def _first_look(site: Site, request: gr.Request) -> tuple:
-    """The picture and the stage that the address names, else the first ones."""
+def _first_view(site: Site, request: gr.Request) -> tuple:
+    """The image and the stage that the address names, else the first ones."""
     words, query = words_for(request), dict(request.query_params or {})
     run_name = _asked_run(site, request)
-    if run_name is None or not example_pictures():
+    if run_name is None or not example_images():
         return None, None, {"message": words("viewer.empty")}, "", gr.update(), gr.update()
     numbers = {str(stage.number): stage.number for stage in site.runs.get(run_name).stages}
     stage = numbers.get(query.get("stage", ""))
-    look = _asked_look(site, run_name, query)
-    shown = show(site, look, run_name, words, stage)
+    viewed = _asked_image(site, run_name, query)
+    shown = show(site, viewed, run_name, words, stage)
     choices = side_choices(site, words)
     sides = list(first_sides(site, site.runs.get(run_name)))
     known = {value for _, value in choices}
@@ -191,22 +191,22 @@ def _first_look(site: Site, request: gr.Request) -> tuple:
         if query.get(key) in known:
             sides[index] = query[key]
     return (
-        str(look.placed),
+        str(viewed.placed),
         *shown,
         gr.update(choices=choices, value=sides[0]),
         gr.update(choices=choices, value=sides[1]),
     )
 
 
-def _asked_look(site: Site, run_name: str, query: dict[str, str]) -> Look:
-    """The validation picture or the example that the address names, else the first example."""
+def _asked_image(site: Site, run_name: str, query: dict[str, str]) -> ViewedImage:
+    """The validation image or the example that the address names, else the first example."""
     task, _, stem = query.get("annotated", "").partition("/")
-    if site.evidence is not None and stem:
+    if site.validation_images is not None and stem:
         try:
-            return site.evidence.look(site.runs.get(run_name), task, stem)
+            return site.validation_images.viewed(site.runs.get(run_name), task, stem)
         except UNREADABLE:
             pass  # a link to what is not here opens the default
-    examples = example_pictures()
+    examples = example_images()
     asked = str(query.get("example"))
     name = asked if asked in examples else next(iter(examples))
-    return Look(read_upload(examples[name]), example=name, placed=examples[name])
+    return ViewedImage(read_upload(examples[name]), example=name, placed=examples[name])

@@ -15,12 +15,12 @@ import gradio as gr
 from app.language import Refusal, Words, language_of
 from app.services.engines import EngineShelf
 from app.services.runs import RunShelf
-from app.services.validation_images import Evidence
+from app.services.validation_images import ValidationImages
 from mtl_core.types import InputError
 
-# One pass at a time answers pictures; measuring has its own place, so that it never makes
-# a visitor's picture wait in line.
-PICTURES: dict[str, Any] = {"concurrency_id": "pictures", "concurrency_limit": 1}
+# One pass at a time answers images; measuring has its own place, so that it never makes
+# a visitor's image wait in line.
+IMAGES: dict[str, Any] = {"concurrency_id": "images", "concurrency_limit": 1}
 MEASURES: dict[str, Any] = {"concurrency_id": "measures", "concurrency_limit": 1}
 QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 4}
 
@@ -31,14 +31,14 @@ class Site:
 
     Attributes:
         local: whether only this machine's user can reach the page, who may then open any
-            directory as a run; on a public host that would let strangers probe the disk.
-        evidence: the validation pictures behind the runs, where they are at hand.
+            directory as a run; on a public host that would let strangers subset the disk.
+        evidence: the validation images behind the runs, where they are at hand.
     """
 
     runs: RunShelf
     engines: EngineShelf
     local: bool = False
-    evidence: Evidence | None = None
+    validation_images: ValidationImages | None = None
 
 
 def words_for(request: gr.Request | None) -> Words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from mtl_core.old_names import renamed_keys
 from mtl_core.types import InputError
 
 # The tasks, each with the metric that drops are measured in. Tests hold it equal to what tasks say.
@@ -23,8 +24,8 @@ class ModelConfig:
     head_channels: int = 256  # channels of the two shared head layers
     head_kind: Literal["separable", "dense"] = "separable"  # depthwise + 1 x 1, or 3 x 3
     head_dilations: tuple[int, int] = (1, 2)  # of the two spatial layers, in cells of the map
-    input_px: int = 512  # long side of a picture at evaluation, pixels
-    max_enlarge: float = 1.5  # a small picture is enlarged at most by this; blur informs nobody
+    input_px: int = 512  # long side of an image at evaluation, pixels
+    max_enlarge: float = 1.5  # a small image is enlarged at most by this; blur informs nobody
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of the backbone's pretraining, per channel
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
@@ -37,18 +38,18 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class StageConfig:
-    """One task's lesson."""
+    """One task's stage."""
 
     task: str  # seg, det or cls
     epochs: int
     lr: float  # peak rate of the output layer; the other parts use it times their factor
-    lr_trunk: float = 0.2  # factor for the trainable blocks of the backbone; 0 freezes them
+    lr_backbone: float = 0.2  # factor for the trainable blocks of the backbone; 0 freezes them
     lr_shared: float = 1.0  # factor for the neck and the two shared head layers
-    lr_old: float = 0.1  # factor for the output slices of the tasks taught earlier
-    batch: int = 16  # pictures per optimizer step
+    lr_old: float = 0.1  # factor for the output slices of the tasks trained earlier
+    batch: int = 16  # images per optimizer step
     crop_px: int = 320  # side of the training crops, pixels
     scale: tuple[float, float] = (0.5, 1.6)  # jitter about the size that evaluation uses
-    mosaic: float = 0.0  # share of samples made of four pictures; detection only
+    mosaic: float = 0.0  # share of samples made of four images; detection only
     temperature: float = 2.0  # of the distilled logits
     distill: dict[str, float] = field(default_factory=dict)  # weight per earlier task
     distill_neck: float = 0.0  # weight of the distilled neck features
@@ -66,7 +67,7 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A whole run: the network and its lessons in order."""
+    """A whole run: the network and its stages in order."""
 
     preset: str
     model: ModelConfig
@@ -78,16 +79,16 @@ class RunConfig:
     warmup: float = 0.1  # share of a stage's steps in which the one-cycle rate rises
     clip_norm: float = 5.0  # gradient norm above which it is scaled down
     ema_decay: float = 0.995  # per optimizer step; the averaged weights are what is shipped
-    probe_every: int = 2  # epochs between looks at the probe pictures inside a stage
-    probe_steps: int = 0  # optimizer steps between such looks; 0 goes by probe_every
-    probe_n: int = 40  # validation pictures per task in a probe; they only record
+    subset_every: int = 2  # epochs between looks at the subset images inside a stage
+    subset_steps: int = 0  # optimizer steps between such looks; 0 goes by subset_every
+    subset_n: int = 40  # validation images per task in a subset; they only record
     # least final score per task id that counts as learned; by default as analysis/floors.py says
     floors: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tasks = [stage.task for stage in self.stages]
         if len(set(tasks)) != len(tasks) or not tasks:
-            raise InputError(f"stages teach {tasks}, expected each task at most once.")
+            raise InputError(f"stages train {tasks}, expected each task at most once.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -100,6 +101,7 @@ class RunConfig:
         Raises:
             InputError: a field is missing or unknown.
         """
+        content = renamed_keys(content)
         try:
             return RunConfig(
                 **{

@@ -1,4 +1,4 @@
-"""A mask and boxes on a picture, quickly enough not to matter beside the network."""
+"""A mask and boxes on an image, quickly enough not to matter beside the network."""
 
 from __future__ import annotations
 

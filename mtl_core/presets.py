@@ -18,7 +18,7 @@ def report() -> RunConfig:
         "epochs": 3,
         "crop_px": 512,
         "scale": (0.8, 1.25),
-        "lr_trunk": 1.0,
+        "lr_backbone": 1.0,
         "lr_old": 1.0,
     }
     return RunConfig(
@@ -31,14 +31,14 @@ def report() -> RunConfig:
                 "cls", lr=5e-4, temperature=4.0, distill={"seg": 0.75, "det": 0.75}, **common
             ),
         ),
-        probe_every=1,
+        subset_every=1,
     )
 
 
 def tuned() -> RunConfig:
     """The recipe of the shipped runs.
 
-    Pictures are seen at 384 px: weights made from small pictures find large objects there that they
+    Images are seen at 384 px: weights made from small images find large objects there that they
     miss at 512, in boxes as in masks.
     """
     return RunConfig(
@@ -46,14 +46,20 @@ def tuned() -> RunConfig:
         model=ModelConfig(input_px=384),
         stages=(
             StageConfig(
-                "seg", epochs=10, lr=1.5e-3, batch=8, lr_trunk=0.1, crop_px=320, scale=(0.65, 2.0)
+                "seg",
+                epochs=10,
+                lr=1.5e-3,
+                batch=8,
+                lr_backbone=0.1,
+                crop_px=320,
+                scale=(0.65, 2.0),
             ),
             StageConfig(
                 "det",
                 epochs=30,
                 lr=3e-3,
                 batch=8,
-                lr_trunk=0.0,
+                lr_backbone=0.0,
                 crop_px=320,
                 scale=(0.55, 1.6),
                 mosaic=0.5,
@@ -63,7 +69,7 @@ def tuned() -> RunConfig:
                 "cls",
                 epochs=10,
                 lr=1.5e-3,
-                lr_trunk=0.0,
+                lr_backbone=0.0,
                 lr_shared=0.1,
                 crop_px=256,
                 scale=(0.7, 1.4),
@@ -85,14 +91,20 @@ def large() -> RunConfig:
         model=ModelConfig(input_px=384),
         stages=(
             StageConfig(
-                "seg", epochs=6, lr=1.5e-3, batch=8, lr_trunk=0.15, crop_px=320, scale=(0.65, 2.0)
+                "seg",
+                epochs=6,
+                lr=1.5e-3,
+                batch=8,
+                lr_backbone=0.15,
+                crop_px=320,
+                scale=(0.65, 2.0),
             ),
             StageConfig(
                 "det",
                 epochs=10,
                 lr=2e-3,
                 batch=8,
-                lr_trunk=0.1,
+                lr_backbone=0.1,
                 crop_px=320,
                 scale=(0.5, 1.6),
                 mosaic=0.3,
@@ -102,7 +114,7 @@ def large() -> RunConfig:
                 "cls",
                 epochs=8,
                 lr=1.5e-3,
-                lr_trunk=0.0,
+                lr_backbone=0.0,
                 lr_shared=0.1,
                 crop_px=256,
                 scale=(0.7, 1.4),
@@ -110,7 +122,7 @@ def large() -> RunConfig:
                 distill_neck=4.0,
             ),
         ),
-        probe_every=20,
+        subset_every=20,
     )
 
 
@@ -121,7 +133,7 @@ def tiny() -> RunConfig:
         "crop_px": 128,
         "scale": (0.7, 1.3),
         "batch": 8,
-        "lr_trunk": 1.0,
+        "lr_backbone": 1.0,
     }
     return RunConfig(
         preset="tiny",
@@ -134,8 +146,8 @@ def tiny() -> RunConfig:
             ),
         ),
         ema_decay=0.9,
-        probe_every=1,
-        probe_n=4,
+        subset_every=1,
+        subset_n=4,
     )
 
 

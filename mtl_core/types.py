@@ -20,10 +20,10 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class Boxes:
-    """Detections of one picture, best score first.
+    """Detections of one image, best score first.
 
     Attributes:
-        xyxy: N x 4 float32, left, top, right, bottom in pixels of the original picture.
+        xyxy: N x 4 float32, left, top, right, bottom in pixels of the original image.
         scores: N float32 in [0, 1].
         labels: N integers, indices into the detection class names.
     """
@@ -64,10 +64,10 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one network says of one picture.
+    """What one network says of one image.
 
     Attributes:
-        size_hw: height and width of the original picture, in pixels.
+        size_hw: height and width of the original image, in pixels.
         class_names: names per task id (``"seg"``, ``"det"``, ``"cls"``), in index order.
         boxes: detections, or None where the network has no such task.
         mask: H x W uint8 class index per original pixel (0 is background), or None.

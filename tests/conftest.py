@@ -32,7 +32,7 @@ def graph_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> DataRoots:
-    """Sixteen training and six validation pictures a task, 96 px; not to be changed."""
+    """Sixteen training and six validation images a task, 96 px; not to be changed."""
     return render_dataset(tmp_path_factory.mktemp("rendered"), {"train": 16, "val": 6}, 96, seed=1)
 
 

@@ -22,9 +22,9 @@ PATIENCE_S = 300
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with socket.socket() as subset:
+        subset.bind(("127.0.0.1", 0))
+        return int(subset.getsockname()[1])
 
 
 def wait_for(address: str, process: subprocess.Popen) -> float:
@@ -43,7 +43,7 @@ def wait_for(address: str, process: subprocess.Popen) -> float:
 
 
 def main() -> None:
-    """Start, ask every shipped run's last stage about an example picture, stop."""
+    """Start, ask every shipped run's last stage about an example image, stop."""
     if importlib.util.find_spec("pytest"):
         print("pytest is installed here: more than requirements.txt may be in use.")
     from gradio_client import Client, handle_file
@@ -63,13 +63,13 @@ def main() -> None:
             address = f"http://127.0.0.1:{port}/"
             print(f"The page stood after {wait_for(address, process):.1f} s.")
             client = Client(address, verbose=False)
-            picture = handle_file(str(ROOT / "assets" / "examples" / "cat.jpg"))
+            image = handle_file(str(ROOT / "assets" / "examples" / "cat.jpg"))
             runs = sorted(path.parent.name for path in ROOT.glob("assets/runs/*/run.json"))
             for run in runs:
-                answer = client.predict(picture=picture, run=run, api_name="/predict")
-                if answer["run"] != run or not answer["taught"]:
+                answer = client.predict(image=image, run=run, api_name="/predict")
+                if answer["run"] != run or not answer["trained"]:
                     sys.exit(f"Run {run} answered {answer}.")
-                print(f"{run} answers, taught {', '.join(answer['taught'])}.")
+                print(f"{run} answers, trained {', '.join(answer['trained'])}.")
         finally:
             process.kill()
             process.wait()

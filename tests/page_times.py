@@ -1,4 +1,4 @@
-"""How long a visitor waits: the cold start, the first picture, an upload, a move of the scrubber;
+"""How long a visitor waits: the cold start, the first image, an upload, a move of the scrubber;
 and how much memory the page holds.
 
 ``python tests/page_times.py`` starts app.py with the shipped runs, opens it in Chromium and prints
@@ -44,7 +44,7 @@ def upload_ms(page: Page, photo: Path) -> float:
     page.wait_for_selector('.ov[data-ready="no"]')
     page.wait_for_timeout(PAUSE_MS)  # nobody chooses a file in the moment of a click
     start = time.perf_counter()
-    page.set_input_files("#picture input[type=file]", photo)
+    page.set_input_files("#image input[type=file]", photo)
     page.wait_for_function(READY)
     return (time.perf_counter() - start) * 1e3
 
@@ -64,7 +64,7 @@ def measure(address: str, folder: Path) -> None:
         start = time.perf_counter()
         page.goto(address)
         page.wait_for_function(READY, timeout=60_000)
-        print(f"First picture drawn {time.perf_counter() - start:.1f} s after opening the page.")
+        print(f"First image drawn {time.perf_counter() - start:.1f} s after opening the page.")
         uploads = []
         for number in range(WARM_UP + UPLOADS):
             photo = folder / f"{number}.jpg"  # another one each time: none is answered from a cache

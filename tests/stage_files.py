@@ -17,10 +17,10 @@ from mtl_core.tasks import build_tasks
 KINDS = ["disc", "box", "star"]
 
 
-def expressive(config: ModelConfig, seed: int, trunk_seed: int = 0) -> UnifiedVisionSystem:
-    """A network that sees objects everywhere and whose classes vary over the picture."""
+def expressive(config: ModelConfig, seed: int, backbone_seed: int = 0) -> UnifiedVisionSystem:
+    """A network that sees objects everywhere and whose classes vary over the image."""
     names = {"seg": ["background", *KINDS], "det": KINDS, "cls": KINDS}
-    torch.manual_seed(trunk_seed)
+    torch.manual_seed(backbone_seed)
     network = UnifiedVisionSystem(config, build_tasks(names))
     torch.manual_seed(seed)
     with torch.no_grad():
@@ -45,12 +45,14 @@ def expressive(config: ModelConfig, seed: int, trunk_seed: int = 0) -> UnifiedVi
 def write_stage(
     tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Path]:
-    """Writes a checkpoint: ``write_stage(number, seed=..., trunk_seed=...)``."""
+    """Writes a checkpoint: ``write_stage(number, seed=..., backbone_seed=...)``."""
 
-    def write(number: int, seed: int = 0, trunk_seed: int = 0, taught: int | None = None) -> Path:
+    def write(
+        number: int, seed: int = 0, backbone_seed: int = 0, trained: int | None = None
+    ) -> Path:
         path = tmp_path_factory.mktemp("stages") / f"stage{number}.safetensors"
-        taught_tasks = ["seg", "det", "cls"][: taught or number]
-        save_checkpoint(path, expressive(tiny_model, seed, trunk_seed), number, taught_tasks)
+        trained_tasks = ["seg", "det", "cls"][: trained or number]
+        save_checkpoint(path, expressive(tiny_model, seed, backbone_seed), number, trained_tasks)
         return path
 
     return write

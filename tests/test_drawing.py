@@ -11,20 +11,20 @@ from mtl_core.types import Boxes
 
 def test_a_tint_is_a_blend_within_one_level():
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    image = rng.integers(0, 256, (40, 50, 3)).astype(np.uint8)
     mask = rng.integers(0, 4, (40, 50)).astype(np.uint8)
     mask[0, 0] = 255
     colours = [None, (255, 0, 0), (10, 200, 30), None]
-    image = Image.fromarray(picture)
-    tint(image, mask, colours, 0.6)
-    found = np.asarray(image)
+    canvas = Image.fromarray(image)
+    tint(canvas, mask, colours, 0.6)
+    found = np.asarray(canvas)
     for index, colour in enumerate([*colours, None]):
         at = mask == (255 if index == 4 else index)
-        wanted = picture[at] if colour is None else 0.4 * picture[at] + 0.6 * np.array(colour)
+        wanted = image[at] if colour is None else 0.4 * image[at] + 0.6 * np.array(colour)
         assert np.abs(found[at] - wanted).max() <= (0 if colour is None else 1.01)
 
 
-def test_a_mask_without_colours_leaves_the_picture():
+def test_a_mask_without_colours_leaves_the_image():
     image = Image.new("RGB", (5, 4), (7, 8, 9))
     tint(image, np.zeros((4, 5), np.uint8), [None, (1, 2, 3)], 0.5)
     assert image.getcolors() == [(20, (7, 8, 9))]

@@ -47,7 +47,7 @@ def test_a_host_gets_a_version_that_the_requirements_allow():
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\((assets/[^)]+)\)", README))))
-def test_pictures_stand_where_it_says(path: str):
+def test_images_stand_where_it_says(path: str):
     assert (ROOT / path).is_file()
 
 

@@ -47,7 +47,7 @@ def test_the_shipped_run_and_its_references():
         for line in summary(Run(ONEHEAD).records(), references).splitlines()[2:]
     ]
     verdicts = {v["task"]: v for v in json.loads((ONEHEAD / "verdicts.json").read_text())["tasks"]}
-    printed = table_below("Scores on validation pictures that chose nothing")
+    printed = table_below("Scores on validation images that chose nothing")
     for row, (base, final, drop, alone, ratio) in zip(printed, computed, strict=True):
         assert numbers(row[1]) == base and numbers(row[2]) == final, row
         assert numbers(row[4]) == alone and numbers(row[5])[0] == shown(ratio[0], 2), row
@@ -121,7 +121,7 @@ def test_strengths():
 
 PART_NAMES = {
     "the whole": None,
-    "trunk moves": "trunk",
+    "backbone moves": "backbone",
     "shared layers at full rate in the third stage": "slow",
     "neck not distilled": "neck",
     "boxes not distilled": "boxes",
@@ -147,9 +147,9 @@ COSTS = {
         "onnx / torch eager",
         "onnx / torch eager, channels last",
     ),
-    "beside the bare trunk, rewritten as ours (as exported)": (
-        "whole network / bare trunk",
-        "whole network / bare trunk as exported",
+    "beside the bare backbone, rewritten as ours (as exported)": (
+        "whole network / bare backbone",
+        "whole network / bare backbone as exported",
     ),
     "beside LRASPP + SSDlite + EfficientNet-B0 at their usual sizes, theirs as exported": (
         "onehead / three specialists, usual sizes",
@@ -189,7 +189,7 @@ def test_what_a_training_step_costs():
     printed = README[README.index("`python -m training.benchmark_training --data DIR` on `mini`") :]
     for words, name in (
         ("teacher takes", "with teacher / without teacher"),
-        ("decodes every picture again", "plain loop / with teacher"),
+        ("decodes every image again", "plain loop / with teacher"),
     ):
         found = numbers(printed[printed.index(words) + len(words) :].split("times")[0])
         ratio = ratios[name]

@@ -3,7 +3,7 @@
     python -m training.benchmark --run RUN --out RUN/latency.json [--profile] [--quick]
 
 All cases of a comparison run in one process, in turn, after a warm-up; a ratio is one of medians,
-with a 95 % bootstrap interval over rounds. Pictures are rendered or random: their content does not
+with a 95 % bootstrap interval over rounds. Images are rendered or random: their content does not
 matter to a network's time.
 """
 
@@ -44,7 +44,7 @@ class Options:
     side_px: int = 512  # of the square input that networks are compared at
     only: tuple[str, ...] = ()  # some of the comparisons; all by default
     quick: bool = False  # few rounds and fewer cases: to see that it works
-    profile: bool = False  # also show where a picture's time goes
+    profile: bool = False  # also show where an image's time goes
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.only if name not in COMPARISONS]

@@ -2,9 +2,9 @@
 
     python -m training.benchmark_training --data DIR [--init FILE.safetensors]
 
-The ways take turns in one process, a block of steps each, with the same pictures. The plain loop
-teaches the same weights the same lesson, but shares nothing: the trunk that rests runs in PyTorch,
-once for the student and once for the teacher, and the training process itself decodes every picture
+The ways take turns in one process, a block of steps each, with the same images. The plain loop
+trains the same weights the same stage, but shares nothing: the backbone that rests runs in PyTorch,
+once for the student and once for the teacher, and the training process itself decodes every image
 again.
 """
 
@@ -40,12 +40,12 @@ WAYS = ("plain loop", "with teacher", "without teacher")
 
 @dataclass
 class Options:
-    """Measure the pictures per second of the second stage."""
+    """Measure the images per second of the second stage."""
 
     data: Path  # root of the three sets
     out: Path | None = None  # JSON to write
     preset: str = "tuned"
-    init: Path | None = None  # trunk weights (.safetensors); timm's from the Hub by default
+    init: Path | None = None  # backbone weights (.safetensors); timm's from the Hub by default
     rounds: int = 12  # blocks of every way
     steps: int = 5  # optimizer steps in a block
     threads: int = 0  # CPU threads; 0 takes what the machine offers
@@ -77,7 +77,7 @@ class Blocks:
 
 
 def way(options: Options, name: str, out: Path) -> Case:
-    """A block of steps of the second stage, taught in one of ``WAYS``."""
+    """A block of steps of the second stage, trained in one of ``WAYS``."""
     plain = name == "plain loop"
     train = TrainOptions(
         data=options.data,
@@ -89,35 +89,35 @@ def way(options: Options, name: str, out: Path) -> Case:
     trainer = Trainer(train, run_config(train))
     network = trainer.network
     trainer.retention = Retention() if name == "without teacher" else METHODS["distill"]()
-    situation = trainer.open_stage(STAGE)
+    context = trainer.open_stage(STAGE)
     frozen: Callable[[Tensor], list[Tensor]] = trainer.frozen
-    lessons = {situation.stage.task: trainer.lessons[situation.stage.task]}
+    train_sets = {context.stage.task: trainer.train_sets[context.stage.task]}
     if plain:
         network.to(memory_format=torch.contiguous_format)
         frozen = lambda pixels: [pixels.contiguous()]  # noqa: E731
-        for lesson in lessons.values():
-            lesson.views.cached_bytes = sys.maxsize  # the cache is full before it begins
-    loader, timetable = training_loader(lessons, 0, 0 if plain else options.workers)
+        for train_set in train_sets.values():
+            train_set.views.cached_bytes = sys.maxsize  # the cache is full before it begins
+    loader, batch_order = training_loader(train_sets, 0, 0 if plain else options.workers)
     network.freeze_norms()
-    learning = list(lessons)
+    learning = list(train_sets)
     state = begin_stage(
-        network, trainer.config, situation.stage, situation.earlier, learning, timetable.total
+        network, trainer.config, context.stage, context.earlier, learning, batch_order.total
     )
     if plain:
         network.backbone.cut = 0  # the same weights rest, but nothing is run beforehand
-    trainer.retention.before_stage(situation)
+    trainer.retention.before_stage(context)
     blocks: Any = Blocks(loader, options.steps)
 
     def block() -> None:
-        state.epoch = 0  # a late epoch would show its pictures in another way
+        state.epoch = 0  # a late epoch would show its images in another way
         train_epoch(
             state,
             trainer.config,
-            situation.stage,
+            context.stage,
             trainer.retention,
             frozen,
             blocks,
-            timetable,
+            batch_order,
             trainer.device,
             lambda _: None,
         )

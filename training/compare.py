@@ -41,15 +41,17 @@ class Options:
     ablate: bool = False  # the default method without each of its parts, too, in the first seed
     preset: str = "tuned"
     epochs: tuple[int, ...] = ()  # per stage, instead of the preset's
-    init: Path | None = None  # trunk weights (.safetensors); timm's from the Hub by default
+    init: Path | None = None  # backbone weights (.safetensors); timm's from the Hub by default
     report_only: bool = False  # train nothing, write the report of what is there
     train_split: str = "train"  # "train:fit" with eval_split "train:tune" to choose a recipe
     eval_split: str = "val"
     eval_data: Path | None = None  # root of the sets that hold eval_split; those of data by default
-    maps: Path | None = None  # keeps a resting trunk's maps there; by default in OUT while it works
+    maps: Path | None = (
+        None  # keeps a resting backbone's maps there; by default in OUT while it works
+    )
     workers: int = 1  # processes that decode and augment
     threads: int = 0  # CPU threads; 0 takes what the machine offers
-    probe_steps: int = 50  # optimizer steps between looks at the probe pictures
+    subset_steps: int = 50  # optimizer steps between looks at the subset images
 
 
 def planned(options: Options) -> list[Cell]:
@@ -123,7 +125,7 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
             maps=options.maps or options.out / MAPS,
             workers=options.workers,
             threads=options.threads,
-            probe_steps=options.probe_steps,
+            subset_steps=options.subset_steps,
         )
     )
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from mtl_core.data.layout import DataRoots, fingerprint, read_split
 from mtl_core.engine.network_file import load_network
 from mtl_core.learning.evaluation import measure
-from mtl_core.learning.frozen_features import FrozenTrunk
+from mtl_core.learning.frozen_features import FrozenFeatures
 from mtl_core.runs.run_directory import write_json
 from mtl_core.types import InputError
 
@@ -33,7 +33,7 @@ class Options:
     data: Path  # root of the three sets
     split: str = "val"  # a folder name of the sets, or train:fit, train:tune
     tasks: tuple[str, ...] = ("all",)  # all, or some of seg, det, cls
-    input_px: int | None = None  # long side of a picture, instead of the checkpoint's own
+    input_px: int | None = None  # long side of an image, instead of the checkpoint's own
     json: Path | None = None  # also write the scores there
     seg: Path | None = None  # the segmentation set, where it lies elsewhere
     det: Path | None = None  # the detection set
@@ -59,11 +59,11 @@ def evaluate(options: Options) -> dict[str, Any]:
     splits = {task: read_split(roots, task, options.split) for task in tasks}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = network.to(device).to(memory_format=torch.channels_last)
-    frozen = FrozenTrunk(network.backbone, device)
+    frozen = FrozenFeatures(network.backbone, device)
     result: dict[str, Any] = {}
     per_class, counts = {}, {}
     for task, split in splits.items():
-        score = measure(network, frozen, split, partial(tqdm, desc=task, unit="picture"))
+        score = measure(network, frozen, split, partial(tqdm, desc=task, unit="image"))
         result |= score.values
         per_class[network.tasks[task].metrics[0]] = score.per_class
         counts[task] = score.n
@@ -74,7 +74,7 @@ def evaluate(options: Options) -> dict[str, Any]:
         "split": options.split,
         "input_px": network.config.input_px,
         "stage": info.stage,
-        "taught": info.taught,
+        "trained": info.trained,
         "data_fingerprint": {task: fingerprint(split) for task, split in splits.items()},
     }
 

@@ -57,7 +57,7 @@ def explain(options: Options) -> dict[str, Any]:
         scores = {}
         for name, state in states.items():
             network.load_state_dict(state)
-            bar = partial(tqdm, desc=f"{stage.task}, {name}", unit="picture", leave=False)
+            bar = partial(tqdm, desc=f"{stage.task}, {name}", unit="image", leave=False)
             score = measure(network, network.backbone.frozen, split, bar)
             scores[name] = score.values[network.tasks[stage.task].metrics[0]]
         found[stage.task] = scores

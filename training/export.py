@@ -35,13 +35,13 @@ class Options:
     stages: tuple[int, ...] = ()  # numbers from 1; all by default
     int8: bool = False  # also write int8 files and measure what they lose; needs --data
     data: Path | None = None  # root of the three sets, as training.train takes it
-    calibrate_split: str = "train"  # its pictures set the ranges of int8
-    calibrate_n: int = 60  # pictures for that
+    calibrate_split: str = "train"  # its images set the ranges of int8
+    calibrate_n: int = 60  # images for that
     measure_split: str = "val"  # its scores are written beside the int8 files
 
     def __post_init__(self) -> None:
         if self.int8 and self.data is None:
-            raise InputError("--int8 needs --data DIR: pictures to calibrate and measure with.")
+            raise InputError("--int8 needs --data DIR: images to calibrate and measure with.")
 
 
 def chosen_stages(run: Run, numbers: tuple[int, ...]) -> list[StageFile]:
@@ -65,8 +65,8 @@ def save(model: onnx.ModelProto, path: Path) -> None:
 
 
 def bar(items: Iterable[Any], label: str) -> Iterable[Any]:
-    """A progress bar over pictures."""
-    return tqdm(items, desc=label, unit="picture", leave=False)
+    """A progress bar over images."""
+    return tqdm(items, desc=label, unit="image", leave=False)
 
 
 def export_int8(options: Options, stage: StageFile, float_file: Path) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def export_int8(options: Options, stage: StageFile, float_file: Path) -> dict[st
     assert options.data is not None
     roots = DataRoots.under(options.data)
     info = read_header(stage.weights)
-    splits = [read_split(roots, task, options.calibrate_split) for task in info.taught]
+    splits = [read_split(roots, task, options.calibrate_split) for task in info.trained]
     calibration = Calibration(splits, options.calibrate_n, info.model)
     path = float_file.with_name(f"{float_file.stem}.int8.onnx")
     save(quantised(decoded_graph(stage.weights, for_int8=True), calibration), path)
@@ -89,7 +89,7 @@ def export_int8(options: Options, stage: StageFile, float_file: Path) -> dict[st
         "int8": after,
         "loss": {metric: before[metric] - after[metric] for metric in before},
         "measured_on": options.measure_split,
-        "calibrated_on": {"split": options.calibrate_split, "pictures": len(calibration.files)},
+        "calibrated_on": {"split": options.calibrate_split, "images": len(calibration.files)},
     }
     write_json(path.with_suffix(".json"), result)
     return result
@@ -113,13 +113,13 @@ def export(options: Options) -> Path:
         path = out / f"stage{stage.number}.onnx"
         save(model, path)
         metadata = {p.key: p.value for p in model.metadata_props}
-        taught = read_header(stage.weights).taught
-        files[path.name] = [task for task in OUTPUTS if task in taught]
+        trained = read_header(stage.weights).trained
+        files[path.name] = [task for task in OUTPUTS if task in trained]
         if options.int8:
             name = f"{path.stem}.int8.onnx"
             losses[name] = export_int8(options, stage, path)
             files[name] = files[path.name]
-    told = {n: text for t in OUTPUTS if t in taught for n, text in OUTPUTS[t].items()}
+    told = {n: text for t in OUTPUTS if t in trained for n, text in OUTPUTS[t].items()}
     page = readme(run.name, files, metadata, told, losses)
     (out / "README.md").write_text(page, encoding="utf-8")
     return out

@@ -1,9 +1,9 @@
-"""What a head costs beside the bare trunk, before anything is trained.
+"""What a head costs beside the bare backbone, before anything is trained.
 
     python -m training.head_variants [--rounds 40]
 
-Random weights, onnxruntime, one picture of 512 x 512; the variants take turns, so that a noisy
-machine is noisy for all of them, and each round gives one ratio to the trunk.
+Random weights, onnxruntime, one image of 512 x 512; the variants take turns, so that a noisy
+machine is noisy for all of them, and each round gives one ratio to the backbone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ VARIANTS: dict[str, dict] = {
 
 @dataclass
 class Options:
-    """Time head variants against the bare trunk."""
+    """Time head variants against the bare backbone."""
 
     rounds: int = 40  # each variant once a round
     threads: int = 2  # of onnxruntime
@@ -49,26 +49,26 @@ class Options:
 
 
 class _Parts(nn.Module):
-    """The network, or only its trunk, with a tuple of tensors as its result."""
+    """The network, or only its backbone, with a tuple of tensors as its result."""
 
-    def __init__(self, network: UnifiedVisionSystem, trunk_only: bool) -> None:
+    def __init__(self, network: UnifiedVisionSystem, backbone_only: bool) -> None:
         super().__init__()
-        self.network, self.trunk_only = network, trunk_only
+        self.network, self.backbone_only = network, backbone_only
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        if self.trunk_only:
+        if self.backbone_only:
             return tuple(self.network.backbone(x))
         return tuple(self.network(x).raw.values())
 
 
-def session(config: ModelConfig, trunk_only: bool, options: Options) -> ort.InferenceSession:
+def session(config: ModelConfig, backbone_only: bool, options: Options) -> ort.InferenceSession:
     """An optimised graph with random weights."""
     names = {task: [f"{task} {i}" for i in range(n)] for task, n in CLASSES.items()}
     network = UnifiedVisionSystem(config, build_tasks(names)).eval()
     graph: Any = io.BytesIO()  # torch takes files, too, its stubs do not
     x = torch.zeros(1, 3, options.side_px, options.side_px)
     torch.onnx.export(
-        _Parts(network, trunk_only).eval(), (x,), graph, input_names=["x"], dynamo=False
+        _Parts(network, backbone_only).eval(), (x,), graph, input_names=["x"], dynamo=False
     )
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options.threads
@@ -78,7 +78,7 @@ def session(config: ModelConfig, trunk_only: bool, options: Options) -> ort.Infe
 
 def main(options: Options) -> None:
     """Build, alternate, print medians."""
-    sessions = {"bare trunk": session(ModelConfig(), True, options)}
+    sessions = {"bare backbone": session(ModelConfig(), True, options)}
     for name, change in VARIANTS.items():
         sessions[name] = session(replace(ModelConfig(), **change), False, options)
     x = np.random.default_rng(0).standard_normal((1, 3, options.side_px, options.side_px))
@@ -90,10 +90,10 @@ def main(options: Options) -> None:
             one.run(None, feed)
             if i >= 3:  # the first rounds warm up
                 times[name].append((time.perf_counter() - start) * 1e3)
-    table = Table("variant", "median, ms", "ratio to the trunk")
-    trunk = np.array(times["bare trunk"])
+    table = Table("variant", "median, ms", "ratio to the backbone")
+    backbone = np.array(times["bare backbone"])
     for name, values in times.items():
-        ratio = np.median(np.array(values) / trunk)
+        ratio = np.median(np.array(values) / backbone)
         table.add_row(name, f"{np.median(values):.1f}", f"{ratio:.2f}")
     Console().print(table)
 

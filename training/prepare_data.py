@@ -1,4 +1,4 @@
-"""Makes a data folder that the other commands read: rendered scenes, or official pictures.
+"""Makes a data folder that the other commands read: rendered scenes, or official images.
 
 Scenes that need no download, and that the network learns in minutes::
 
@@ -35,17 +35,17 @@ class Options:
     """Make a data folder: rendered scenes, or a sample of the official downloads."""
 
     source: Literal["synthetic", "official"]
-    """Where the pictures come from."""
+    """Where the images come from."""
     out: Path
     """Folder to write, new or empty."""
     train: int = 240
-    """Training pictures per task."""
+    """Training images per task."""
     val: int = 60
-    """Validation pictures per task."""
+    """Validation images per task."""
     seed: int = 0
-    """Another seed draws other pictures."""
+    """Another seed draws other images."""
     size_px: int = 256
-    """Longer side of a rendered picture, in pixels; official pictures keep their size."""
+    """Longer side of a rendered image, in pixels; official images keep their size."""
     coco: Path | None = None
     """Holds train2017/, val2017/ and annotations/ (official only)."""
     voc: Path | None = None
@@ -72,7 +72,7 @@ def prepare_data(options: Options) -> DataRoots:
     Nothing is left behind when it fails.
 
     Raises:
-        InputError: ``out`` is not empty, a source is incomplete, or the samples share a picture.
+        InputError: ``out`` is not empty, a source is incomplete, or the samples share an image.
     """
     out = options.out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -92,7 +92,7 @@ def prepare_data(options: Options) -> DataRoots:
 
 def summary(roots: DataRoots, out: Path) -> str:
     """What was written, and the command that goes on from there."""
-    lines = [f"{'task':<15}{'split':<7}{'pictures':>9}{'classes':>9}  fingerprint"]
+    lines = [f"{'task':<15}{'split':<7}{'images':>9}{'classes':>9}  fingerprint"]
     for task, title in TASK_TITLES.items():
         for name in ("train", "val"):
             split = read_split(roots, task, name)
@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _write(options: Options, roots: DataRoots, counts: dict[str, int]) -> None:
     verb = "rendering" if options.source == "synthetic" else "copying"
-    with tqdm(total=3 * sum(counts.values()), desc=verb, unit="picture") as bar:
+    with tqdm(total=3 * sum(counts.values()), desc=verb, unit="image") as bar:
         if options.source == "synthetic":
             render_dataset(options.out, counts, options.size_px, options.seed, bar.update)
             return

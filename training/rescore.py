@@ -10,7 +10,6 @@ import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 import tyro
@@ -19,11 +18,10 @@ from tqdm import tqdm
 from mtl_core.analysis.verdicts import judge
 from mtl_core.data.layout import DataRoots, fingerprint, read_split
 from mtl_core.engine.network_file import load_network, read_info, set_input_px
-from mtl_core.learning.evaluation import measure
-from mtl_core.learning.frozen_features import FrozenTrunk
+from mtl_core.learning.evaluation import measure, score_rows
+from mtl_core.learning.frozen_features import FrozenFeatures
 from mtl_core.runs.predictions import PredictionFile
 from mtl_core.runs.run_directory import Run, write_json
-from mtl_core.tasks.base import Score
 from mtl_core.types import InputError
 
 
@@ -34,23 +32,10 @@ class Options:
     run: Path  # a run directory
     data: Path  # root of the three sets
     split: str = "val"  # the one that the run was evaluated on
-    input_px: int | None = None  # from now on the checkpoints see a picture's long side so large
+    input_px: int | None = None  # from now on the checkpoints see an image's long side so large
     seg: Path | None = None  # the segmentation set, where it lies elsewhere
     det: Path | None = None  # the detection set
     cls: Path | None = None  # the classification set
-
-
-def score_rows(score: Score, place: dict[str, Any], scope: str) -> list[dict[str, Any]]:
-    """A score as lines of records.jsonl; the classes stand with the first metric."""
-    rows = []
-    for i, (metric, value) in enumerate(score.values.items()):
-        per_class = {k: round(v, 5) for k, v in score.per_class.items()} if i == 0 else {}
-        rows.append(
-            place
-            | {"metric": metric, "value": value, "per_class": per_class}
-            | {"n": score.n, "scope": scope}
-        )
-    return rows
 
 
 def rescore(options: Options) -> None:
@@ -68,7 +53,7 @@ def rescore(options: Options) -> None:
     for task, split in splits.items():
         if fingerprint(split) != run.manifest["data_fingerprint"][task]["eval"]:
             raise InputError(
-                f"{options.run} was evaluated on other {task} pictures than {split.name} of "
+                f"{options.run} was evaluated on other {task} images than {split.name} of "
                 f"{options.data}: expected the same."
             )
     path = options.run / "records.jsonl"
@@ -92,18 +77,18 @@ def rescore(options: Options) -> None:
             network.config = replace(network.config, input_px=options.input_px)
         network = network.to(device).to(memory_format=torch.channels_last)
         network.backbone.freeze_until(None)
-        frozen = FrozenTrunk(network.backbone, device)
-        for task in info.taught:
+        frozen = FrozenFeatures(network.backbone, device)
+        for task in info.trained:
             keep = PredictionFile(options.run / "predictions", stage.number, task)
             predicted.append(keep)
-            bar = partial(tqdm, desc=f"stage {stage.number}, {task}", unit="picture", leave=False)
+            bar = partial(tqdm, desc=f"stage {stage.number}, {task}", unit="image", leave=False)
             score = measure(network, frozen, splits[task], bar, keep.add)
             end = ends[stage.number]
             place = {"stage": stage.number, "step": end["step"], "epoch": end["epoch"]}
             kept += score_rows(score, place | {"task": task}, "stage")
             shown = ", ".join(f"{k} {v:.4f}" for k, v in score.values.items())
             tqdm.write(f"stage {stage.number} {task}: {shown} (n={score.n})")
-    kept.sort(key=lambda row: row["stage"])  # a stage's probes stay before its end
+    kept.sort(key=lambda row: row["stage"])  # a stage's subset evaluations stay before its end
     # All is measured before anything is written: who stops half-way leaves the run as it was.
     for file in predicted:
         file.write()

@@ -33,10 +33,10 @@ def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
 
     Args:
         records: of the run.
-        references: of runs that taught a single task.
+        references: of runs that trained a single task.
 
     Raises:
-        InputError: the run was not evaluated, or a reference taught more than one task.
+        InputError: the run was not evaluated, or a reference trained more than one task.
     """
     whole = accuracy_matrix(records)
     if whole.empty:
@@ -46,16 +46,18 @@ def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for reference in references:
-        taught = list(accuracy_matrix(reference).columns)
-        if len(taught) != 1:
-            raise InputError(f"A reference taught {taught or 'nothing'}: expected one task alone.")
+        trained = list(accuracy_matrix(reference).columns)
+        if len(trained) != 1:
+            raise InputError(
+                f"A reference trained {trained or 'nothing'}: expected one task alone."
+            )
     for measure in MEASURES:
         matrix = accuracy_matrix(records, measure)
         alone = [accuracy_matrix(reference, measure) for reference in references]
         scores = [float(found.iloc[-1, 0]) for found in alone if not found.empty]
         for row in retained(matrix):
             if row.task == whole.columns[0] and len(whole) > 1:
-                # The first stage starts from the same trunk with nothing to keep: it is its own.
+                # The first stage starts from the same backbone with nothing to keep: it is its own.
                 scores = scores or [row.base]
             shown = f"{100 * scores[-1]:.1f}" if scores else ""
             ratio = f"{row.final / scores[-1]:.3f}" if scores and scores[-1] else ""

@@ -1,4 +1,4 @@
-"""Teach the tasks one after another and write a run directory.
+"""Train the tasks one after another and write a run directory.
 
 python -m training.train --data DIR --out RUN [--preset tuned] [--resume]
 """
@@ -24,7 +24,7 @@ from training.study.ablation import without
 
 @dataclass
 class Options:
-    """Teach segmentation, detection and classification one after another."""
+    """Train segmentation, detection and classification one after another."""
 
     data: Path  # root of the three sets (see training.prepare_data)
     out: Path  # run directory to write
@@ -32,9 +32,9 @@ class Options:
     method: str | None = None  # how forgetting is met, see mtl_core/retention; distill by default
     strength: float = 1.0  # factor on what the method adds to the loss
     tasks: tuple[str, ...] = ()  # only these, in this order; one alone is a single-task reference
-    init: Path | None = None  # trunk weights (.safetensors); timm's from the Hub by default
+    init: Path | None = None  # backbone weights (.safetensors); timm's from the Hub by default
     start: Path | None = None  # a run of the same data and seed, whose first stage is taken
-    maps: Path | None = None  # folder shared by runs, which compute a resting trunk's maps once
+    maps: Path | None = None  # folder shared by runs, which compute a resting backbone's maps once
     without: str = ""  # leave a part of the recipe out, see training/ablation.py
     resume: bool = False  # go on with a run that was stopped
     seed: int = 0
@@ -45,8 +45,10 @@ class Options:
     det: Path | None = None  # the detection set
     cls: Path | None = None  # the classification set
     epochs: tuple[int, ...] = ()  # per stage, instead of the preset's
-    probe_steps: int | None = None  # optimizer steps between probes; the preset's own by default
-    profile: bool = False  # print pictures per second and where the time went, per stage
+    subset_steps: int | None = (
+        None  # optimizer steps between subset evaluations; the preset's own by default
+    )
+    profile: bool = False  # print images per second and where the time went, per stage
     workers: int = 1  # processes that decode and augment
     threads: int = 0  # CPU threads; 0 takes what the machine offers
 
@@ -54,8 +56,8 @@ class Options:
 def run_config(options: Options) -> RunConfig:
     """The preset with the options' changes."""
     config = replace(preset(options.preset), seed=options.seed, strength=options.strength)
-    if options.probe_steps is not None:
-        config = replace(config, probe_steps=options.probe_steps)
+    if options.subset_steps is not None:
+        config = replace(config, subset_steps=options.subset_steps)
     if options.method:
         if options.method not in METHODS:
             raise InputError(f"--method {options.method}: expected one of {', '.join(METHODS)}.")
@@ -71,7 +73,7 @@ def run_config(options: Options) -> RunConfig:
         free: dict[str, Any] = {
             "distill": {},
             "distill_neck": 0.0,
-            "lr_trunk": max(begins.lr_trunk, first.lr_trunk),
+            "lr_backbone": max(begins.lr_backbone, first.lr_backbone),
             "lr_shared": max(begins.lr_shared, first.lr_shared),
         }
         chosen = [replace(begins, **free), *(stages[task] for task in options.tasks[1:])]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from app.language import Words
-from app.results.run_words import pictures_told
-from app.services.shown_image import EXAMPLES
+from app.results.run_words import images_description
+from app.services.viewed_image import EXAMPLES
 from mtl_core.runs.run_directory import Run
 
 _HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ def drawing(words: Words) -> str:
 
 
 def licences() -> str:
-    """The example pictures' authors and licences, as Markdown without the file's own title."""
+    """The example images' authors and licences, as Markdown without the file's own title."""
     path = EXAMPLES / "LICENSES.md"
     if not path.is_file():
         return ""
@@ -47,17 +47,17 @@ def provenance(name: str, run: Run, words: Words) -> str:
     hardware = manifest.get("hardware", {})
     initial = manifest.get("initial_weights", {})
     seconds = manifest.get("wall_time_s")
-    lessons = " → ".join(
+    stages = " → ".join(
         f"{words.task(stage.get('task', '?'))} ({stage.get('epochs', '?')})" for stage in stages
     )
     rows = {
         "run": name,
         "method": config.get("method"),
         "preset": config.get("preset"),
-        "lessons": lessons,
+        "stages": stages,
         "seed": manifest.get("seed", config.get("seed")),
         "classes": _classes(manifest.get("class_names", {}), words),
-        "pictures": pictures_told(manifest, words),
+        "images": images_description(manifest, words),
         "input": f"{run.input_px} px" if run.input_px else None,
         "weights": _join(initial, ("file", "source", "license")),
         "hardware": _join(hardware, ("device", "machine", "cores")),

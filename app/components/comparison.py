@@ -9,7 +9,7 @@ from app.language import Words
 from app.palette import class_key
 from app.results.change_words import chip, table
 from app.results.changes import SHOWN_SCORE, compare, mask_shares
-from app.services.shown_image import Look
+from app.services.viewed_image import ViewedImage
 from app.site import Site
 from app.viewer.payload import SMALLEST_SHARE
 from mtl_core.runs.run_directory import Run
@@ -37,7 +37,7 @@ def side_of(run_name: str, number: int) -> str:
 
 
 def first_sides(site: Site, run: Run) -> tuple[str, str]:
-    """What stands against what at first: a run's first lesson and its last."""
+    """What stands against what at first: a run's first stage and its last."""
     name = site.runs.name_of(run)
     return side_of(name, run.stages[0].number), side_of(name, run.stages[-1].number)
 
@@ -47,8 +47,8 @@ def sides_after(
 ) -> tuple[str | None, str | None]:
     """The two sides after another run was chosen.
 
-    Sides of one run follow to the same lessons of the new one, or to its first and last where it
-    has no such lessons; sides of two runs were put together by the visitor and stay.
+    Sides of one run follow to the same stages of the new one, or to its first and last where it
+    has no such stages; sides of two runs were put together by the visitor and stay.
     """
     if not left or not right or not len(site.runs):
         return left, right
@@ -63,15 +63,15 @@ def sides_after(
 
 
 def said_by(
-    site: Site, look: Look | None, left: str | None, right: str | None
+    site: Site, viewed: ViewedImage | None, left: str | None, right: str | None
 ) -> tuple[Prediction, Prediction] | None:
-    """What the two sides say of the picture; None where a side or the picture is missing."""
-    if look is None or not left or not right:
+    """What the two sides say of the image; None where a side or the image is missing."""
+    if viewed is None or not left or not right:
         return None
     (one, _, first), (other, _, last) = (s.rpartition(_SEPARATOR) for s in (left, right))
     return (
-        look.stage(one, int(first), site.runs, site.engines).prediction,
-        look.stage(other, int(last), site.runs, site.engines).prediction,
+        viewed.stage(one, int(first), site.runs, site.engines).prediction,
+        viewed.stage(other, int(last), site.runs, site.engines).prediction,
     )
 
 

@@ -1,4 +1,4 @@
-"""A row of example pictures: named buttons, so that keyboards and screen readers can choose too."""
+"""A row of example images: named buttons, so that keyboards and screen readers can choose too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import gradio as gr
 from PIL import Image, ImageOps
 
 from app.language import Words
-from app.services.shown_image import example_pictures
+from app.services.viewed_image import example_images
 
 _THUMBNAIL_PX = 144
 _CHOOSE = """
@@ -47,13 +47,13 @@ def examples_html(words: Words) -> str:
     buttons = "".join(
         f'<button type="button" data-example="{escape(name)}">'
         f'<img alt="{escape(example_alt(name, words))}" src="{_thumbnail(path)}"></button>'
-        for name, path in example_pictures().items()
+        for name, path in example_images().items()
     )
     return f'<h3>{escape(words("examples"))}</h3><div class="row">{buttons}</div>'
 
 
 def example_alt(name: str, words: Words) -> str:
-    """An example picture in words."""
+    """An example image in words."""
     told = words.table.get(f"example.{name}", name)
     return words("examples.alt", name=told)
 

@@ -6,7 +6,7 @@ import gradio as gr
 
 from app.language import LANGUAGES, Words
 
-# The page changes its words in place, so that picture, run, sides and lesson stay; where Gradio's
+# The page changes its words in place, so that image, run, sides and stage stay; where Gradio's
 # own labels cannot follow, it is loaded anew. Opening the link elsewhere is left to the browser.
 _SWITCH = """
 element.addEventListener("click", async (event) => {

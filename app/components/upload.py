@@ -1,4 +1,4 @@
-"""The component that takes a visitor's picture; reading it is left to ``picture.read_upload``."""
+"""The component that takes a visitor's image; reading it is left to ``image.read_upload``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gradio.utils import get_upload_folder
 from app.language import Refusal
 
 
-def picture_upload(**options: Any) -> gr.Image:
+def image_upload(**options: Any) -> gr.Image:
     """An image input that passes the file's path on unread.
 
-    Gradio's own opens the file first, where a file that is no picture ends in a traceback
+    Gradio's own opens the file first, where a file that is no image ends in a traceback
     instead of in a sentence. Replaced on the instance, because Gradio writes a stub file beside
     the source of every subclass.
     """
@@ -40,5 +40,5 @@ def uploaded_path(file: Any) -> Path:
     named = file.get("path") if isinstance(file, dict) else getattr(file, "path", file)
     folder = Path(get_upload_folder()).resolve()
     if not named or folder not in (path := Path(str(named)).resolve()).parents:
-        raise Refusal("picture.lost")
+        raise Refusal("image.lost")
     return path

@@ -1,4 +1,4 @@
-"""Each task's fate in a card: score after its own lesson, score at the end, and the verdict."""
+"""Each task's fate in a card: score after its own stage, score at the end, and the verdict."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def in_plain_words(drop: Drop, judged: dict[str, Any], words: Words) -> list[str
     """What a drop's interval and the score itself mean, in sentences; none where they add nothing.
 
     Args:
-        drop: of a task that later lessons came after.
+        drop: of a task that later stages came after.
         judged: its verdict with the drop's interval.
         words: the visitor's language.
     """

@@ -44,7 +44,7 @@ def class_losses(table: pd.DataFrame, words: Words) -> go.Figure:
                 marker=dict(
                     size=11, symbol="circle-open", color=GREY, line=dict(width=2, color=GREY)
                 ),
-                # The name as data, by which a click finds the pictures behind it.
+                # The name as data, by which a click finds the images behind it.
                 customdata=[[name] for name in rows.name],
                 hovertemplate="%{y}: %{x:.3f}<extra></extra>",
             ),

@@ -1,4 +1,4 @@
-"""Each task's score over the lessons, with the band inside which a loss is tolerated."""
+"""Each task's score over the stages, with the band inside which a loss is tolerated."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def forgetting_curves(
     words: Words,
     show: View = "kept",
 ) -> go.Figure:
-    """Curves of every task from its own lesson on.
+    """Curves of every task from its own stage on.
 
     Args:
         points: as ``records.curves`` makes.
-        order: the tasks in the order of their lessons.
+        order: the tasks in the order of their stages.
         words: the visitor's language.
-        show: ``kept`` draws shares of the score after the own lesson, with one common band;
+        show: ``kept`` draws shares of the score after the own stage, with one common band;
             ``value`` the scores themselves with a band per task. The looks along the way, on fewer
-            pictures, are dotted lines; their shares are of a look at the same pictures.
+            images, are dotted lines; their shares are of a look at the same images.
     """
     figure = go.Figure()
     stages = len(order)
     whole = points[(points.scope == "stage") & points[show].notna()]
-    probes = points[(points.scope == "probe") & points[show].notna()]
-    own_lesson = whole.task.map({task: n for n, task in enumerate(order, start=1)})
-    whole = whole[whole.stage >= own_lesson]
+    subsets = points[(points.scope == "subset") & points[show].notna()]
+    own_stage = whole.task.map({task: n for n, task in enumerate(order, start=1)})
+    whole = whole[whole.stage >= own_stage]
     if show == "kept":
-        low = min([0.85, *whole.kept, *probes.kept]) - 0.05
-        high = max([1.0, *whole.kept, *probes.kept]) + 0.05
+        low = min([0.85, *whole.kept, *subsets.kept]) - 0.05
+        high = max([1.0, *whole.kept, *subsets.kept]) + 0.05
         _band(figure, 1, stages, 1 - ALLOWED_DROP, 1.0, GREY, words)
     else:
         low, high = 0.0, max([0.1, *points.value]) * 1.1
@@ -60,14 +60,14 @@ def forgetting_curves(
                 _band(
                     figure, number, stages, top * (1 - ALLOWED_DROP), top, TASK_COLORS[task], words
                 )
-        probe = probes[probes.task == task]
-        if len(probe):
-            figure.add_trace(_probe(probe, task, words, show))
+        subset = subsets[subsets.task == task]
+        if len(subset):
+            figure.add_trace(_subset(subset, task, words, show))
         if len(rows):
             figure.add_trace(_whole(rows, task, words, show))
-    if len(probes):
+    if len(subsets):
         line = dict(color=GREY, width=1.5, dash="dot")
-        name = words("forgetting.probe")
+        name = words("forgetting.subset")
         figure.add_scatter(x=[None], y=[None], name=name, mode="lines", line=line)
     for number in range(1, stages + 1):
         figure.add_vline(x=number, line=dict(color=GREY, width=1, dash="dot"), opacity=0.4)
@@ -108,8 +108,8 @@ def _whole(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter
     )
 
 
-def _probe(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
-    label = f"{words.task(task)}, {words('forgetting.probe')}"
+def _subset(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
+    label = f"{words.task(task)}, {words('forgetting.subset')}"
     return go.Scatter(
         x=rows.x,
         y=rows[show],

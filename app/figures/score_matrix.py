@@ -1,4 +1,4 @@
-"""R, the scores of every task after every lesson, as a heat map."""
+"""R, the scores of every task after every stage, as a heat map."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SCALE = [
 
 
 def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Figure:
-    """Rows are lessons, columns tasks; colour is the share kept, text the score itself.
+    """Rows are stages, columns tasks; colour is the share kept, text the score itself.
 
     Args:
-        matrix: as ``records.stage_matrix`` makes, fractions with NaN before a task's lesson.
-        order: the tasks in the order of their lessons, which is the order of the columns.
+        matrix: as ``records.stage_matrix`` makes, fractions with NaN before a task's stage.
+        order: the tasks in the order of their stages, which is the order of the columns.
         words: the visitor's language.
     """
     tasks = [task for task in order if task in matrix]

@@ -20,7 +20,7 @@ _FILES = {"en": "en", "zh-TW": "zh_tw", "zh-CN": "zh_tw"}
 
 
 class Words:
-    """Sentences of one language: ``words("viewer.lesson", number=1)``.
+    """Sentences of one language: ``words("viewer.stage", number=1)``.
 
     Args:
         language: a BCP 47 tag; one that is not known means English.

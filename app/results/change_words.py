@@ -22,7 +22,7 @@ def percent(share: float) -> str:
 
 
 def one_line(changes: Changes, words: Words) -> str:
-    """The changes as one short sentence, for the space under a small picture."""
+    """The changes as one short sentence, for the space under a small image."""
     parts = []
     if changes.boxes is not None:
         counts = Counter(change.kind for change in changes.boxes)

@@ -1,4 +1,4 @@
-"""What one network says otherwise than another, of the same picture. Pure functions."""
+"""What one network says otherwise than another, of the same image. Pure functions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BoxChange:
 
 @dataclass(frozen=True)
 class MaskChange:
-    """Pixels that went from one class to another: their number and their share of the picture."""
+    """Pixels that went from one class to another: their number and their share of the image."""
 
     before: str
     after: str
@@ -42,7 +42,7 @@ class MaskChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """All differences; a part is None where one of the two was never taught that task."""
+    """All differences; a part is None where one of the two was never trained that task."""
 
     boxes: list[BoxChange] | None
     mask: list[MaskChange] | None
@@ -52,10 +52,10 @@ class Changes:
 
 
 def compare(before: Prediction, after: Prediction, score_threshold: float) -> Changes:
-    """What changed from ``before`` to ``after``; both of the same picture.
+    """What changed from ``before`` to ``after``; both of the same image.
 
     Args:
-        before, after: two networks' answers, with None for what a network was never taught.
+        before, after: two networks' answers, with None for what a network was never trained.
         score_threshold: boxes below it count as not there.
     """
     boxes = mask = agreement = top_before = top_after = None
@@ -144,7 +144,7 @@ def top_class(prediction: Prediction) -> tuple[str, float]:
 
 
 def mask_shares(mask: np.ndarray, class_names: list[str]) -> dict[str, float]:
-    """Each class's share of the picture, largest first, background left out."""
+    """Each class's share of the image, largest first, background left out."""
     counts = np.bincount(mask.ravel(), minlength=256)
     shares = {
         name: counts[index] / mask.size

@@ -18,11 +18,11 @@ from app.results.overlay import overlay
 from mtl_core.types import Boxes, InputError, Prediction
 
 
-def coco_results(prediction: Prediction, name: str = "picture") -> dict[str, Any]:
-    """Boxes as a COCO data set of one picture: xywh in pixels of the original, with scores.
+def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
+    """Boxes as a COCO data set of one image: xywh in pixels of the original, with scores.
 
     Raises:
-        InputError: the network has not been taught detection.
+        InputError: the network has not been trained detection.
     """
     if prediction.boxes is None:
         raise Refusal("save.no_boxes")
@@ -57,7 +57,7 @@ def mask_png(prediction: Prediction) -> bytes:
     """The mask as a palette PNG: pixel values are class indices, colours those of the page.
 
     Raises:
-        InputError: the network has not been taught segmentation.
+        InputError: the network has not been trained segmentation.
     """
     if prediction.mask is None:
         raise Refusal("save.no_mask")
@@ -70,21 +70,21 @@ def mask_png(prediction: Prediction) -> bytes:
 
 
 def overlay_png(
-    picture: np.ndarray,
+    image: np.ndarray,
     prediction: Prediction,
     opacity: float,
     score_threshold: float,
     boxes: bool = True,
     hidden: Collection[str] = (),
 ) -> bytes:
-    """The overlay at the picture's full size, lossless.
+    """The overlay at the image's full size, lossless.
 
     Args:
         boxes: whether to draw them.
         hidden: keys (``palette.class_key``) of classes to leave out.
     """
     drawn = overlay(
-        picture,
+        image,
         without_classes(prediction, hidden),
         opacity=opacity,
         score_threshold=score_threshold,
@@ -108,7 +108,7 @@ def without_classes(prediction: Prediction, hidden: Collection[str]) -> Predicti
 
 def saved_file(
     kind: str,
-    picture: np.ndarray,
+    image: np.ndarray,
     prediction: Prediction,
     stem: str,
     *,
@@ -128,10 +128,10 @@ def saved_file(
         hidden: keys of classes that the overlay leaves out.
 
     Raises:
-        InputError: the kind is unknown, or the network was not taught what it holds.
+        InputError: the kind is unknown, or the network was not trained what it holds.
     """
     if kind == "overlay":
-        content = overlay_png(picture, prediction, opacity, score_threshold, boxes, hidden)
+        content = overlay_png(image, prediction, opacity, score_threshold, boxes, hidden)
         return _file(f"{stem}.png", "image/png", content)
     if kind == "mask":
         return _file(f"{stem}-mask.png", "image/png", mask_png(prediction))

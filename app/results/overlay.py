@@ -1,4 +1,4 @@
-"""A picture and what a network says of it, drawn as one picture. Pure functions."""
+"""An image and what a network says of it, drawn as one image. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,57 +14,55 @@ from mtl_core.types import Prediction
 
 
 def overlay(
-    picture: np.ndarray,
+    image: np.ndarray,
     prediction: Prediction,
     *,
     opacity: float = 0.55,
     score_threshold: float = SHOWN_SCORE,
     tasks: tuple[str, ...] = ("seg", "det"),
 ) -> np.ndarray:
-    """The picture with mask and boxes on it.
+    """The image with mask and boxes on it.
 
     Args:
-        picture: H x W x 3 uint8 RGB, of the prediction's size.
+        image: H x W x 3 uint8 RGB, of the prediction's size.
         prediction: what to draw.
         opacity: of the mask's colours, 0 (invisible) to 1.
         score_threshold: boxes below it are left out.
-        tasks: which of ``"seg"`` and ``"det"`` to draw; those never taught are left out.
+        tasks: which of ``"seg"`` and ``"det"`` to draw; those never trained are left out.
 
     Returns:
         H x W x 3 uint8 RGB, a new array.
     """
-    drawn = picture
+    drawn = image
     if "seg" in tasks and prediction.mask is not None:
         drawn = tint(drawn, prediction.mask, prediction.class_names["seg"], opacity)
     if "det" in tasks and prediction.boxes is not None:
         drawn = outline(drawn, prediction, score_threshold)
-    return drawn.copy() if drawn is picture else drawn
+    return drawn.copy() if drawn is image else drawn
 
 
-def tint(
-    picture: np.ndarray, mask: np.ndarray, class_names: list[str], opacity: float
-) -> np.ndarray:
+def tint(image: np.ndarray, mask: np.ndarray, class_names: list[str], opacity: float) -> np.ndarray:
     """Lay each class's colour on its pixels; background stays as photographed.
 
     Args:
-        picture: H x W x 3 uint8 RGB.
+        image: H x W x 3 uint8 RGB.
         mask: H x W uint8 class indices; indices without a name (255, void) are not drawn.
         class_names: in index order.
         opacity: 0 to 1.
     """
     colours = [None if is_background(name) else rgb_of(name) for name in class_names]
-    image = Image.fromarray(picture)
-    drawing.tint(image, mask, colours, opacity)
-    return np.asarray(image)
+    canvas = Image.fromarray(image)
+    drawing.tint(canvas, mask, colours, opacity)
+    return np.asarray(canvas)
 
 
-def outline(picture: np.ndarray, prediction: Prediction, score_threshold: float) -> np.ndarray:
+def outline(image: np.ndarray, prediction: Prediction, score_threshold: float) -> np.ndarray:
     """Draw boxes with name and score; the best one is drawn last, on top of the others."""
     assert prediction.boxes is not None
     boxes = prediction.boxes.above(score_threshold)
-    image = Image.fromarray(picture)
-    pen = ImageDraw.Draw(image)
-    height, width = picture.shape[:2]
+    canvas = Image.fromarray(image)
+    pen = ImageDraw.Draw(canvas)
+    height, width = image.shape[:2]
     line_px = max(2, round(max(height, width) / 320))
     font = _font(max(11, round(max(height, width) / 46)))
     names = boxes.names(prediction.class_names["det"])
@@ -81,7 +79,7 @@ def outline(picture: np.ndarray, prediction: Prediction, score_threshold: float)
         y = top - tag_height if top >= tag_height else top
         pen.rectangle((x, y, x + tag_width, y + tag_height), fill=color)
         pen.text((x + 4 - text_left, y + 3 - text_top), text, fill=ink_on(color), font=font)
-    return np.asarray(image)
+    return np.asarray(canvas)
 
 
 @lru_cache(maxsize=16)

@@ -8,16 +8,16 @@ from app.language import Words
 
 OTHER = "other"
 # In the order in which they are shown: what stands over what, its group and its sentence's key.
-# Numbers in the names, of pixels or pictures, go into the sentences.
+# Numbers in the names, of pixels or images, go into the sentences.
 _KNOWN = [
     (r"onehead / three specialists, usual sizes", "networks", "usual"),
     (r"onehead, (?P<px>\d+) px / three specialists, usual sizes", "networks", "smaller"),
     (r"onehead / three specialists, (?P<px>\d+) px", "networks", "same_size"),
     (r"onehead / three single-task copies", "networks", "copies"),
-    (r"whole network / bare trunk", "trunk", "rewritten"),
-    (r"whole network / bare trunk as exported", "trunk", "exported"),
-    (r"(?P<n>\d+) stages, side by side / one stage", "lessons", "shared"),
-    (r"(?P<n>\d+) stages, one after another / one stage", "lessons", "in_turn"),
+    (r"whole network / bare backbone", "backbone", "rewritten"),
+    (r"whole network / bare backbone as exported", "backbone", "exported"),
+    (r"(?P<n>\d+) stages, side by side / one stage", "stages", "shared"),
+    (r"(?P<n>\d+) stages, one after another / one stage", "stages", "in_turn"),
     (r"onnx / torch eager", "around", "runtime"),
     (r"onnx / torch eager, channels last", "around", "channels_last"),
     (r"batch (?P<n>\d+) / batch 1", "around", "batch"),
@@ -25,7 +25,7 @@ _KNOWN = [
     (r"all but the network, all pixels / network", "around", "all_pixels"),
     (r"all but the network, draft / network", "around", "draft"),
 ]
-GROUPS = ("networks", "trunk", "lessons", "around", OTHER)
+GROUPS = ("networks", "backbone", "stages", "around", OTHER)
 
 
 def placed(name: str, words: Words) -> tuple[int, str, str]:

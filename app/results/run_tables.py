@@ -56,8 +56,8 @@ def method_of(run: Run) -> str:
     return str(run.manifest.get("config", {}).get("method", ""))
 
 
-def lesson_order(manifest: dict[str, Any]) -> list[str]:
-    """The tasks in the order in which they were taught, one per stage."""
+def stage_order(manifest: dict[str, Any]) -> list[str]:
+    """The tasks in the order in which they were trained, one per stage."""
     return [stage["task"] for stage in manifest["config"]["stages"]]
 
 
@@ -75,7 +75,7 @@ def stage_scores(frame: pd.DataFrame, metrics: dict[str, str] | None = None) -> 
 
 
 def stage_matrix(frame: pd.DataFrame) -> pd.DataFrame:
-    """R: one row per stage, one column per task, NaN where a task was not yet taught."""
+    """R: one row per stage, one column per task, NaN where a task was not yet trained."""
     scores = stage_scores(frame)
     if scores.empty:
         return pd.DataFrame()
@@ -84,10 +84,10 @@ def stage_matrix(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:
-    """Base, final and drop of each task that has a score after its own lesson."""
+    """Base, final and drop of each task that has a score after its own stage."""
     scores = stage_scores(frame)
     found = []
-    # Tasks that were taught all at once have scores after the last stage alone.
+    # Tasks that were trained all at once have scores after the last stage alone.
     together = len(scores) > 0 and scores.stage.min() == len(order)
     for number, task in enumerate(order, start=1):
         number = len(order) if together else number
@@ -106,11 +106,11 @@ def curves(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
 
     Returns:
         Columns task, x (0 at the start of stage 1, k at the end of stage k), value (fraction),
-        kept (value over the score at the end of the task's own lesson, within the same scope;
-        of probes only inside later lessons; NaN where there is none), scope (``stage`` or
-        ``probe``), stage, epoch.
+        kept (value over the score at the end of the task's own stage, within the same scope;
+        of subset evaluations only inside later stages; NaN where there is none), scope (``stage``
+        or ``subset``), stage, epoch.
     """
-    parts = [_points(frame, scope, order) for scope in ("stage", "probe")]
+    parts = [_points(frame, scope, order) for scope in ("stage", "subset")]
     parts = [part for part in parts if not part.empty]
     columns = ["task", "x", "value", "kept", "scope", "stage", "epoch"]
     if not parts:
@@ -119,7 +119,7 @@ def curves(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
 
 
 def class_drops(frame: pd.DataFrame, order: list[str], task: str) -> pd.DataFrame:
-    """Each class of a task right after its lesson and at the end, largest loss first.
+    """Each class of a task right after its stage and at the end, largest loss first.
 
     Returns:
         Columns name, base, final, drop_abs (fractions); empty where records name no classes.
@@ -173,14 +173,14 @@ def _points(frame: pd.DataFrame, scope: str, order: list[str]) -> pd.DataFrame:
     for number, task in enumerate(order, start=1):
         if scope == "stage":
             own = rows[(rows.task == task) & (rows.stage == number)]
-        else:  # the same few pictures right before the next lesson, where that look was taken
+        else:  # the same few images right before the next stage, where that look was taken
             own = rows[(rows.task == task) & (rows.stage == number + 1) & (rows.step == 0)]
         if len(own):
             bases[task] = own.iloc[-1].value
     base = rows.task.map(bases).astype(float)
-    if scope == "probe":
-        own_lesson = rows.task.map({task: n for n, task in enumerate(order, start=1)})
-        base = base.where(rows.stage > own_lesson)
+    if scope == "subset":
+        own_stage = rows.task.map({task: n for n, task in enumerate(order, start=1)})
+        base = base.where(rows.stage > own_stage)
     rows["kept"] = (rows.value / base.where(base > 0)).astype(float)
     rows["scope"] = scope
     return rows
@@ -193,16 +193,16 @@ def _numbers(table: dict[str, Any]) -> dict[str, float]:
 def side_by_side(runs: dict[str, Run], chosen: Run) -> dict[str, Run]:
     """The runs that may be laid side by side for a visitor who looks at one of them.
 
-    Scores compare where the pictures and their input size were the same. A run that is alone with
+    Scores compare where the images and their input size were the same. A run that is alone with
     its own gives way to the largest other group: what is shown then leaves it out.
 
     Args:
-        runs: by name; those that taught one task alone are left out.
+        runs: by name; those that trained one task alone are left out.
         chosen: the run that the visitor looks at.
     """
     groups: dict[str, dict[str, Run]] = {}
     for name, run in runs.items():
-        if len(drops(run.records(), lesson_order(run.manifest))) > 1:
+        if len(drops(run.records(), stage_order(run.manifest))) > 1:
             groups.setdefault(_measured_on(run), {})[name] = run
     own = groups.get(_measured_on(chosen), {})
     largest = max(groups.values(), key=len, default={})
@@ -210,8 +210,8 @@ def side_by_side(runs: dict[str, Run], chosen: Run) -> dict[str, Run]:
 
 
 def _measured_on(run: Run) -> str:
-    pictures = run.manifest.get("data_fingerprint")
-    return json.dumps([pictures, run.input_px], sort_keys=True)
+    images = run.manifest.get("data_fingerprint")
+    return json.dumps([images, run.input_px], sort_keys=True)
 
 
 def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
@@ -223,12 +223,12 @@ def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
         runs: by name, as ``side_by_side`` finds them.
 
     Returns:
-        Columns run, method, reached (of the tasks after the first lesson: the score right after a
-        task's own lesson over the best such score of all runs here, a mean), kept (smallest share
-        kept of the tasks before the last lesson; 1 where all were taught at once, so that nothing
+        Columns run, method, reached (of the tasks after the first stage: the score right after a
+        task's own stage over the best such score of all runs here, a mean), kept (smallest share
+        kept of the tasks before the last stage; 1 where all were trained at once, so that nothing
         came later).
     """
-    found = {name: drops(run.records(), lesson_order(run.manifest)) for name, run in runs.items()}
+    found = {name: drops(run.records(), stage_order(run.manifest)) for name, run in runs.items()}
     best: dict[str, float] = {}
     for told in found.values():
         for drop in told[1:]:
@@ -247,5 +247,5 @@ def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
 
 
 def together(told: list[Drop]) -> bool:
-    """Whether several tasks were taught at once, so that no lesson came later."""
+    """Whether several tasks were trained at once, so that no stage came later."""
     return len(told) > 1 and all(drop.final_stage == drop.base_stage for drop in told)

@@ -1,4 +1,4 @@
-"""What a run is, in words: its method, its pictures, and its place among the choices."""
+"""What a run is, in words: its method, its images, and its place among the choices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mtl_core.runs.run_directory import Run
 
 def run_choices(runs: RunShelf, words: Words) -> list[tuple[str, str]]:
     """Every run as shown, its name and a few words in a second line, and as sent."""
-    return [(f"{name}\n{run_told(runs.get(name), words)}", name) for name in runs.names]
+    return [(f"{name}\n{run_description(runs.get(name), words)}", name) for name in runs.names]
 
 
 def forgets(runs: RunShelf) -> bool:
@@ -20,17 +20,17 @@ def forgets(runs: RunShelf) -> bool:
     return any(method_of(runs.get(name)) == "finetune" for name in runs.names)
 
 
-def run_told(run: Run, words: Words) -> str:
-    """How a run was kept from forgetting, and on how many pictures it was taught."""
+def run_description(run: Run, words: Words) -> str:
+    """How a run was kept from forgetting, and on how many images it was trained."""
     method = method_of(run)
     how = words.table.get(f"run.{method}", method)
-    counts = pictures_of(run.manifest)
-    taught = sum(int(splits.get("train", 0)) for splits in counts.values())
-    return words("run.told", how=how, count=f"{taught:,}") if taught else how
+    counts = images_of(run.manifest)
+    trained = sum(int(splits.get("train", 0)) for splits in counts.values())
+    return words("run.told", how=how, count=f"{trained:,}") if trained else how
 
 
-def pictures_of(manifest: dict[str, Any]) -> dict[str, dict[str, int]]:
-    """How many pictures a run was trained on and measured on: task -> split -> count."""
+def images_of(manifest: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """How many images a run was trained on and measured on: task -> split -> count."""
     fingerprint = manifest.get("data_fingerprint", {})
     if not isinstance(fingerprint, dict):
         return {}
@@ -41,9 +41,9 @@ def pictures_of(manifest: dict[str, Any]) -> dict[str, dict[str, int]]:
     }
 
 
-def pictures_told(manifest: dict[str, Any], words: Words) -> str:
-    """The same in words: a task's training pictures + those it was measured on."""
+def images_description(manifest: dict[str, Any], words: Words) -> str:
+    """The same in words: a task's training images + those it was measured on."""
     return ", ".join(
         f"{words.task(task)} {' + '.join(map(str, counts.values()))}"
-        for task, counts in pictures_of(manifest).items()
+        for task, counts in images_of(manifest).items()
     )

@@ -1,4 +1,4 @@
-"""Networks opened when first needed, and their answers. One picture in, one answer a stage out."""
+"""Networks opened when first needed, and their answers. One image in, one answer a stage out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mtl_core.types import InputError, Prediction
 
 # Boxes below this are never shown; the page's own threshold starts higher and can go down to it.
 LOWEST_SCORE = 0.05
-# The engine that answers pictures, and PyTorch, which it is measured beside.
+# The engine that answers images, and PyTorch, which it is measured beside.
 DEFAULT, REFERENCE = KINDS = ("default", "torch")
 
 
@@ -25,11 +25,11 @@ class Engine(Protocol):
 
     @property
     def info(self) -> Any:
-        """What the checkpoint says of itself: ``class_names``, ``taught`` and ``stage``."""
+        """What the checkpoint says of itself: ``class_names``, ``trained`` and ``stage``."""
         ...
 
-    def predict(self, picture: np.ndarray, score_threshold: float = ...) -> Prediction:
-        """All tasks of one picture (H x W x 3 uint8 RGB) in one pass."""
+    def predict(self, image: np.ndarray, score_threshold: float = ...) -> Prediction:
+        """All tasks of one image (H x W x 3 uint8 RGB) in one pass."""
         ...
 
 
@@ -41,27 +41,27 @@ class Bank(Protocol):
         """One per checkpoint, each with its ``info``."""
         ...
 
-    def predict_all(self, picture: np.ndarray, score_threshold: float = ...) -> list[Prediction]:
-        """Every stage's prediction of one picture (H x W x 3 uint8 RGB)."""
+    def predict_all(self, image: np.ndarray, score_threshold: float = ...) -> list[Prediction]:
+        """Every stage's prediction of one image (H x W x 3 uint8 RGB)."""
         ...
 
 
 @dataclass(frozen=True)
 class StageAnswer:
-    """What one stage of a run says of a picture; parts never taught are None.
+    """What one stage of a run says of an image; parts never trained are None.
 
     Attributes:
         number: of the stage, from 1.
-        task: what this stage taught.
-        taught: all tasks taught so far, in order.
-        prediction: only of the tasks taught.
+        task: what this stage trained.
+        trained: all tasks trained so far, in order.
+        prediction: only of the tasks trained.
         total_ms: time of the whole pass, decoding of the file not included; None where stages
             shared their work, and none has a time of its own.
     """
 
     number: int
     task: str
-    taught: tuple[str, ...]
+    trained: tuple[str, ...]
     prediction: Prediction
     total_ms: float | None
 
@@ -90,7 +90,7 @@ class EngineShelf:
 
     Args:
         open_engine: makes an engine of a checkpoint's path; tests put a stand-in here.
-        open_bank: makes one engine of several checkpoints that share a trunk, or None where each
+        open_bank: makes one engine of several checkpoints that share a backbone, or None where each
             must run by itself; by default none is made with another ``open_engine``.
         open_reference: makes the engine in PyTorch that others are measured beside.
     """
@@ -135,20 +135,20 @@ class EngineShelf:
                 self._engines[key] = version, engine
             return engine
 
-    def answer(self, run: Run, stage: StageFile, picture: np.ndarray) -> StageAnswer:
-        """One stage's answer to a picture (H x W x 3 uint8 RGB)."""
+    def answer(self, run: Run, stage: StageFile, image: np.ndarray) -> StageAnswer:
+        """One stage's answer to an image (H x W x 3 uint8 RGB)."""
         engine = self.engine(stage)
-        prediction, total_ms = self.timed(engine, picture)
-        taught = tuple(engine.info.taught)
+        prediction, total_ms = self.timed(engine, image)
+        trained = tuple(engine.info.trained)
         return StageAnswer(
-            stage.number, stage.task, taught, only_taught(prediction, taught), total_ms
+            stage.number, stage.task, trained, only_trained(prediction, trained), total_ms
         )
 
-    def timed(self, engine: Engine, picture: np.ndarray) -> tuple[Prediction, float]:
+    def timed(self, engine: Engine, image: np.ndarray) -> tuple[Prediction, float]:
         """One pass in its turn: the prediction and the milliseconds it took, waiting left out."""
         with self._passing:
             start = time.perf_counter()
-            prediction = engine.predict(picture, score_threshold=LOWEST_SCORE)
+            prediction = engine.predict(image, score_threshold=LOWEST_SCORE)
             total_ms = (time.perf_counter() - start) * 1000
             self.passes += 1
         return prediction, total_ms
@@ -165,33 +165,33 @@ class EngineShelf:
                 self._banks[key] = versions, bank
             return self._banks[key][1]
 
-    def answers(self, run: Run, picture: np.ndarray) -> tuple[list[StageAnswer], float]:
-        """Every stage's answer, the shared trunk run once, and the milliseconds of it all.
+    def answers(self, run: Run, image: np.ndarray) -> tuple[list[StageAnswer], float]:
+        """Every stage's answer, the shared backbone run once, and the milliseconds of it all.
 
         Opening the networks and waiting for others' passes are left out of that time.
 
         Args:
             run: whose stages.
-            picture: H x W x 3 uint8 RGB.
+            image: H x W x 3 uint8 RGB.
         """
         bank = self.bank(run)
         if bank is None:
-            alone = [self.answer(run, stage, picture) for stage in run.stages]
+            alone = [self.answer(run, stage, image) for stage in run.stages]
             return alone, sum(answer.total_ms or 0.0 for answer in alone)
         with self._passing:
             start = time.perf_counter()
-            predictions = bank.predict_all(picture, score_threshold=LOWEST_SCORE)
+            predictions = bank.predict_all(image, score_threshold=LOWEST_SCORE)
             spent_ms = (time.perf_counter() - start) * 1e3
             self.passes += 1
         found = []
         for stage, member, prediction in zip(run.stages, bank.stages, predictions, strict=True):
-            taught = tuple(member.info.taught)
-            said = only_taught(prediction, taught)
-            found.append(StageAnswer(stage.number, stage.task, taught, said, None))
+            trained = tuple(member.info.trained)
+            said = only_trained(prediction, trained)
+            found.append(StageAnswer(stage.number, stage.task, trained, said, None))
         return found, spent_ms
 
     def warm_up(self, run: Run) -> threading.Thread:
-        """Open a run's engines in the background, so that the first picture need not wait."""
+        """Open a run's engines in the background, so that the first image need not wait."""
 
         def work() -> None:
             blank = np.full((64, 64, 3), 128, np.uint8)
@@ -205,11 +205,11 @@ class EngineShelf:
         return thread
 
 
-def only_taught(prediction: Prediction, taught: tuple[str, ...]) -> Prediction:
-    """The prediction without the outputs that no lesson has shaped yet: they are noise."""
+def only_trained(prediction: Prediction, trained: tuple[str, ...]) -> Prediction:
+    """The prediction without the outputs that no stage has shaped yet: they are noise."""
     return replace(
         prediction,
-        boxes=prediction.boxes if "det" in taught else None,
-        mask=prediction.mask if "seg" in taught else None,
-        probabilities=prediction.probabilities if "cls" in taught else None,
+        boxes=prediction.boxes if "det" in trained else None,
+        mask=prediction.mask if "seg" in trained else None,
+        probabilities=prediction.probabilities if "cls" in trained else None,
     )

@@ -1,4 +1,4 @@
-"""A visitor's picture, read with bounds: whatever comes in ends as pixels or in one sentence."""
+"""A visitor's image, read with bounds: whatever comes in ends as pixels or in one sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mtl_core.types import InputError
 
 MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 40_000_000
-# Larger pictures are reduced to this: the network sees 512 px at most, and drawing stays quick.
+# Larger images are reduced to this: the network sees 512 px at most, and drawing stays quick.
 LONG_SIDE_PX = 1280
 MIN_SIDE_PX = 8
 
@@ -37,37 +37,37 @@ _FORMATS: list[str] = [
 
 
 def read_upload(path: str | Path) -> np.ndarray:
-    """A picture file as H x W x 3 uint8 RGB, upright, its long side at most 1280 px.
+    """An image file as H x W x 3 uint8 RGB, upright, its long side at most 1280 px.
 
     The size is read from the header and refused before any pixel is decoded, so a small file
     that would unpack to gigabytes costs nothing. Transparency is laid on white.
 
     Raises:
-        InputError: too many bytes or pixels, too small, or not a picture.
+        InputError: too many bytes or pixels, too small, or not an image.
     """
     path = Path(path)
     try:
         size = path.stat().st_size
     except OSError:
-        raise Refusal("picture.lost") from None
+        raise Refusal("image.lost") from None
     if size > MAX_BYTES:
-        raise Refusal("picture.bytes", size=f"{size / 2**20:.1f}", most=MAX_BYTES // 2**20)
+        raise Refusal("image.bytes", size=f"{size / 2**20:.1f}", most=MAX_BYTES // 2**20)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_FORMATS) as image:
                 _check_size(image)
-                # JPEG can decode at a half, quarter or eighth: much quicker for camera pictures.
+                # JPEG can decode at a half, quarter or eighth: much quicker for camera images.
                 image.draft("RGB", (LONG_SIDE_PX, LONG_SIDE_PX))
                 return _pixels(image)
     except InputError:
         raise
     except _DECODE_ERRORS:
-        raise Refusal("picture.unreadable") from None
+        raise Refusal("image.unreadable") from None
 
 
 def bounded(pixels: np.ndarray, long_side_px: int = LONG_SIDE_PX) -> np.ndarray:
-    """The picture with its long side at most ``long_side_px``; H x W x 3 uint8 in and out."""
+    """The image with its long side at most ``long_side_px``; H x W x 3 uint8 in and out."""
     height, width = pixels.shape[:2]
     if max(height, width) <= long_side_px:
         return pixels
@@ -81,9 +81,9 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         most = MAX_PIXELS // 1_000_000
-        raise Refusal("picture.pixels", width=width, height=height, most=most)
+        raise Refusal("image.pixels", width=width, height=height, most=most)
     if min(width, height) < MIN_SIDE_PX:
-        raise Refusal("picture.small", width=width, height=height, least=MIN_SIDE_PX)
+        raise Refusal("image.small", width=width, height=height, least=MIN_SIDE_PX)
 
 
 def _pixels(image: Image.Image) -> np.ndarray:

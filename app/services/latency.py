@@ -34,26 +34,26 @@ class Measurement:
 
 
 def measure_passes(
-    engine: Engine, shelf: EngineShelf, picture: np.ndarray, passes: int
+    engine: Engine, shelf: EngineShelf, image: np.ndarray, passes: int
 ) -> Iterator[tuple[int, Measurement | None]]:
     """Time passes after a warm-up; yields how many are done, and at last the measurement.
 
-    Other visitors' pictures go first: each pass waits for its turn like any other.
+    Other visitors' images go first: each pass waits for its turn like any other.
 
     Args:
         engine: the network to measure.
         shelf: whose turn-taking and count of passes to respect.
-        picture: H x W x 3 uint8 RGB, already decoded.
+        image: H x W x 3 uint8 RGB, already decoded.
         passes: 1 to 200.
     """
     passes = max(1, min(int(passes), MAX_PASSES))
     for _ in range(WARM_UP):
-        shelf.timed(engine, picture)
+        shelf.timed(engine, image)
     before, rows = shelf.passes, []
     for number in range(1, passes + 1):
-        prediction, total_ms = shelf.timed(engine, picture)
+        prediction, total_ms = shelf.timed(engine, image)
         start = time.perf_counter()
-        overlay(picture, prediction)
+        overlay(image, prediction)
         draw_ms = (time.perf_counter() - start) * 1000
         rows.append({**prediction.timings_ms, "draw": draw_ms, TOTAL: total_ms + draw_ms})
         if number < passes:

@@ -1,4 +1,4 @@
-"""The validation pictures behind a run's figures, where the server has them at hand."""
+"""The validation images behind a run's figures, where the server has them at hand."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from app.language import Refusal
 from app.results.overlay import overlay
 from app.services.engines import StageAnswer
 from app.services.image_reading import bounded
-from app.services.shown_image import Look
+from app.services.viewed_image import ViewedImage
 from mtl_core.data.fingerprint import fingerprint
-from mtl_core.data.layout import DataRoots, Split, read_picture, read_split
+from mtl_core.data.layout import DataRoots, Split, read_image, read_split
 from mtl_core.data.splits import VOID
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.runs.predictions import prediction_key, read_predictions
@@ -28,15 +28,15 @@ from mtl_core.types import Boxes, InputError, Prediction
 
 THUMBNAIL_PX = 360
 SPLIT = "val"  # the one that is read
-TASKS_SHOWN = ("seg", "det")  # the last lesson is followed by none that could break it
+TASKS_SHOWN = ("seg", "det")  # the last stage is followed by none that could break it
 KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
 # What files that are damaged or went away raise, InputError and Refusal among them; which one it is
 # depends on the byte.
 UNREADABLE = (OSError, ValueError, IndexError, RuntimeError, EOFError, struct.error, zlib.error)
 
 
-class Evidence:
-    """Pictures and annotations of the validation split, read when first asked for.
+class ValidationImages:
+    """Images and annotations of the validation split, read when first asked for.
 
     Args:
         data: root of the three sets.
@@ -52,9 +52,9 @@ class Evidence:
         self._reading = threading.Lock()
 
     def lacks(self, run: Run, rows: list[dict[str, Any]]) -> str | None:
-        """Why these pictures of one task and stage cannot be shown: a sentence's key, or None.
+        """Why these images of one task and stage cannot be shown: a sentence's key, or None.
 
-        A picture of the same name in another set may have another size, so where a run tells what
+        An image of the same name in another set may have another size, so where a run tells what
         it was measured on, the whole split must be that.
         """
         if not rows:
@@ -66,7 +66,7 @@ class Evidence:
             return "broken.no_set"
         known = run.manifest.get("data_fingerprint", {}).get(task, {}).get("eval")
         here = {prediction_key(item) for item in split.items}
-        own = {row["picture"] for row in rows} <= here if known is None else known == self._of(task)
+        own = {row["image"] for row in rows} <= here if known is None else known == self._of(task)
         if not own:
             return "broken.other_set"
         if not (run.path / "predictions" / f"stage{stage}_{task}.npz").is_file():
@@ -74,27 +74,27 @@ class Evidence:
         return None
 
     def opens(self, run: Run, task: str, stem: str) -> bool:
-        """Whether a visitor may see a picture: one that the run broke, and that can be shown."""
+        """Whether a visitor may see an image: one that the run broke, and that can be shown."""
         try:
             return task in TASKS_SHOWN and any(
-                row["task"] == task and row["picture"] == stem and not self.lacks(run, [row])
+                row["task"] == task and row["image"] == stem and not self.lacks(run, [row])
                 for row in run.regressions()
             )
         except UNREADABLE:
             return False
 
     def item(self, task: str, stem: str) -> tuple[Split, Any]:
-        """A task's split and one picture of it.
+        """A task's split and one image of it.
 
         Raises:
             InputError: the set is not here.
-            Refusal: it has no such picture.
+            Refusal: it has no such image.
         """
         split = self._split(task)
         for item in split.items:
             if prediction_key(item) == stem:
                 return split, item
-        raise Refusal("picture.not_here")
+        raise Refusal("image.not_here")
 
     def _split(self, task: str) -> Split:
         if task not in self._splits:
@@ -107,7 +107,7 @@ class Evidence:
         return self._fingerprints[task]
 
     def thumbnail(self, run: Run, row: dict[str, Any]) -> np.ndarray:
-        """A picture as the later stage saw it, small: h x w x 3 uint8 RGB.
+        """An image as the later stage saw it, small: h x w x 3 uint8 RGB.
 
         Lost boxes would not be seen there, so they are drawn as the earlier stage had them.
 
@@ -116,12 +116,12 @@ class Evidence:
             row: as ``Run.regressions`` gives it.
         """
         task = row["task"]
-        _, item = self.item(task, row["picture"])
+        _, item = self.item(task, row["image"])
         lost = max(row["kinds"], key=row["kinds"].get, default="") == "lost box"
         stored = self.predictions(run, row["before" if lost else "after"], task)
-        if row["picture"] not in stored:
-            raise Refusal("picture.not_here")
-        drawn = overlay(read_picture(item.picture), stored[row["picture"]], tasks=(task,))
+        if row["image"] not in stored:
+            raise Refusal("image.not_here")
+        drawn = overlay(read_image(item.image), stored[row["image"]], tasks=(task,))
         return bounded(drawn, THUMBNAIL_PX)
 
     def predictions(self, run: Run, stage: int, task: str) -> dict[str, Prediction]:
@@ -136,36 +136,36 @@ class Evidence:
             return self._stored[key]
 
     def served(self, task: str, stem: str) -> Path:
-        """A copy of a picture that the page may show."""
+        """A copy of an image that the page may show."""
         _, item = self.item(task, stem)
-        # By its whole key: pictures of two class folders may have one name.
-        copy = Path(self._served.name) / task / f"{stem}{item.picture.suffix}"
+        # By its whole key: images of two class folders may have one name.
+        copy = Path(self._served.name) / task / f"{stem}{item.image.suffix}"
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             try:
-                shutil.copyfile(item.picture, copy)
+                shutil.copyfile(item.image, copy)
             except OSError:
-                raise Refusal("picture.not_here") from None
+                raise Refusal("image.not_here") from None
         return copy
 
-    def look(self, run: Run, task: str, stem: str) -> Look:
-        """The picture for the Compare tab, with what people annotated as its truth.
+    def viewed(self, run: Run, task: str, stem: str) -> ViewedImage:
+        """The image for the Compare tab, with what people annotated as its truth.
 
         Raises:
-            Refusal: the run knows no such task, or broke no such picture, or it is not here.
+            Refusal: the run knows no such task, or broke no such image, or it is not here.
         """
         if task not in run.class_names or not self.opens(run, task, stem):
-            raise Refusal("picture.not_here")
+            raise Refusal("image.not_here")
         copy = self.served(task, stem)
         # Annotations are of the pixels as stored, whatever way up the camera says they are.
-        pixels = bounded(read_picture(copy))
+        pixels = bounded(read_image(copy))
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
         answer = StageAnswer(0, "truth", (task,), truth, None)
-        return Look(pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy)
+        return ViewedImage(pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy)
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
-        """What people annotated, in the run's classes, as a prediction of a picture's size."""
-        from mtl_core.tasks import TASKS  # PyTorch stays unloaded until a picture is asked for
+        """What people annotated, in the run's classes, as a prediction of an image's size."""
+        from mtl_core.tasks import TASKS  # PyTorch stays unloaded until an image is asked for
 
         split, item = self.item(task, stem)
         _, annotated = TASKS[task].read(item, split)

@@ -1,4 +1,4 @@
-"""What broke: every picture that a later lesson made worse, sorted by how much it lost."""
+"""What broke: every image that a later stage made worse, sorted by how much it lost."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from app.components.comparison import side_of
 from app.language import Refusal, Words
 from app.palette import is_background, readable
 from app.results.change_words import percent
-from app.results.run_tables import lesson_order
+from app.results.run_tables import stage_order
 from app.services.runs import SHIPPED
-from app.services.validation_images import SPLIT, TASKS_SHOWN, UNREADABLE, Evidence
-from app.site import PICTURES, QUICK, Site, told, words_for
+from app.services.validation_images import SPLIT, TASKS_SHOWN, UNREADABLE, ValidationImages
+from app.site import IMAGES, QUICK, Site, told, words_for
 from app.tabs.compare import CompareTab, show
 from app.tabs.forgetting import ForgettingTab
 from mtl_core.runs.run_directory import Run
 
-SHOWN = 24  # pictures in the gallery at first, and how many more a press adds
+SHOWN = 24  # images in the gallery at first, and how many more a press adds
 ANY = ""  # a filter that lets everything through
 
 
@@ -95,7 +95,7 @@ def build_broken(
     )
 
     def as_many(count: Callable[[int], int]) -> Callable[..., Any]:
-        """The same list with another number of pictures in the gallery."""
+        """The same list with another number of images in the gallery."""
 
         @told
         def drawn(
@@ -127,25 +127,25 @@ def build_broken(
         )
 
     @told
-    def open_picture(
+    def open_image(
         run_name: str | None, shown: list[dict[str, Any]], event: gr.SelectData, request: gr.Request
     ) -> tuple[Any, ...]:
-        if site.evidence is None or not 0 <= event.index < len(shown):
-            raise Refusal("picture.not_here")
+        if site.validation_images is None or not 0 <= event.index < len(shown):
+            raise Refusal("image.not_here")
         row, run = shown[event.index], site.runs.get(run_name)
-        look = site.evidence.look(run, row["task"], row["picture"])
-        answer = show(site, look, run_name, words_for(request), row["after"])
+        viewed = site.validation_images.viewed(run, row["task"], row["image"])
+        answer = show(site, viewed, run_name, words_for(request), row["after"])
         sides = (side_of(site.runs.name_of(run), row[end]) for end in ("before", "after"))
-        return str(look.placed), *answer, *sides, gr.Tabs(selected="compare")
+        return str(viewed.placed), *answer, *sides, gr.Tabs(selected="compare")
 
     c = compare_tab
     gallery.select(
-        open_picture,
+        open_image,
         [run_choice, shown],
-        [c.picture, c.look, c.viewer, c.timing, c.left, c.right, tabs],
+        [c.image, c.viewed, c.viewer, c.timing, c.left, c.right, tabs],
         api_visibility="private",
         show_progress_on=gallery,
-        **PICTURES,
+        **IMAGES,
     )
 
     @told
@@ -187,7 +187,7 @@ def behind(
     if figure == "classes" and class_task in TASKS_SHOWN and data:
         return class_task, None, str(data[0])
     if figure == "matrix" and len(data) == 2 and data[1] in TASKS_SHOWN:
-        order = lesson_order(site.runs.get(run_name).manifest)
+        order = stage_order(site.runs.get(run_name).manifest)
         return data[1], f"{order.index(data[1]) + 1}-{data[0]}", ANY
     return None
 
@@ -205,14 +205,14 @@ def broken_rows(
     """What the tab shows of a run's regressions.
 
     Args:
-        site: the runs, and the pictures where they are at hand.
+        site: the runs, and the images where they are at hand.
         run_name: the chosen run.
         task: whose losses.
-        span: "before-after", two lessons; the first one there is where it is unknown.
+        span: "before-after", two stages; the first one there is where it is unknown.
         kind: of loss, or ANY; what this span does not have lets everything through.
         of_class: one of the task's classes, or ANY.
         words: the visitor's language.
-        limit: most pictures in the gallery.
+        limit: most images in the gallery.
 
     Returns:
         The filters' choices, a sentence, the kinds explained, the gallery, the button for more of
@@ -237,7 +237,7 @@ def broken_rows(
     kinds = sorted({name for row in own for name in row["kinds"]})
     classes = {name for row in own for name in row["classes"]}
     chosen_kind = kind if kind in kinds else ANY
-    # A class that lost nothing may be asked for, and has no pictures then.
+    # A class that lost nothing may be asked for, and has no images then.
     known = run.manifest.get("class_names", {}).get(task, [])
     chosen_class = of_class if of_class in known else ANY
     classes |= {chosen_class} - {ANY}
@@ -261,47 +261,47 @@ def broken_rows(
     listed = gr.update(visible=True, value=table(rows, words))
     count, explained = words("broken.count", count=len(rows)), kinds_told(task, kinds, words)
     first = rows[:limit]
-    pictures, missing = pictures_of(site.evidence, run, own, first, words)
+    images, missing = images_of(site.validation_images, run, own, first, words)
     if missing:
         told_why = missing_told(run, site.runs.name_of(run), task, missing, words)
         return *filters, f"{count} {told_why}", explained, blank, hidden, listed, []
-    gallery = gr.update(visible=True, value=pictures, selected_index=None)
+    gallery = gr.update(visible=True, value=images, selected_index=None)
     further = gr.update(visible=len(rows) > limit)
     return *filters, f"{count} {words('broken.click')}", explained, gallery, further, listed, first
 
 
-def pictures_of(
-    evidence: Evidence | None,
+def images_of(
+    validation_images: ValidationImages | None,
     run: Run,
     own: list[dict[str, Any]],
     first: list[dict[str, Any]],
     words: Words,
 ) -> tuple[list[tuple[np.ndarray, str]], str | None]:
-    """Small pictures with their captions, or why there are none: a sentence's key.
+    """Small images with their captions, or why there are none: a sentence's key.
 
-    One bad file leaves the list without pictures, and never the page without its words.
+    One bad file leaves the list without images, and never the page without its words.
 
     Args:
-        evidence: the pictures, where they are at hand.
+        evidence: the images, where they are at hand.
         run: whose losses.
-        own: all rows of a task between two lessons.
+        own: all rows of a task between two stages.
         first: those of them that are drawn.
         words: the visitor's language.
     """
-    if evidence is None:
+    if validation_images is None:
         return [], "broken.no_data"
     try:
-        missing = evidence.lacks(run, own)
+        missing = validation_images.lacks(run, own)
         if missing:
             return [], missing
-        return [(evidence.thumbnail(run, row), caption(row, words)) for row in first], None
+        return [(validation_images.thumbnail(run, row), caption(row, words)) for row in first], None
     except UNREADABLE as error:
-        print(f"The pictures of {run.name} are not shown: {error}")
+        print(f"The images of {run.name} are not shown: {error}")
         return [], "broken.damaged"
 
 
 def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
-    """Whose pictures are missing, why (a sentence's key), and what brings them, if anything does.
+    """Whose images are missing, why (a sentence's key), and what brings them, if anything does.
 
     A command names a shipped run by its place in the project, one from the Hub by its id, and any
     other one as RUN: where that lies on the host is not told.
@@ -349,7 +349,7 @@ def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
 
 
 def amounts(row: dict[str, Any], words: Words) -> str:
-    """What a picture lost, in words: masks as shares of the picture, boxes counted."""
+    """What an image lost, in words: masks as shares of the image, boxes counted."""
     return ", ".join(
         f"{words(f'broken.{key_of(kind)}')} "
         + (percent(amount) if row["task"] == "seg" else f"{amount:.0f}")
@@ -358,8 +358,8 @@ def amounts(row: dict[str, Any], words: Words) -> str:
 
 
 def caption(row: dict[str, Any], words: Words) -> str:
-    """Under a small picture: the classes and what they lost."""
-    # Background is what masks are flooded from: it says nothing of what a picture shows.
+    """Under a small image: the classes and what they lost."""
+    # Background is what masks are flooded from: it says nothing of what an image shows.
     named = [name for name in row["classes"] if not is_background(name)]
     classes = ", ".join(words.class_name(name) for name in named)
     return f"{classes}: {amounts(row, words)}" if classes else amounts(row, words)
@@ -370,14 +370,12 @@ def table(rows: list[dict[str, Any]], words: Words) -> pd.DataFrame:
     return pd.DataFrame(
         [
             (
-                row["picture"],
+                row["image"],
                 percent(row["loss"]),
                 amounts(row, words),
                 ", ".join(readable(words.class_name(name)) for name in row["classes"]),
             )
             for row in rows
         ],
-        columns=[
-            words(f"broken.column_{name}") for name in ("picture", "loss", "kinds", "classes")
-        ],
+        columns=[words(f"broken.column_{name}") for name in ("image", "loss", "kinds", "classes")],
     )

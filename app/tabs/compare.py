@@ -1,4 +1,4 @@
-"""Compare: a picture, every stage's answer, and any two of them against each other."""
+"""Compare: an image, every stage's answer, and any two of them against each other."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from PIL import Image
 
 from app.components.comparison import changed, said_by, side_choices, sides_after
 from app.components.examples_row import example_alt, examples_row
-from app.components.upload import picture_upload, uploaded_path
+from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
 from app.results.changes import SHOWN_SCORE
 from app.results.downloads import png, saved_file
 from app.results.overlay import overlay
 from app.services.engines import StageAnswer
 from app.services.image_reading import read_upload
-from app.services.shown_image import Look, example_pictures, is_copy
-from app.site import PICTURES, QUICK, Site, told, words_for
+from app.services.viewed_image import ViewedImage, example_images, is_copy
+from app.site import IMAGES, QUICK, Site, told, words_for
 from app.viewer import stage_viewer
 from app.viewer.payload import viewer_payload
 
-# A visitor who leaves a tab open must not keep a picture in memory for ever.
+# A visitor who leaves a tab open must not keep an image in memory for ever.
 LOOK_SECONDS = 1800
 _SAVE_JS = """(file) => {
   if (!file || !file.href) return;
@@ -38,10 +38,10 @@ _SAVE_JS = """(file) => {
 class CompareTab:
     """The components that other tabs and the page's first load write to."""
 
-    picture: gr.Image
+    image: gr.Image
     examples: gr.HTML
     viewer: gr.HTML
-    look: gr.State
+    viewed: gr.State
     left: gr.Dropdown
     right: gr.Dropdown
     slider: gr.ImageSlider
@@ -53,18 +53,18 @@ class CompareTab:
 
 def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -> CompareTab:
     """Lay the tab out and connect it."""
-    look = gr.State(None, time_to_live=LOOK_SECONDS)
+    viewed = gr.State(None, time_to_live=LOOK_SECONDS)
     with gr.Row(elem_classes="oh-compare"):
         with gr.Column(scale=1, min_width=260, elem_classes="oh-input"):
-            picture = picture_upload(
-                label=t("picture"),
+            image = image_upload(
+                label=t("image"),
                 sources=["upload", "clipboard", "webcam"],
                 height=240,
-                placeholder=t("picture.placeholder"),
-                elem_id="picture",
+                placeholder=t("image.placeholder"),
+                elem_id="image",
                 # Not translated by the framework, and an update of it would make the component
                 # anew, which then no longer hands over files that it cannot read.
-                alt_text=" · ".join(Words(tag)("picture.alt") for tag in ("en", "zh-TW")),
+                alt_text=" · ".join(Words(tag)("image.alt") for tag in ("en", "zh-TW")),
                 buttons=[],
             )
             examples = examples_row()
@@ -93,8 +93,11 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     to_save = gr.JSON(visible="hidden", elem_id="to-save")
 
     @told
-    def take_picture(
-        path: str | None, look: Look | Sentence | None, run_name: str | None, request: gr.Request
+    def take_image(
+        path: str | None,
+        viewed: ViewedImage | Sentence | None,
+        run_name: str | None,
+        request: gr.Request,
     ) -> tuple | dict:
         words = words_for(request)
         if path is None:
@@ -102,9 +105,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         try:
             # A request may name any path: only what was uploaded is opened.
             sent = uploaded_path(path)
-            if isinstance(look, Look) and look.placed and is_copy(sent, look.placed):
+            if isinstance(viewed, ViewedImage) and viewed.placed and is_copy(sent, viewed.placed):
                 return gr.skip()  # the page itself has just put it there
-            taken = Look(read_upload(sent))
+            taken = ViewedImage(read_upload(sent))
         except Refusal as refusal:
             gr.Warning(refusal.sentence.said(words), title=words("toast.warning"))
             return nothing_shown(refusal.sentence, words)
@@ -113,22 +116,25 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     @told
     def take_example(run_name: str | None, event: gr.EventData, request: gr.Request) -> tuple:
         name = str(event._data["value"])
-        if name not in example_pictures():
-            raise Refusal("picture.not_here")
-        path = example_pictures()[name]
-        look = Look(read_upload(path), example=name, placed=path)
-        return str(path), *show(site, look, run_name, words_for(request))
+        if name not in example_images():
+            raise Refusal("image.not_here")
+        path = example_images()[name]
+        viewed = ViewedImage(read_upload(path), example=name, placed=path)
+        return str(path), *show(site, viewed, run_name, words_for(request))
 
     def looked_at(
-        look: Look | Sentence | None, found: Look | None, run_name: str | None, words: Words
-    ) -> tuple[Look | Sentence | None, dict[str, Any], str]:
+        viewed: ViewedImage | Sentence | None,
+        found: ViewedImage | None,
+        run_name: str | None,
+        words: Words,
+    ) -> tuple[ViewedImage | Sentence | None, dict[str, Any], str]:
         if found is None:
-            return nothing_shown(look if isinstance(look, Sentence) else None, words)
+            return nothing_shown(viewed if isinstance(viewed, Sentence) else None, words)
         return show(site, found, run_name, words)
 
     @told
     def switch_run(
-        look: Look | Sentence | None,
+        viewed: ViewedImage | Sentence | None,
         path: str | None,
         run_name: str | None,
         left: str | None,
@@ -136,46 +142,49 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         request: gr.Request,
     ) -> tuple:
         sides = sides_after(site, run_name, left, right)
-        shown = looked_at(look, look_again(look, path), run_name, words_for(request))
+        shown = looked_at(viewed, look_again(viewed, path), run_name, words_for(request))
         return *shown, *sides
 
     @told
     def set_against(
-        look: Look | Sentence | None,
+        viewed: ViewedImage | Sentence | None,
         path: str | None,
         left: str | None,
         right: str | None,
         request: gr.Request,
     ) -> tuple:
-        said = said_by(site, found := look_again(look, path), left, right)
+        said = said_by(site, found := look_again(viewed, path), left, right)
         if found is None or not said:
             return None, ""
-        drawn = (overlay(found.picture, side, score_threshold=SHOWN_SCORE) for side in said)
+        drawn = (overlay(found.image, side, score_threshold=SHOWN_SCORE) for side in said)
         # As files of our own: Gradio packs them six times as long to a little smaller ones.
         sides = tuple(_cached(side, slider.GRADIO_CACHE) for side in drawn)
         return sides, changed(said, words_for(request))
 
     @told
     def say_again(
-        look: Look | Sentence | None,
+        viewed: ViewedImage | Sentence | None,
         path: str | None,
         run_name: str | None,
         left: str | None,
         right: str | None,
         request: gr.Request,
     ) -> tuple:
-        words, found = words_for(request), look_again(look, path)
+        words, found = words_for(request), look_again(viewed, path)
         said = said_by(site, found, left, right)
         choices = gr.update(choices=side_choices(site, words))
-        return *looked_at(look, found, run_name, words), choices, choices, changed(said, words)
+        return *looked_at(viewed, found, run_name, words), choices, choices, changed(said, words)
 
     @told
     def save(
-        look: Look | Sentence | None, path: str | None, event: gr.EventData, request: gr.Request
+        viewed: ViewedImage | Sentence | None,
+        path: str | None,
+        event: gr.EventData,
+        request: gr.Request,
     ) -> dict[str, str]:
-        found = look_again(look, path)
+        found = look_again(viewed, path)
         if found is None:
-            raise Refusal("save.no_picture")
+            raise Refusal("save.no_image")
         asked = event._data
         # What is seen is saved, even while another run's answer is on its way.
         name, number = str(asked["run"]), int(asked["stage"])
@@ -185,34 +194,32 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             answer = found.stage(name, number, site.runs, site.engines)
         return saved_file(
             str(asked["kind"]),
-            found.picture,
+            found.image,
             answer.prediction,
-            f"{found.example or 'picture'}-{name}-lesson{answer.number}",
+            f"{found.example or 'image'}-{name}-stage{answer.number}",
             opacity=float(asked["opacity"]),
             score_threshold=float(asked["threshold"]),
             boxes=bool(asked["boxes"]),
             hidden={str(name) for name in asked["hidden"]},
         )
 
-    shown = [look, viewer, timing]
+    shown = [viewed, viewer, timing]
     compared: dict[str, Any] = {
         "fn": set_against,
-        "inputs": [look, picture, left, right],
+        "inputs": [viewed, image, left, right],
         "outputs": [slider, changes],
         "api_visibility": "private",
         "show_progress": "minimal",
-        **PICTURES,
+        **IMAGES,
     }
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress_on": viewer, **PICTURES}
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress_on": viewer, **IMAGES}
     # Files, webcam, clipboard and the page's own examples all end in a change, and only there:
     # a snapshot fires nothing else, and clearing fires its other events before the value is gone.
-    picture.change(take_picture, [picture, look, run_choice], shown, **private).success(**compared)
-    examples.select(
-        take_example, [run_choice], [picture, *shown], trigger_mode="multiple", **private
-    )
+    image.change(take_image, [image, viewed, run_choice], shown, **private).success(**compared)
+    examples.select(take_example, [run_choice], [image, *shown], trigger_mode="multiple", **private)
     follow = {
         "fn": switch_run,
-        "inputs": [look, picture, run_choice, left, right],
+        "inputs": [viewed, image, run_choice, left, right],
         "outputs": [*shown, left, right],
         **private,
     }
@@ -222,7 +229,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     gr.on([left.input, right.input], **compared, trigger_mode="always_last")
     header.select(
         say_again,
-        [look, picture, run_choice, left, right],
+        [viewed, image, run_choice, left, right],
         [*shown, left, right, changes],
         trigger_mode="always_last",
         **private,
@@ -239,11 +246,11 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     swap.click(
         lambda a, b: (b, a), [left, right], [left, right], api_visibility="private", **QUICK
     ).success(**compared)
-    viewer.download(save, [look, picture], to_save, **private).success(
+    viewer.download(save, [viewed, image], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
     return CompareTab(
-        picture, examples, viewer, look, left, right, slider, changes, timing, follow, compared
+        image, examples, viewer, viewed, left, right, slider, changes, timing, follow, compared
     )
 
 
@@ -255,17 +262,17 @@ def nothing_shown(
     return refused, {"message": message}, ""
 
 
-def look_again(look: Look | Sentence | None, path: str | None) -> Look | None:
-    """The look, or after a long pause one made anew of the picture that still stands there.
+def look_again(viewed: ViewedImage | Sentence | None, path: str | None) -> ViewedImage | None:
+    """The look, or after a long pause one made anew of the image that still stands there.
 
-    There is none of a picture that was refused.
+    There is none of an image that was refused.
 
     Raises:
-        Refusal: the picture's file has been removed meanwhile.
+        Refusal: the image's file has been removed meanwhile.
     """
-    if look is None and path:
-        return Look(read_upload(uploaded_path(path)))
-    return look if isinstance(look, Look) else None
+    if viewed is None and path:
+        return ViewedImage(read_upload(uploaded_path(path)))
+    return viewed if isinstance(viewed, ViewedImage) else None
 
 
 def _cached(pixels: np.ndarray, folder: str) -> str:
@@ -274,39 +281,41 @@ def _cached(pixels: np.ndarray, folder: str) -> str:
 
 
 def show(
-    site: Site, look: Look, run_name: str | None, words: Words, stage: int | None = None
-) -> tuple[Look, dict[str, Any], str]:
+    site: Site, viewed: ViewedImage, run_name: str | None, words: Words, stage: int | None = None
+) -> tuple[ViewedImage, dict[str, Any], str]:
     """The look, what the viewer draws of it, and how long it took."""
     run = site.runs.get(run_name)
     name = site.runs.name_of(run)
-    answers = look.of(name, site.runs, site.engines)
-    truth = truth_of(look, answers)
-    link = {"run": name, "example": look.example or "", "annotated": ""}
-    # A run without these classes, or one that broke other pictures, would not open this one.
-    if truth and site.evidence is not None and look.annotated is not None:
-        task, _, stem = look.annotated.partition("/")
-        link["annotated"] = look.annotated if site.evidence.opens(run, task, stem) else ""
-    alt = example_alt(look.example, words) if look.example else words("picture")
+    answers = viewed.of(name, site.runs, site.engines)
+    truth = truth_of(viewed, answers)
+    link = {"run": name, "example": viewed.example or "", "annotated": ""}
+    # A run without these classes, or one that broke other images, would not open this one.
+    if truth and site.validation_images is not None and viewed.annotated is not None:
+        task, _, stem = viewed.annotated.partition("/")
+        link["annotated"] = (
+            viewed.annotated if site.validation_images.opens(run, task, stem) else ""
+        )
+    alt = example_alt(viewed.example, words) if viewed.example else words("image")
     payload = viewer_payload(
-        look.picture,
+        viewed.image,
         [*answers, *truth],
         words,
-        look=look.key,
-        key=f"{look.key}-{name}-{words.language}",
+        viewed=viewed.key,
+        key=f"{viewed.key}-{name}-{words.language}",
         alt=alt,
         link=link,
         stage=stage,
     )
-    spent = {"run": name, "total": f"{look.spent_ms[name]:.0f}"}
+    spent = {"run": name, "total": f"{viewed.spent_ms[name]:.0f}"}
     if len(answers) > 1:
         timing = words("timing", count=len(answers), **spent)
     else:
         timing = words("timing_one", **spent)
-    return look, payload, timing
+    return viewed, payload, timing
 
 
-def truth_of(look: Look, answers: list[StageAnswer]) -> list[StageAnswer]:
+def truth_of(viewed: ViewedImage, answers: list[StageAnswer]) -> list[StageAnswer]:
     """What people annotated, where there is something and it speaks of the answers' classes."""
     names = answers[0].prediction.class_names
-    known = look.truth is not None and look.truth.prediction.class_names == names
-    return [look.truth] if known and look.truth is not None else []
+    known = viewed.truth is not None and viewed.truth.prediction.class_names == names
+    return [viewed.truth] if known and viewed.truth is not None else []

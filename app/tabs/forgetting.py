@@ -17,16 +17,16 @@ from app.results.run_tables import (
     class_drops,
     curves,
     drops,
-    lesson_order,
     methods_table,
     side_by_side,
     stage_matrix,
+    stage_order,
 )
-from app.results.run_words import pictures_told
+from app.results.run_words import images_description
 from app.site import QUICK, Site, told, words_for
 from mtl_core.runs.run_directory import Run
 
-# A click on a class or a cell of a figure asks for the pictures behind it. A figure may be drawn
+# A click on a class or a cell of a figure asks for the images behind it. A figure may be drawn
 # anew at any time, so it is listened to when a hand comes near.
 _CLICKS = """
 document.addEventListener("pointerover", (event) => {
@@ -120,7 +120,7 @@ def forgetting_figures(
     if not len(site.runs):
         return verdict_cards([], {}, words), *[hidden] * 5, ""
     run = site.runs.get(run_name)
-    records, order = run.records(), lesson_order(run.manifest)
+    records, order = run.records(), stage_order(run.manifest)
     table = stage_matrix(records)
     if table.empty:
         return verdict_cards([], {}, words), *[hidden] * 5, ""
@@ -140,11 +140,11 @@ def forgetting_figures(
 
 
 def _beside_told(site: Site, run: Run, beside: dict[str, Run], words: Words) -> str:
-    """Which pictures the runs side by side were made on, or what brings others to compare with."""
+    """Which images the runs side by side were made on, or what brings others to compare with."""
     if not beside:
         return words("methods.one")
-    pictures = pictures_told(next(iter(beside.values())).manifest, words)
-    made_on = words("methods.made_on", pictures=pictures) if pictures else ""
+    images = images_description(next(iter(beside.values())).manifest, words)
+    made_on = words("methods.made_on", images=images) if images else ""
     if run in beside.values():
         return made_on
     return f"{words('methods.elsewhere', run=site.runs.name_of(run))} {made_on}"

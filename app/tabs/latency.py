@@ -21,7 +21,7 @@ from app.services.latency import (
     parameter_counts,
     summary_html,
 )
-from app.services.shown_image import example_pictures
+from app.services.viewed_image import example_images
 from app.site import MEASURES, QUICK, Site, machine_name, told, words_for
 
 
@@ -78,13 +78,13 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
     ) -> tuple[Measured, str, Any]:
         words, run = words_for(request), site.runs.get(run_name)
-        pictures = list(example_pictures().values())
-        if not pictures:
-            raise Refusal("latency.no_picture")
-        picture = read_upload(pictures[0])
+        images = list(example_images().values())
+        if not images:
+            raise Refusal("latency.no_image")
+        image = read_upload(images[0])
         engine = site.engines.engine(run.stages[-1], kind)
         done = None
-        for number, measured in measure_passes(engine, site.engines, picture, int(passes)):
+        for number, measured in measure_passes(engine, site.engines, image, int(passes)):
             progress((number, int(passes)), desc=words("latency.running"))
             done = measured
         assert done is not None

@@ -93,7 +93,7 @@ canvas.addEventListener("pointermove", (event) => {
   const { box, c, share } = under(x, y);
   const parts = [];
   if (box) parts.push(`${payload.classes.det[box.label].shown} ${box.score.toFixed(2)}`);
-  if (c && view.mask && !view.hidden.has(c.name)) parts.push(`${words["viewer.mask"]}: ${c.shown}${share ? ` ${percent(share)} ${words["viewer.of_picture"]}` : ""}`);
+  if (c && view.mask && !view.hidden.has(c.name)) parts.push(`${words["viewer.mask"]}: ${c.shown}${share ? ` ${percent(share)} ${words["viewer.of_image"]}` : ""}`);
   tip.textContent = parts.join(" · ");
   tip.hidden = !parts.length;
   tip.style.left = Math.max(70, Math.min(outer.width - 70, event.clientX - outer.left)) + "px";

@@ -26,7 +26,7 @@ async function decodeMask(url, width, height) {
 }
 
 // Colours for the mask's classes: full strength on region borders, a little less inside,
-// so that a region keeps its shape on a picture of its own colour.
+// so that a region keeps its shape on an image of its own colour.
 function paintMask(indices, width, height, classes, hidden) {
   const canvas = makeCanvas(width, height);
   const context = canvas.getContext("2d");

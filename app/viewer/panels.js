@@ -1,4 +1,4 @@
-// The panels beside the picture, built from the current view. Text goes in through textContent.
+// The panels beside the image, built from the current view. Text goes in through textContent.
 
 function tag(name, attributes = {}, ...children) {
   const node = document.createElement(name);
@@ -62,16 +62,16 @@ function facts(stage, view, classes, words) {
   const list = tag("dl", { class: "ov-facts" });
   for (const task of ["seg", "det", "cls"]) {
     if (!view.tasks.includes(task)) continue;
-    const taught = stage.taught.includes(task);
-    if (!taught && !stage.number) continue;
+    const trained = stage.trained.includes(task);
+    if (!trained && !stage.number) continue;
     let text = words["viewer.not_yet"];
-    if (taught && task === "seg") text = maskWords(stage, classes.seg, words);
-    if (taught && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words, stage.boxes, view.threshold);
-    if (taught && task === "cls") {
+    if (trained && task === "seg") text = maskWords(stage, classes.seg, words);
+    if (trained && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words, stage.boxes, view.threshold);
+    if (trained && task === "cls") {
       const best = stage.probabilities.indexOf(Math.max(...stage.probabilities));
       text = `${classes.cls[best].shown} ${percent(stage.probabilities[best])}`;
     }
-    list.append(tag("dt", {}, words["task." + task]), tag("dd", taught ? {} : { class: "ov-not" }, text));
+    list.append(tag("dt", {}, words["task." + task]), tag("dd", trained ? {} : { class: "ov-not" }, text));
   }
   return list;
 }

@@ -1,4 +1,4 @@
-"""All stages' answers to one picture, packed for the viewer in the browser. Pure functions."""
+"""All stages' answers to one image, packed for the viewer in the browser. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from app.services.image_reading import bounded
 from mtl_core.config import TASK_IDS
 from mtl_core.types import Prediction
 
-# Wide enough for a large screen's hero picture, small enough for a phone's connection.
+# Wide enough for a large screen's hero image, small enough for a phone's connection.
 VIEW_LONG_SIDE_PX = 1024
 # Specks of a class are drawn, but do not earn a place in the legend.
 SMALLEST_SHARE = 0.002
 
 
 def viewer_payload(
-    picture: np.ndarray,
+    image: np.ndarray,
     answers: Sequence[StageAnswer],
     words: Words,
     *,
-    look: str,
+    viewed: str,
     key: str,
     alt: str,
     link: dict[str, str],
@@ -39,35 +39,35 @@ def viewer_payload(
     """What the viewer needs to draw every stage without asking again; plain JSON types.
 
     Args:
-        picture: H x W x 3 uint8 RGB.
+        image: H x W x 3 uint8 RGB.
         answers: one per stage, in order.
         words: the visitor's language.
-        look: the same for all answers to one picture.
+        look: the same for all answers to one image.
         key: changes whenever the content does.
-        alt: the picture in words.
+        alt: the image in words.
         link: query parameters that open the page in this state.
         stage: the stage to show first; None keeps the one being looked at.
     """
-    small = bounded(picture, VIEW_LONG_SIDE_PX)
+    small = bounded(image, VIEW_LONG_SIDE_PX)
     height, width = small.shape[:2]
-    scale = width / picture.shape[1]
+    scale = width / image.shape[1]
     names = answers[-1].prediction.class_names
-    taught = {task for answer in answers for task in answer.taught}
+    trained = {task for answer in answers for task in answer.trained}
     stages = []
     for index, answer in enumerate(answers):
         before = answers[index - 1].prediction if index else None
         stages.append(_stage(answer, before, (width, height), scale, words))
     return {
-        "look": look,
+        "look": viewed,
         "key": key,
         "language": words.language,
         "width": width,
         "height": height,
-        "picture": _data_url(small, "JPEG", quality=88),
+        "image": _data_url(small, "JPEG", quality=88),
         "alt": alt,
         "link": link,
         "stage": stage,
-        "tasks": [task for task in TASK_IDS if task in taught],
+        "tasks": [task for task in TASK_IDS if task in trained],
         "classes": {task: [_class(n, words) for n in names.get(task, [])] for task in TASK_IDS},
         "stages": stages,
         "words": {k: v for k, v in words.table.items() if k.startswith(("viewer.", "task."))},
@@ -98,7 +98,7 @@ def _stage(
     if said.probabilities is not None:
         probabilities = [round(float(p), 5) for p in said.probabilities]
     if not answer.number:
-        change = ""  # the truth is no lesson: nothing was lost or found on the way to it
+        change = ""  # the truth is no stage: nothing was lost or found on the way to it
     elif before is None:
         change = words("viewer.first")
     else:
@@ -106,7 +106,7 @@ def _stage(
     return {
         "number": answer.number,
         "task": answer.task,
-        "taught": list(answer.taught),
+        "trained": list(answer.trained),
         "boxes": boxes,
         "mask": mask,
         "shares": shares,

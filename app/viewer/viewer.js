@@ -6,7 +6,7 @@ const canvas = find(".ov-canvas"), range = find(".ov-range"), tip = find(".ov-ti
 const scratch = makeCanvas(1, 1);
 const view = { at: 0, threshold: 0.25, opacity: 0.65, hidden: new Set(), boxes: true, mask: true, tasks: [] };
 const usual = { ...view }, linked = new URLSearchParams(window.location.search);
-let payload = null, words = {}, layers = [], picture = null, lifted = null, generation = 0, playing = 0, touched = false;
+let payload = null, words = {}, layers = [], image = null, lifted = null, generation = 0, playing = 0, touched = false;
 
 view.visibleBoxes = (stage) => (stage.boxes || []).filter(
   (b) => b.score >= view.threshold && !view.hidden.has(payload.classes.det[b.label].name));
@@ -25,16 +25,16 @@ async function receive() {
     payload = null;
     return;
   }
-  const loaded = await loadImage(next.picture);
+  const loaded = await loadImage(next.image);
   const masks = await Promise.all(next.stages.map((s) => s.mask ? decodeMask(s.mask, next.width, next.height) : null));
   if (mine !== generation) return; // a newer answer has overtaken this one
   const same = payload && payload.stages.length === next.stages.length;
   payload = next;
   words = next.words;
-  picture = loaded;
+  image = loaded;
   layers = masks.map((indices) => ({ indices, canvas: null }));
   view.tasks = next.tasks;
-  if (next.look !== root.dataset.look) view.hidden.clear(); // what was hidden stays so in one picture
+  if (next.look !== root.dataset.look) view.hidden.clear(); // what was hidden stays so in one image
   if (!root.dataset.look) for (const name of (linked.get("off") || "").split(",").filter(Boolean)) view.hidden.add(name);
   root.dataset.look = next.look;
   const hands = touched;
@@ -48,7 +48,7 @@ async function receive() {
   root.dataset.ready = "yes";
   label();
   repaint();
-  // The first look runs once through all lessons: it shows what the slider is for.
+  // The first look runs once through all stages: it shows what the slider is for.
   if (greet && last) setTimeout(() => { if (mine === generation && !touched) glide(last, 700 * last); }, 700);
 }
 
@@ -65,17 +65,17 @@ function label() {
   find(".ov-opacity").value = view.opacity;
   root.setAttribute("lang", payload.language);
   const count = payload.stages.length;
-  range.min = 0; range.max = Math.max(count - 1, 0); range.setAttribute("aria-label", words["viewer.stage"]);
+  range.min = 0; range.max = Math.max(count - 1, 0); range.setAttribute("aria-label", words["viewer.after"]);
   find(".ov-scrub").hidden = count < 2;
   find(".ov-stops").replaceChildren(...payload.stages.map((stage, i) => {
-    const stopButton = tag("button", { type: "button", class: "ov-stop" }, tag("b", {}, lesson(stage)), words["task." + stage.task]);
+    const stopButton = tag("button", { type: "button", class: "ov-stop" }, tag("b", {}, stage(stage)), words["task." + stage.task]);
     stopButton.addEventListener("click", () => { stop(); glide(i); });
     return stopButton;
   }));
   find(".ov-strip").style.setProperty("--n", count);
   find(".ov-strip").replaceChildren(...payload.stages.map((stage, i) => {
     const frame = tag("button", { type: "button", class: "ov-frame" },
-      tag("div", { class: "ov-frame-head" }, tag("b", {}, `${lesson(stage)}: ${words["task." + stage.task]}`)),
+      tag("div", { class: "ov-frame-head" }, tag("b", {}, `${stage(stage)}: ${words["task." + stage.task]}`)),
       tag("canvas", { "aria-hidden": "true" }), tag("div"), tag("p", { class: "ov-change" }));
     const change = frame.lastChild;
     if (i && stage.change) change.append(tag("b", {}, words["viewer.since"].replace("{number}", payload.stages[i - 1].number)), " ");
@@ -85,10 +85,10 @@ function label() {
   }));
 }
 
-// What people annotated comes after the lessons and has no number.
-const lesson = (stage) => stage.number ? words["viewer.lesson"].replace("{number}", stage.number) : words["viewer.truth"];
+// What people annotated comes after the stages and has no number.
+const stage = (stage) => stage.number ? words["viewer.stage"].replace("{number}", stage.number) : words["viewer.truth"];
 
-// Everything that depends on toggles: mask layers and strip, then the large picture and its words.
+// Everything that depends on toggles: mask layers and strip, then the large image and its words.
 function repaint() {
   layers.forEach((layer) => {
     layer.canvas = layer.indices && paintMask(layer.indices, payload.width, payload.height, payload.classes.seg, view.hidden);
@@ -129,7 +129,7 @@ function strip() {
 function compose(target, weights, ratio, highlight) {
   const context = target.getContext("2d");
   context.globalAlpha = 1;
-  context.drawImage(picture, 0, 0, target.width, target.height);
+  context.drawImage(image, 0, 0, target.width, target.height);
   if (view.mask) drawMasks(context, target, weights.map(([i, alpha]) => ({ canvas: layers[i].canvas, alpha })), view.opacity, scratch);
   let drawn = 0;
   if (view.boxes) for (const [i, alpha] of weights) {
@@ -155,7 +155,7 @@ function draw() {
   const drawn = compose(canvas, f ? [[low, 1 - f], [low + 1, f]] : [[low, 1]], ratio, lifted);
   const stage = payload.stages[nearest()];
   if (document.activeElement !== range || !dragging) range.value = view.at;
-  range.setAttribute("aria-valuetext", `${lesson(stage)}: ${words["task." + stage.task]}`);
+  range.setAttribute("aria-valuetext", `${stage(stage)}: ${words["task." + stage.task]}`);
   if (root.dataset.stage !== String(stage.number) || root.dataset.told !== root.dataset.key + view.threshold) tell(stage);
   root.dataset.boxes = drawn;
   root.dataset.drawMs = (performance.now() - began).toFixed(1);
@@ -172,8 +172,8 @@ function tell(stage) {
   showBars(find(".ov-bars"), stage, payload.classes.cls, words);
   find("[data-kind=boxes]").disabled = !stage.boxes;
   find("[data-kind=mask]").disabled = !stage.mask;
-  const said = payload.tasks.filter((t) => t !== "cls" && (stage.number || stage.taught.includes(t))).map((t) => !stage.taught.includes(t) ? notYet(words, t)
+  const said = payload.tasks.filter((t) => t !== "cls" && (stage.number || stage.trained.includes(t))).map((t) => !stage.trained.includes(t) ? notYet(words, t)
     : t === "seg" ? `${words["viewer.mask"]}: ${maskWords(stage, payload.classes.seg, words)}` : boxWords(view.visibleBoxes(stage), payload.classes.det, words, stage.boxes, view.threshold));
-  find(".ov-caption").textContent = `${lesson(stage)} · ${said.join(" · ")}`;
+  find(".ov-caption").textContent = `${stage(stage)} · ${said.join(" · ")}`;
   canvas.setAttribute("aria-label", `${payload.alt}. ${find(".ov-caption").textContent}`);
 }

@@ -1,7 +1,7 @@
 """The least score that counts as having learned a task at all.
 
 A detector that finds nothing loses nothing; so the gate asks for a floor beside a small drop. For
-masks and classes it is three times what a predictor scores that never looks at the picture; where
+masks and classes it is three times what a predictor scores that never looks at the image; where
 that would ask for more than half of what is left to learn, it is that half (0.75 for two balanced
 classes, not 1.5).
 """

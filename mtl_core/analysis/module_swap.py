@@ -29,8 +29,8 @@ def is_shared(name: str, task: str) -> bool:
     )
 
 
-def is_trunk(name: str, task: str) -> bool:
-    """The trunk."""
+def is_backbone(name: str, task: str) -> bool:
+    """The backbone."""
     return name.startswith("backbone.")
 
 
@@ -38,7 +38,7 @@ PARTS: dict[str, Callable[[str, str], bool]] = {
     "norm statistics": is_statistic,
     "output slice": is_slice,
     "neck and shared layers": is_shared,
-    "trunk": is_trunk,
+    "backbone": is_backbone,
 }
 
 

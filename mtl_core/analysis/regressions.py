@@ -1,4 +1,4 @@
-"""What a later stage broke: every picture that was right after one stage and wrong after another.
+"""What a later stage broke: every image that was right after one stage and wrong after another.
 
 Kinds follow the errors of D. Bolya et al., "TIDE: A General Toolbox for Identifying Object
 Detection Errors", ECCV 2020, section 2.2, told of what was right before.
@@ -31,15 +31,15 @@ KINDS = (
 )
 SCORE = 0.25  # boxes below it are not counted, as the page does not show them at first
 HIT, NEAR = 0.5, 0.1  # overlaps from which a box hits an object, or is a shifted hit
-SHARE = 0.005  # of a picture's pixels; less of a kind or a class is not told
+SHARE = 0.005  # of an image's pixels; less of a kind or a class is not told
 
 
 @dataclass(frozen=True)
 class Regression:
-    """One picture's losses in one task between two stages.
+    """One image's losses in one task between two stages.
 
     Attributes:
-        picture: its ``prediction_key``.
+        image: its ``prediction_key``.
         task: its id.
         before: number of the stage after which it was right.
         after: number of the stage after which it is wrong.
@@ -48,7 +48,7 @@ class Regression:
         classes: names of the true classes that lost.
     """
 
-    picture: str
+    image: str
     task: str
     before: int
     after: int
@@ -96,7 +96,7 @@ def box_losses(
     """Loss, kinds and true classes.
 
     Args:
-        objects: G x 4 true boxes, pixels of the original picture.
+        objects: G x 4 true boxes, pixels of the original image.
         labels: G class indices, as the boxes' own.
         crowd: G bool; crowds are neither found nor missed, nor is what lies in them false.
         before: boxes after the earlier stage.
@@ -134,10 +134,10 @@ def inside_crowd(found: Boxes, crowds: np.ndarray) -> np.ndarray:
     return ((middle > crowds[None, :, :2]) & (middle < crowds[None, :, 2:])).all(2).any(1)
 
 
-def picture_losses(
+def image_losses(
     task: str, truth: Any, to_model: np.ndarray, before: Prediction, after: Prediction
 ) -> tuple[float, dict[str, float], list[int]]:
-    """Loss, kinds and true classes of one picture, from what ``Task.read`` gave as its truth."""
+    """Loss, kinds and true classes of one image, from what ``Task.read`` gave as its truth."""
     if task == "seg":
         assert before.mask is not None and after.mask is not None
         table = np.full(256, VOID, np.uint8)
@@ -162,9 +162,9 @@ def regressions(run: Run, splits: dict[str, Split]) -> list[Regression]:
     """
     found = []
     numbers = [stage.number for stage in run.stages]
-    taught = {stage.task: stage.number for stage in run.stages}
+    trained = {stage.task: stage.number for stage in run.stages}
     for task, split in splits.items():
-        own = [n for n in numbers if n >= taught.get(task, numbers[-1])]
+        own = [n for n in numbers if n >= trained.get(task, numbers[-1])]
         names = run.class_names[task]
         to_model = data_to_model(names, list(split.class_names), task)
         stored = {
@@ -174,7 +174,7 @@ def regressions(run: Run, splits: dict[str, Split]) -> list[Regression]:
         for item in split.items if pairs else []:
             truth, stem = TASKS[task].read(item, split)[1], prediction_key(item)
             for a, b in pairs:
-                loss, kinds, classes = picture_losses(
+                loss, kinds, classes = image_losses(
                     task, truth, to_model, stored[a][stem], stored[b][stem]
                 )
                 if kinds:

@@ -21,7 +21,7 @@ def stored_meter(run: Run, stage: int, split: Split) -> Meter:
     """A meter fed with the predictions that a run kept of a stage, in the split's order.
 
     Raises:
-        InputError: predictions are missing, or belong to other pictures.
+        InputError: predictions are missing, or belong to other images.
     """
     task = TASKS[split.task](run.class_names[split.task])
     stored = read_predictions(run.path / "predictions", stage, split.task, run.class_names)
@@ -29,7 +29,7 @@ def stored_meter(run: Run, stage: int, split: Split) -> Meter:
     if wanted != set(stored):
         strange = sorted(wanted ^ set(stored))[0]
         raise InputError(
-            f"{run.path} keeps predictions of other pictures than {split.name}: {strange} stands "
+            f"{run.path} keeps predictions of other images than {split.name}: {strange} stands "
             "in only one of them."
         )
     meter = task.meter(split)
@@ -39,11 +39,11 @@ def stored_meter(run: Run, stage: int, split: Split) -> Meter:
 
 
 def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list[Verdict]:
-    """One verdict per task that the run taught.
+    """One verdict per task that the run trained.
 
     Args:
         run: with its predictions.
-        splits: per task the pictures that it was evaluated on; tasks that the run was not taught
+        splits: per task the images that it was evaluated on; tasks that the run was not trained
             yet are passed over.
         draws: of the bootstrap.
     """
@@ -87,7 +87,7 @@ def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list
 def judge(run: Run, splits: dict[str, Split]) -> dict[str, Any]:
     """Write what became of the tasks into the run, where the page finds it.
 
-    ``regressions.json`` holds every picture that a later stage broke, ``verdicts.json`` the
+    ``regressions.json`` holds every image that a later stage broke, ``verdicts.json`` the
     verdicts; the latter is a run's last file.
     """
     found = [verdict.to_dict() for verdict in verdicts(run, splits)]

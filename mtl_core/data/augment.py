@@ -1,4 +1,4 @@
-"""Random views of training pictures: scale jitter, crop, flip, colour and mosaic.
+"""Random views of training images: scale jitter, crop, flip, colour and mosaic.
 
 Scales are about the size that evaluation uses, so that objects look in training as they will look
 later, while the crop can be far smaller than a whole input. torchvision's ``transforms.v2``
@@ -20,7 +20,7 @@ from mtl_core.config import ModelConfig, StageConfig
 from mtl_core.data.splits import VOID
 from mtl_core.data.tensor_input import PAD_VALUE, evaluation_scale
 
-KEEP_VISIBLE = 0.35  # an object cut below this share of its area is neither taught nor punished
+KEEP_VISIBLE = 0.35  # an object cut below this share of its area is neither trained nor punished
 COLOUR = v2.Compose(
     [v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3), v2.RandomGrayscale(p=0.05)]
 )
@@ -39,8 +39,8 @@ def random_window(
     factor = scale * evaluation_scale(size_hw, config)
     window = [max(8, round(out / factor)) for out in out_hw]
     starts = []
-    for picture, length in zip(size_hw, window, strict=True):
-        slack = picture - length
+    for image, length in zip(size_hw, window, strict=True):
+        slack = image - length
         starts.append(round(uniform(min(0, slack), max(0, slack))))
     return starts[0], starts[1], window[0], window[1]
 
@@ -50,7 +50,7 @@ def take(
 ) -> dict[str, Any]:
     """Cut a window out of a sample of tv_tensors and resize it.
 
-    Outside the picture pixels are grey and mask cells void.
+    Outside the image pixels are grey and mask cells void.
     """
     top, left, height, width = window
     size_h, size_w = sample["pixels"].shape[-2:]

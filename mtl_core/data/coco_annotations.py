@@ -1,4 +1,4 @@
-"""Boxes from a COCO annotation file, checked against the pictures beside it.
+"""Boxes from a COCO annotation file, checked against the images beside it.
 
 Format: https://cocodataset.org/#format-data (object detection).
 """
@@ -17,40 +17,40 @@ from mtl_core.data.splits import DetItem
 from mtl_core.types import InputError
 
 
-def read_coco(annotations: Path, folder: Path, pictures: list[Path]) -> tuple[list[str], list]:
+def read_coco(annotations: Path, folder: Path, images: list[Path]) -> tuple[list[str], list]:
     """Class names and items of a COCO annotation file.
 
     Classes are indexed by ascending category id, and known by name from there on: ids have gaps
-    and other files number them otherwise. Boxes are clipped to their picture.
+    and other files number them otherwise. Boxes are clipped to their image.
 
     Args:
         annotations: the json file.
         folder: the folder that its file names are relative to.
-        pictures: the pictures that stand in the folder.
+        images: the images that stand in the folder.
 
     Returns:
         The class names and a list of ``DetItem``, ordered by file name.
 
     Raises:
-        InputError: the file is missing or malformed, refers to a category or picture that does
-            not exist, a box has no area inside its picture, or the folder holds a picture that
+        InputError: the file is missing or malformed, refers to a category or image that does
+            not exist, a box has no area inside its image, or the folder holds an image that
             the file does not know.
     """
     content = load_coco(annotations)
     class_names, index_of_category = _categories(content["categories"], annotations)
     boxes_of_image: dict[int, list] = {}
-    images = _images(content["images"], annotations)
+    listed = _images(content["images"], annotations)
     for record in content["annotations"]:
-        image_id, box = _box(record, images, index_of_category, annotations)
+        image_id, box = _box(record, listed, index_of_category, annotations)
         boxes_of_image.setdefault(image_id, []).append(box)
 
-    _check_listed_and_present(images.values(), {p.name for p in pictures}, annotations, folder)
+    _check_listed_and_present(listed.values(), {p.name for p in images}, annotations, folder)
     items = []
-    for image_id, image in sorted(images.items(), key=lambda pair: pair[1]["file_name"]):
+    for image_id, image in sorted(listed.items(), key=lambda pair: pair[1]["file_name"]):
         rows = boxes_of_image.get(image_id, [])
         items.append(
             DetItem(
-                picture=folder / image["file_name"],
+                image=folder / image["file_name"],
                 image_id=image_id,
                 width=image["width"],
                 height=image["height"],
@@ -90,7 +90,7 @@ def load_json(path: Path, expected: str) -> Any:
 
 
 def clip_xywh(bbox: Iterable[float], width: int, height: int) -> tuple[float, float, float, float]:
-    """A COCO box (left, top, width, height) as left, top, right, bottom inside the picture."""
+    """A COCO box (left, top, width, height) as left, top, right, bottom inside the image."""
     x, y, w, h = bbox
     left, right = (min(max(v, 0.0), float(width)) for v in (x, x + w))
     top, bottom = (min(max(v, 0.0), float(height)) for v in (y, y + h))
@@ -116,7 +116,7 @@ def _images(records: list, annotations: Path) -> dict[int, dict]:
         _require(record, keys, "image", annotations)
         if Path(record["file_name"]).name != record["file_name"]:
             raise InputError(
-                f'{annotations} lists the picture "{record["file_name"]}", '
+                f'{annotations} lists the image "{record["file_name"]}", '
                 "expected a plain file name without folders."
             )
         if record["width"] < 1 or record["height"] < 1:
@@ -125,7 +125,7 @@ def _images(records: list, annotations: Path) -> dict[int, dict]:
                 f"{record['height']}, expected at least one pixel each way."
             )
     _refuse_repeats([r["id"] for r in records], "image id", annotations)
-    _refuse_repeats([r["file_name"] for r in records], "picture", annotations)
+    _refuse_repeats([r["file_name"] for r in records], "image", annotations)
     return {record["id"]: record for record in records}
 
 
@@ -167,7 +167,7 @@ def _check_listed_and_present(
     for name in sorted(present - listed):
         raise InputError(
             f"{folder / name} is not listed in {annotations}, "
-            "expected an entry for every picture of the folder."
+            "expected an entry for every image of the folder."
         )
 
 

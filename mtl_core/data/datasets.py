@@ -1,4 +1,4 @@
-"""Training pictures as random views, the same ones for the same seed wherever a run resumes."""
+"""Training images as random views, the same ones for the same seed wherever a run resumes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mtl_core.data.layout import Split
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.base import Task
 
-CACHE_BYTES = 2 * 2**30  # of decoded pictures kept by all workers; others are decoded again
+CACHE_BYTES = 2 * 2**30  # of decoded images kept by all workers; others are decoded again
 
 
 def sample_seed(*parts: object) -> int:
@@ -27,14 +27,14 @@ def sample_seed(*parts: object) -> int:
     return zlib.crc32("/".join(str(p) for p in parts).encode())
 
 
-class ViewDataset(Dataset):
+class AugmentedImages(Dataset):
     """Random views of one split.
 
-    Indices are (epoch, picture): a view depends on the seed, the epoch and the picture alone, not
+    Indices are (epoch, image): a view depends on the seed, the epoch and the image alone, not
     on the order or the process in which it is made, so a resumed run sees what it would have seen.
 
     Args:
-        split: the pictures and their labels.
+        split: the images and their labels.
         to_model: the network's class index for every class of the split.
     """
 
@@ -56,7 +56,7 @@ class ViewDataset(Dataset):
         return len(self.split.items)
 
     def sample(self, index: int) -> dict[str, Any]:
-        """One decoded picture with its labels as tv_tensors, in the network's class indices."""
+        """One decoded image with its labels as tv_tensors, in the network's class indices."""
         if index in self.cache:
             return self.cache[index]
         pixels, truth = self.task.read(self.split.items[index], self.split)
@@ -69,14 +69,14 @@ class ViewDataset(Dataset):
         return sample
 
     def mosaic_share(self, epoch: int) -> float:
-        """None in the last fifth, so that training ends on pictures as evaluation shows them.
+        """None in the last fifth, so that training ends on images as evaluation shows them.
 
         As Z. Ge et al., "YOLOX", 2021, section 2.1, close it for the last epochs.
         """
         return self.stage.mosaic if epoch < 0.8 * self.stage.epochs else 0.0
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Any]:
-        """(epoch, picture) -> 3 x S x S uint8 and the task's target."""
+        """(epoch, image) -> 3 x S x S uint8 and the task's target."""
         epoch, index = key
         side = self.stage.crop_px
         with torch.random.fork_rng(devices=[]):
@@ -104,14 +104,14 @@ def to_device(value: Any, device: torch.device) -> Any:
 
 
 @dataclass
-class Lesson:
-    """A task and the random views of its training pictures."""
+class TrainingSet:
+    """A task and the random views of its training images."""
 
     task: Task
-    views: ViewDataset
+    views: AugmentedImages
 
     def batch(self, keys: list[tuple[int, int]]) -> tuple[Tensor, Any]:
-        """(epoch, picture) keys -> N x 3 x S x S uint8 and the targets that the task's loss takes.
+        """(epoch, image) keys -> N x 3 x S x S uint8 and the targets that the task's loss takes.
 
         Asked for one key at a time this is what the loop's own loader gives.
         """
@@ -119,45 +119,45 @@ class Lesson:
         return torch.stack(pixels), self.task.collate(list(targets))
 
 
-class LessonViews(Dataset):
-    """The views of several lessons; indices are (task, epoch, picture)."""
+class TrainingImages(Dataset):
+    """The views of several stages; indices are (task, epoch, image)."""
 
-    def __init__(self, lessons: dict[str, Lesson]) -> None:
-        self.lessons = lessons
+    def __init__(self, train_sets: dict[str, TrainingSet]) -> None:
+        self.train_sets = train_sets
 
     def __len__(self) -> int:
-        return sum(len(lesson.views) for lesson in self.lessons.values())
+        return sum(len(train_set.views) for train_set in self.train_sets.values())
 
     def __getitem__(self, key: tuple[str, int, int]) -> tuple[str, Tensor, Any]:
         """The task, 3 x S x S uint8 and the task's target."""
-        task, epoch, picture = key
-        return task, *self.lessons[task].views[epoch, picture]
+        task, epoch, image = key
+        return task, *self.train_sets[task].views[epoch, image]
 
     def collate(self, samples: list[tuple[str, Tensor, Any]]) -> tuple[str, Tensor, Any]:
         """Samples of one task -> the task, N x 3 x S x S uint8, targets as its loss takes them."""
         tasks, pixels, targets = zip(*samples, strict=True)
-        return tasks[0], torch.stack(pixels), self.lessons[tasks[0]].task.collate(list(targets))
+        return tasks[0], torch.stack(pixels), self.train_sets[tasks[0]].task.collate(list(targets))
 
 
-class Timetable(Sampler):
-    """The batches of an epoch: lists of (task, epoch, picture) keys, each list of one task.
+class BatchOrder(Sampler):
+    """The batches of an epoch: lists of (task, epoch, image) keys, each list of one task.
 
-    A lesson alone is shuffled anew in each of its epochs. Several lessons at once are spread
+    A stage alone is shuffled anew in each of its epochs. Several stages at once are spread
     evenly over the epochs of the longest one, their batches in random order, so that each task
     sees what it would see alone. A last short batch is dropped if it may be.
 
     Args:
-        lessons: what is taught at the same time.
+        stages: what is trained at the same time.
         seed: of the shuffling.
     """
 
-    def __init__(self, lessons: dict[str, Lesson], seed: int) -> None:
+    def __init__(self, train_sets: dict[str, TrainingSet], seed: int) -> None:
         self.seed, self.epoch = seed, 0
-        self.sizes = {task: len(lesson.views) for task, lesson in lessons.items()}
-        self.batch = {task: lesson.views.stage.batch for task, lesson in lessons.items()}
+        self.sizes = {task: len(train_set.views) for task, train_set in train_sets.items()}
+        self.batch = {task: train_set.views.stage.batch for task, train_set in train_sets.items()}
         self.per_epoch = {task: max(1, n // self.batch[task]) for task, n in self.sizes.items()}
-        rounds = {task: lesson.views.stage.epochs for task, lesson in lessons.items()}
-        self.totals = {task: rounds[task] * self.per_epoch[task] for task in lessons}
+        rounds = {task: train_set.views.stage.epochs for task, train_set in train_sets.items()}
+        self.totals = {task: rounds[task] * self.per_epoch[task] for task in train_sets}
         self.epochs = max(rounds.values())
 
     @property
@@ -186,10 +186,10 @@ class Timetable(Sampler):
                 orders[task, epoch] = self.order(self.sizes[task], epoch)
             start = place * self.batch[task]
             chosen = orders[task, epoch][start : start + self.batch[task]]
-            yield [(task, epoch, picture) for picture in chosen]
+            yield [(task, epoch, image) for image in chosen]
 
     def order(self, size: int, epoch: int) -> list[int]:
-        """A lesson's pictures as shuffled for one of its epochs."""
+        """A stage's images as shuffled for one of its epochs."""
         generator = torch.Generator().manual_seed(sample_seed(self.seed, "order", epoch))
         return torch.randperm(size, generator=generator).tolist()
 
@@ -200,18 +200,18 @@ def one_thread(worker: int) -> None:
 
 
 def training_loader(
-    lessons: dict[str, Lesson], seed: int, workers: int
-) -> tuple[DataLoader, Timetable]:
+    train_sets: dict[str, TrainingSet], seed: int, workers: int
+) -> tuple[DataLoader, BatchOrder]:
     """Batches (task, N x 3 x S x S uint8, targets), and the timetable that is told the epoch."""
-    views, timetable = LessonViews(lessons), Timetable(lessons, seed)
-    for lesson in lessons.values():  # each worker keeps what it decoded itself
-        lesson.views.cache_bytes = CACHE_BYTES // (len(lessons) * max(1, workers))
+    views, batch_order = TrainingImages(train_sets), BatchOrder(train_sets, seed)
+    for train_set in train_sets.values():  # each worker keeps what it decoded itself
+        train_set.views.cache_bytes = CACHE_BYTES // (len(train_sets) * max(1, workers))
     loader = DataLoader(
         views,
-        batch_sampler=timetable,
+        batch_sampler=batch_order,
         num_workers=workers,
         collate_fn=views.collate,
-        persistent_workers=workers > 0,  # a worker keeps its decoded pictures
+        persistent_workers=workers > 0,  # a worker keeps its decoded images
         worker_init_fn=one_thread,
     )
-    return loader, timetable
+    return loader, batch_order

@@ -1,4 +1,4 @@
-"""What exactly a split consists of, and whether two splits share a picture."""
+"""What exactly a split consists of, and whether two splits share an image."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtl_core.data.image_io import read_picture
+from mtl_core.data.image_io import read_image
 from mtl_core.data.splits import DetItem, SegItem, Split
 from mtl_core.types import InputError
 
-# Two pictures count as the same when their 64 x 64 grey thumbnails agree this well. On resized
+# Two images count as the same when their 64 x 64 grey thumbnails agree this well. On resized
 # and re-encoded copies of photographs the largest 99th percentile of the difference was 22 grey
 # levels; between different photographs of COCO, VOC and Imagenette the smallest was 51.
 _THUMBNAIL_PX = 64
@@ -20,24 +20,24 @@ _MIN_CORRELATION = 0.97
 _MAX_DIFFERENCE_P99 = 32
 _MAX_DIFFERENCE_MEAN = 4
 _FLAT_STD = 1.0
-_AT_ONCE = 4096  # pictures of either split compared at once, so that memory stays bounded
+_AT_ONCE = 4096  # images of either split compared at once, so that memory stays bounded
 
 
 def fingerprint(split: Split) -> dict:
     """A short proof of which files a split consists of.
 
-    Hashes the bytes of every picture, mask and annotation file together with their names inside
+    Hashes the bytes of every image, mask and annotation file together with their names inside
     the split's folder, and the class names. Where the set lies, and the order that a file system
     lists it in, do not matter; one changed byte does.
 
     Returns:
-        ``{"split": name, "n": number of pictures, "sha256": hexadecimal}``.
+        ``{"split": name, "n": number of images, "sha256": hexadecimal}``.
 
     Raises:
         InputError: a file went missing.
     """
     rows = [f"class {name}" for name in split.class_names]
-    files = [(_inner_name(item.picture, split), item.picture) for item in split.items]
+    files = [(_inner_name(item.image, split), item.image) for item in split.items]
     files += [(i.mask.name, i.mask) for i in split.items if isinstance(i, SegItem)]
     if split.annotations is not None:
         files.append(("annotations", split.annotations))
@@ -47,17 +47,17 @@ def fingerprint(split: Split) -> dict:
 
 
 def check_disjoint(a: Split, b: Split) -> None:
-    """Makes sure that no picture stands in both splits, whatever it is called there.
+    """Makes sure that no image stands in both splits, whatever it is called there.
 
-    Every picture is decoded (about 1 ms each for pictures of 500 px) to a grey thumbnail of
+    Every image is decoded (about 1 ms each for images of 500 px) to a grey thumbnail of
     64 x 64, and the thumbnails are compared. This finds copies, renamed files, and the same
-    picture saved again: in another format, at another JPEG quality, at another size, squashed, or
+    image saved again: in another format, at another JPEG quality, at another size, squashed, or
     in grey. It does not find crops, mirrored or turned copies, nor another photograph of the same
-    scene; and it takes pictures that differ only in details below a hundredth of their area for
+    scene; and it takes images that differ only in details below a hundredth of their area for
     the same.
 
     Raises:
-        InputError: a picture stands in both (the sentence names both files), or cannot be read.
+        InputError: an image stands in both (the sentence names both files), or cannot be read.
     """
     thumbs_a, thumbs_b = _thumbnails(a), _thumbnails(b)
     for first in range(0, len(thumbs_a), _AT_ONCE):
@@ -68,17 +68,17 @@ def check_disjoint(a: Split, b: Split) -> None:
             )
             if pair is not None:
                 raise InputError(
-                    f'{a.items[first + pair[0]].picture} (split "{a.name}") and '
-                    f'{b.items[second + pair[1]].picture} (split "{b.name}") are the same '
-                    "picture, expected splits that share none."
+                    f'{a.items[first + pair[0]].image} (split "{a.name}") and '
+                    f'{b.items[second + pair[1]].image} (split "{b.name}") are the same '
+                    "image, expected splits that share none."
                 )
 
 
 def _first_pair(thumbs_a: np.ndarray, thumbs_b: np.ndarray) -> tuple[int, int] | None:
-    """Indices of the first two thumbnails (N x 4096 and M x 4096) that show the same picture."""
+    """Indices of the first two thumbnails (N x 4096 and M x 4096) that show the same image."""
     unit_a, unit_b = _unit_contrast(thumbs_a), _unit_contrast(thumbs_b)
     flat = np.outer(thumbs_a.std(1) < _FLAT_STD, thumbs_b.std(1) < _FLAT_STD)
-    # The correlation only proposes; it is blind to brightness, and undefined for flat pictures.
+    # The correlation only proposes; it is blind to brightness, and undefined for flat images.
     for i, j in np.argwhere((unit_a @ unit_b.T >= _MIN_CORRELATION) | flat):
         difference = np.abs(thumbs_a[i] - thumbs_b[j])
         if (
@@ -95,7 +95,7 @@ def _thumbnails(split: Split) -> np.ndarray:
     rows = []
     for item in split.items:
         size_wh = (item.width, item.height) if isinstance(item, DetItem) else None
-        grey = Image.fromarray(read_picture(item.picture, size_wh)).convert("L")
+        grey = Image.fromarray(read_image(item.image, size_wh)).convert("L")
         rows.append(np.asarray(grey.resize(size, Image.Resampling.BOX)).ravel())
     return np.stack(rows)
 
@@ -105,8 +105,8 @@ def _unit_contrast(thumbs: np.ndarray) -> np.ndarray:
     return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
 
 
-def _inner_name(picture: Path, split: Split) -> str:
-    return f"{picture.parent.name}/{picture.name}" if split.task == "cls" else picture.name
+def _inner_name(image: Path, split: Split) -> str:
+    return f"{image.parent.name}/{image.name}" if split.task == "cls" else image.name
 
 
 def _sha256(path: Path) -> str:

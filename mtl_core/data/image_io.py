@@ -1,4 +1,4 @@
-"""Pictures and masks from files, with every fault told in a sentence that names the file."""
+"""Images and masks from files, with every fault told in a sentence that names the file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from PIL import Image
 from mtl_core.data.splits import VOID, DetItem, SegItem
 from mtl_core.types import InputError
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
-# All that Pillow raises for files that are cut short, mangled or not pictures at all.
+# All that Pillow raises for files that are cut short, mangled or not images at all.
 DECODE_ERRORS = (
     OSError,
     SyntaxError,
@@ -24,18 +24,18 @@ DECODE_ERRORS = (
 )
 
 
-def read_picture(path: Path, size_wh: tuple[int, int] | None = None) -> np.ndarray:
-    """A picture as H x W x 3 uint8 RGB.
+def read_image(path: Path, size_wh: tuple[int, int] | None = None) -> np.ndarray:
+    """An image as H x W x 3 uint8 RGB.
 
     The EXIF orientation is not applied: annotations (COCO's boxes, VOC's masks) are given in the
-    frame of the stored pixels, and turning the picture would leave its labels behind.
+    frame of the stored pixels, and turning the image would leave its labels behind.
 
     Args:
         path: a JPEG or PNG file, in colour or grey, 8 bits a channel.
         size_wh: the width and height in pixels that its labels were made for, if known.
 
     Raises:
-        InputError: the file is missing, truncated, no picture, or of another size.
+        InputError: the file is missing, truncated, no image, or of another size.
     """
     try:
         with Image.open(path) as image:
@@ -48,11 +48,11 @@ def read_picture(path: Path, size_wh: tuple[int, int] | None = None) -> np.ndarr
                 )
             return np.array(image.convert("RGB"))
     except FileNotFoundError:
-        raise InputError(f"{path} is missing, expected a picture.") from None
+        raise InputError(f"{path} is missing, expected an image.") from None
     except InputError:
         raise
     except DECODE_ERRORS as error:
-        raise InputError(_unreadable(path, "a whole JPEG or PNG picture", error)) from error
+        raise InputError(_unreadable(path, "a whole JPEG or PNG image", error)) from error
 
 
 def read_mask(path: Path, class_count: int, size_wh: tuple[int, int] | None = None) -> np.ndarray:
@@ -64,7 +64,7 @@ def read_mask(path: Path, class_count: int, size_wh: tuple[int, int] | None = No
     Args:
         path: a PNG file of mode P (palette) or L with 8 bits.
         class_count: number of classes, background included; valid ids are below it.
-        size_wh: the picture's width and height in pixels, if known.
+        size_wh: the image's width and height in pixels, if known.
 
     Raises:
         InputError: the file is missing, truncated, of another mode or size, or holds an id that
@@ -82,7 +82,7 @@ def read_mask(path: Path, class_count: int, size_wh: tuple[int, int] | None = No
             if size_wh is not None and image.size != tuple(size_wh):
                 raise InputError(
                     f"{path} is {_by(image.size)} pixels, expected {_by(size_wh)}, "
-                    "the size of its picture."
+                    "the size of its image."
                 )
             ids = np.array(image)
     except FileNotFoundError:
@@ -101,23 +101,23 @@ def read_mask(path: Path, class_count: int, size_wh: tuple[int, int] | None = No
 
 
 def read_seg(item: SegItem, class_count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Picture (H x W x 3) and mask (H x W) of an item, both uint8 and of one size.
+    """Image (H x W x 3) and mask (H x W) of an item, both uint8 and of one size.
 
     Raises:
-        InputError: as ``read_picture`` and ``read_mask``.
+        InputError: as ``read_image`` and ``read_mask``.
     """
-    picture = read_picture(item.picture)
-    height, width = picture.shape[:2]
-    return picture, read_mask(item.mask, class_count, (width, height))
+    image = read_image(item.image)
+    height, width = image.shape[:2]
+    return image, read_mask(item.mask, class_count, (width, height))
 
 
 def read_det(item: DetItem) -> np.ndarray:
-    """Picture of an item, H x W x 3 uint8, checked against the annotated width and height.
+    """Image of an item, H x W x 3 uint8, checked against the annotated width and height.
 
     Raises:
-        InputError: as ``read_picture``.
+        InputError: as ``read_image``.
     """
-    return read_picture(item.picture, (item.width, item.height))
+    return read_image(item.image, (item.width, item.height))
 
 
 def _png_bits(path: Path) -> int:

@@ -10,9 +10,9 @@ Three sets, below one root or each in a folder of its own::
     imagenette_160/classes.json                    optional: {class folder: shown name}
 
 A split is any folder name. ``"train:fit"`` and ``"train:tune"`` divide a split, about 85 to 15,
-so that recipes can be chosen without a look at the validation pictures.
+so that recipes can be chosen without a look at the validation images.
 
-Names and annotation files are checked here; pixels when they are read (``read_picture``,
+Names and annotation files are checked here; pixels when they are read (``read_image``,
 ``read_mask``), so that a large set opens at once.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 from mtl_core.config import TASK_IDS
 from mtl_core.data.coco_annotations import load_json, read_coco
 from mtl_core.data.fingerprint import check_disjoint, fingerprint
-from mtl_core.data.image_io import PICTURE_SUFFIXES, read_det, read_mask, read_picture, read_seg
+from mtl_core.data.image_io import IMAGE_SUFFIXES, read_det, read_image, read_mask, read_seg
 from mtl_core.data.splits import ClsItem, DetItem, SegItem, Split, part_of
 from mtl_core.types import InputError
 
@@ -37,8 +37,8 @@ __all__ = [
     "check_disjoint",
     "fingerprint",
     "read_det",
+    "read_image",
     "read_mask",
-    "read_picture",
     "read_seg",
     "read_split",
 ]
@@ -113,7 +113,7 @@ class DataRoots:
 
 
 def read_split(roots: DataRoots, task: str, split: str) -> Split:
-    """One task's pictures and labels of one split; pixels are not decoded.
+    """One task's images and labels of one split; pixels are not decoded.
 
     Args:
         roots: where the sets lie.
@@ -137,25 +137,25 @@ def read_split(roots: DataRoots, task: str, split: str) -> Split:
 
 
 def _read_seg_split(root: Path, split: str) -> Split:
-    files = _pictures_in(_split_folder(root, split))
-    # In this set a .png is a mask; a picture in that format could not be told from its own mask.
+    files = _images_in(_split_folder(root, split))
+    # In this set a .png is a mask; an image in that format could not be told from its own mask.
     masks = {path.stem: path for path in files if path.suffix.lower() == ".png"}
-    pictures = _differently_named([path for path in files if path.suffix.lower() != ".png"])
-    for path in pictures:
+    images = _differently_named([path for path in files if path.suffix.lower() != ".png"])
+    for path in images:
         if path.stem not in masks:
             raise InputError(f"{path.with_suffix('.png')} is missing, expected the mask of {path}.")
-    stems = {path.stem for path in pictures}
+    stems = {path.stem for path in images}
     for stem, mask in masks.items():
         if stem not in stems:
-            raise InputError(f"{mask} is a mask without a picture, expected {stem}.jpg beside it.")
-    items = [SegItem(path, masks[path.stem]) for path in pictures]
+            raise InputError(f"{mask} is a mask without an image, expected {stem}.jpg beside it.")
+    items = [SegItem(path, masks[path.stem]) for path in images]
     return Split("seg", _seg_class_names(root), items, split)
 
 
 def _read_det_split(root: Path, split: str) -> Split:
     folder = _split_folder(root, split)
     annotations = root / "annotations" / f"instances_{split}.json"
-    class_names, items = read_coco(annotations, folder, _differently_named(_pictures_in(folder)))
+    class_names, items = read_coco(annotations, folder, _differently_named(_images_in(folder)))
     return Split("det", class_names, items, split, annotations)
 
 
@@ -168,9 +168,9 @@ def _read_cls_split(root: Path, split: str) -> Split:
     if not folders:
         raise InputError(f"{split_folder} is empty, expected one folder per class.")
     items = [
-        ClsItem(picture, label)
+        ClsItem(image, label)
         for label, folder in enumerate(folders)
-        for picture in _differently_named(_pictures_in(folder))
+        for image in _differently_named(_images_in(folder))
     ]
     names = _cls_class_names(root, [folder.name for folder in folders])
     return Split("cls", names, items, split)
@@ -217,30 +217,30 @@ def _split_folder(root: Path, split: str) -> Path:
     if not split or not folder.is_dir():
         present = [p.name for p in _entries(root) if p.is_dir() and p.name != "annotations"]
         found = f"beside {', '.join(present)}" if present else "there"
-        raise InputError(f'{folder} is missing, expected the pictures of split "{split}" {found}.')
+        raise InputError(f'{folder} is missing, expected the images of split "{split}" {found}.')
     return folder
 
 
-def _pictures_in(folder: Path) -> list[Path]:
+def _images_in(folder: Path) -> list[Path]:
     files = _entries(folder)
     for path in files:
-        if path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():
-            raise InputError(f"{path} is no picture, expected only .jpg, .jpeg and .png files.")
+        if path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
+            raise InputError(f"{path} is no image, expected only .jpg, .jpeg and .png files.")
     if not files:
-        raise InputError(f"{folder} is empty, expected pictures.")
+        raise InputError(f"{folder} is empty, expected images.")
     return files
 
 
-def _differently_named(pictures: list[Path]) -> list[Path]:
-    """The pictures, once no two differ in their endings alone: stems name their predictions."""
+def _differently_named(images: list[Path]) -> list[Path]:
+    """The images, once no two differ in their endings alone: stems name their predictions."""
     seen: dict[str, Path] = {}
-    for path in pictures:
+    for path in images:
         if path.stem in seen:
             raise InputError(
                 f"{path} and {seen[path.stem].name} have one name, expected different ones."
             )
         seen[path.stem] = path
-    return pictures
+    return images
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a split is made of: one small record per picture, with its label or where to read it."""
+"""What a split is made of: one small record per image, with its label or where to read it."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ TUNE_SHARE = 0.15
 
 @dataclass(frozen=True)
 class SegItem:
-    """A picture and the mask of class ids that belongs to it."""
+    """An image and the mask of class ids that belongs to it."""
 
-    picture: Path
+    image: Path
     mask: Path
 
 
 @dataclass(frozen=True, eq=False)
 class DetItem:
-    """A picture and its boxes.
+    """An image and its boxes.
 
     Attributes:
-        picture: the file.
-        image_id: the annotation file's id of the picture.
+        image: the file.
+        image_id: the annotation file's id of the image.
         width: pixels, as the annotation file states it.
         height: pixels, as the annotation file states it.
-        boxes_xyxy_px: N x 4 float32, left, top, right, bottom, inside the picture.
+        boxes_xyxy_px: N x 4 float32, left, top, right, bottom, inside the image.
         labels: N int64, indices into the split's ``class_names``.
         crowd: N bool, True where a box stands for a group rather than for one object.
     """
 
-    picture: Path
+    image: Path
     image_id: int
     width: int
     height: int
@@ -49,22 +49,22 @@ class DetItem:
 
 @dataclass(frozen=True)
 class ClsItem:
-    """A picture and the index of its class."""
+    """An image and the index of its class."""
 
-    picture: Path
+    image: Path
     label: int
 
 
 @dataclass(frozen=True)
 class Split:
-    """One task's pictures of one split.
+    """One task's images of one split.
 
     Attributes:
         task: ``"seg"``, ``"det"`` or ``"cls"``.
         class_names: names in label order; for ``"seg"`` index 0 is the background.
         items: ``SegItem``, ``DetItem`` or ``ClsItem`` in a fixed order.
         name: what was asked for, such as ``"val"`` or ``"train:fit"``.
-        annotations: the COCO json, for ``"det"`` only. It knows all pictures of the folder, so
+        annotations: the COCO json, for ``"det"`` only. It knows all images of the folder, so
             a ``":fit"`` or ``":tune"`` part must be evaluated on its items' ``image_id`` alone.
     """
 
@@ -78,13 +78,13 @@ class Split:
         return len(self.items)
 
 
-def in_tune_part(picture: Path) -> bool:
-    """Whether a picture belongs to the ``":tune"`` part of its split.
+def in_tune_part(image: Path) -> bool:
+    """Whether an image belongs to the ``":tune"`` part of its split.
 
     Decided by a hash of the file name without extension, so the answer is the same on every
-    machine, for every class, and in every sample that the picture is drawn into.
+    machine, for every class, and in every sample that the image is drawn into.
     """
-    digest = hashlib.sha256(picture.stem.encode()).digest()
+    digest = hashlib.sha256(image.stem.encode()).digest()
     return int.from_bytes(digest[:8], "big") < TUNE_SHARE * 2**64
 
 
@@ -94,10 +94,10 @@ def part_of(split: Split, part: str) -> Split:
     Raises:
         InputError: the part would be empty.
     """
-    items = [item for item in split.items if in_tune_part(item.picture) == (part == "tune")]
+    items = [item for item in split.items if in_tune_part(item.image) == (part == "tune")]
     if not items:
         raise InputError(
-            f"{split.items[0].picture.parent} has too few pictures ({len(split)}) for a "
+            f"{split.items[0].image.parent} has too few images ({len(split)}) for a "
             f'"{split.name}:{part}" part, expected at least one there.'
         )
     return replace(split, items=items, name=f"{split.name}:{part}")

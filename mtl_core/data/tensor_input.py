@@ -1,4 +1,4 @@
-"""From an original picture to the network's input, in PyTorch.
+"""From an original image to the network's input, in PyTorch.
 
 The geometry, which engines without PyTorch share, is in ``placement.py``.
 """
@@ -17,21 +17,21 @@ __all__ = ["PAD_VALUE", "evaluation_scale", "normalise", "to_input"]
 
 
 def normalise(pixels: Tensor, config: ModelConfig) -> Tensor:
-    """uint8 ... x 3 x H x W in 0..255 -> float32 in the trunk's input statistics."""
+    """uint8 ... x 3 x H x W in 0..255 -> float32 in the backbone's input statistics."""
     mean = torch.tensor(config.mean).view(3, 1, 1) * 255
     std = torch.tensor(config.std).view(3, 1, 1) * 255
     return (pixels.float() - mean.to(pixels.device)) / std.to(pixels.device)
 
 
-def to_input(picture: np.ndarray, config: ModelConfig) -> tuple[Tensor, Placement]:
+def to_input(image: np.ndarray, config: ModelConfig) -> tuple[Tensor, Placement]:
     """H x W x 3 uint8 RGB -> 1 x 3 x H' x W' float32 input and its placement.
 
     Raises:
-        InputError: the array is not an RGB picture.
+        InputError: the array is not an RGB image.
     """
-    check_rgb(picture)
-    box = Placement.of((picture.shape[0], picture.shape[1]), config)
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+    check_rgb(image)
+    box = Placement.of((image.shape[0], image.shape[1]), config)
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
     pixels = v2f.resize(pixels, list(box.content_hw), antialias=True)
     right, bottom = (
         box.input_hw[1] - box.content_hw[1],

@@ -25,7 +25,7 @@ def boxes_of(raw: np.ndarray, box: Placement, score_threshold: float = 0.0) -> B
 
     Args:
         raw: log distances to left, top, right and bottom in strides, objectness, class logits.
-        box: where the picture lay in the input.
+        box: where the image lay in the input.
         score_threshold: boxes below it are left out. A box never suppresses a better one, so
             leaving them out before suppression gives what leaving them out in the end would, in
             less time; they still vote.
@@ -109,4 +109,4 @@ def vote(xyxy: np.ndarray, values: np.ndarray, near: np.ndarray) -> np.ndarray:
         return np.empty((0, 4), np.float32)
     weights = values * (near > VOTE_IOU)
     voted = weights @ xyxy / weights.sum(1, keepdims=True)
-    return voted.clip(xyxy.min(0), xyxy.max(0))  # rounding must not leave the picture
+    return voted.clip(xyxy.min(0), xyxy.max(0))  # rounding must not leave the image

@@ -1,4 +1,4 @@
-"""A mask of the original picture from class logits at a lower resolution, in NumPy.
+"""A mask of the original image from class logits at a lower resolution, in NumPy.
 
 Bilinear interpolation of all classes at full size, then argmax, is what this equals; on a photo
 that would read and write a hundred megabytes. But between four neighbouring cells that agree, every

@@ -29,7 +29,7 @@ DECODERS: dict[str, Callable[[np.ndarray, Placement, float], dict[str, Any]]] = 
 def decode(
     task: str, class_names: list[str], raw: np.ndarray, box: Placement, score_threshold: float
 ) -> dict[str, Any]:
-    """One task's raw output of one picture (no batch axis) -> its fields of Prediction.
+    """One task's raw output of one image (no batch axis) -> its fields of Prediction.
 
     A task that has no decoder here is decoded by its own object, which needs PyTorch.
     """

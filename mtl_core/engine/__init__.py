@@ -57,7 +57,7 @@ def open_engine(path: str | Path, kind: str = "auto") -> Engine:
 
 
 def open_bank(paths: Sequence[str | Path]) -> StageBank | None:
-    """All checkpoints of a run behind one trunk, or None where each must run by itself.
+    """All checkpoints of a run behind one backbone, or None where each must run by itself.
 
     That is so where PyTorch would run them (see ``open_engine``).
 

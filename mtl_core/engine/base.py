@@ -22,14 +22,14 @@ class Engine(Protocol):
     path: Path
     info: CheckpointInfo
 
-    def predict(self, picture: np.ndarray, score_threshold: float = 0.05) -> Prediction:
-        """All tasks of one picture in one pass.
+    def predict(self, image: np.ndarray, score_threshold: float = 0.05) -> Prediction:
+        """All tasks of one image in one pass.
 
         Args:
-            picture: H x W x 3 uint8 RGB.
+            image: H x W x 3 uint8 RGB.
             score_threshold: boxes below this score are left out.
 
         Raises:
-            InputError: the array is not an RGB picture.
+            InputError: the array is not an RGB image.
         """
         ...

@@ -1,6 +1,6 @@
 """Checkpoints: one safetensors file that is enough by itself.
 
-The header's metadata holds the model's config, the class names, the stage and the tasks taught, as
+The header's metadata holds the model's config, the class names, the stage and the tasks trained, as
 JSON strings; nothing in a checkpoint is ever executed.
 """
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def save_checkpoint(
-    path: Path, network: UnifiedVisionSystem, stage: int, taught: list[str]
+    path: Path, network: UnifiedVisionSystem, stage: int, trained: list[str]
 ) -> None:
     """Write float16 weights and the header, under a temporary name first."""
     names = {t: k.class_names for t, k in network.tasks.items()}
@@ -39,7 +39,7 @@ def save_checkpoint(
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
         for name, value in network.state_dict().items()
     }
-    _write(path, state, CheckpointInfo(network.config, names, stage, taught))
+    _write(path, state, CheckpointInfo(network.config, names, stage, trained))
 
 
 def _write(path: Path, state: dict[str, Tensor], info: CheckpointInfo) -> None:
@@ -48,7 +48,7 @@ def _write(path: Path, state: dict[str, Tensor], info: CheckpointInfo) -> None:
         "model": json.dumps(asdict(info.model)),
         "class_names": json.dumps(info.class_names),
         "stage": str(info.stage),
-        "taught": json.dumps(info.taught),
+        "trained": json.dumps(info.trained),
     }
     temporary = path.with_name(path.name + ".part")
     save_file(state, temporary, metadata)
@@ -56,7 +56,7 @@ def _write(path: Path, state: dict[str, Tensor], info: CheckpointInfo) -> None:
 
 
 def set_input_px(path: Path, input_px: int) -> None:
-    """Let a checkpoint see pictures in another size; its weights stay as they are.
+    """Let a checkpoint see images in another size; its weights stay as they are.
 
     Raises:
         InputError: as read_info, or the size is no multiple of 32.

@@ -34,15 +34,15 @@ class OnnxEngine:
         self.path = Path(path)
         self.info = read_header(self.path)
         graphs = graphs_of(self.path, cache)
-        self.trunk = shared_graph(graphs.keys.trunk, graphs.trunk, threads)
+        self.backbone = shared_graph(graphs.keys.backbone, graphs.backbone, threads)
         self.rest = shared_graph(graphs.keys.rest, graphs.rest, threads)
 
-    def predict(self, picture: np.ndarray, score_threshold: float = 0.05) -> Prediction:
+    def predict(self, image: np.ndarray, score_threshold: float = 0.05) -> Prediction:
         """See Engine.predict. Timings: prepare, network, decode, in milliseconds."""
         start = time.perf_counter()
-        pixels, box = prepare(picture, self.info.model)
+        pixels, box = prepare(image, self.info.model)
         prepared = time.perf_counter()
-        maps = self.trunk([ort.OrtValue.ortvalue_from_numpy(pixels)])
+        maps = self.backbone([ort.OrtValue.ortvalue_from_numpy(pixels)])
         raw = [value.numpy()[0] for value in self.rest(maps)]
         ran = time.perf_counter()
         parts: dict[str, Any] = {}

@@ -10,14 +10,14 @@ import numpy as np
 
 from mtl_core.types import Prediction
 
-Key = tuple[str, str]  # of the picture (and what was asked of it), of the checkpoint
+Key = tuple[str, str]  # of the image (and what was asked of it), of the checkpoint
 OVERHEAD_BYTES = 2_000  # of a prediction's objects beside its arrays
 
 
-def picture_sha256(picture: np.ndarray) -> str:
-    """Of a picture's shape, type and pixels."""
-    digest = hashlib.sha256(f"{picture.shape} {picture.dtype}".encode())
-    digest.update(np.ascontiguousarray(picture))
+def image_sha256(image: np.ndarray) -> str:
+    """Of an image's shape, type and pixels."""
+    digest = hashlib.sha256(f"{image.shape} {image.dtype}".encode())
+    digest.update(np.ascontiguousarray(image))
     return digest.hexdigest()
 
 

@@ -31,10 +31,10 @@ class TorchEngine:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def predict(self, picture: np.ndarray, score_threshold: float = 0.05) -> Prediction:
+    def predict(self, image: np.ndarray, score_threshold: float = 0.05) -> Prediction:
         """See Engine.predict. Timings: prepare, network, decode, in milliseconds."""
         start = time.perf_counter()
-        pixels, box = to_input(picture, self.info.model)
+        pixels, box = to_input(image, self.info.model)
         pixels = pixels.to(self.device, memory_format=torch.channels_last)
         prepared = time.perf_counter()
         raw = {task: r[0].float().cpu().numpy() for task, r in self.network(pixels).raw.items()}

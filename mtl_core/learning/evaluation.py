@@ -20,17 +20,17 @@ Frozen = Callable[[Tensor], list[Tensor]]
 
 @torch.no_grad()
 def predict_task(
-    network: UnifiedVisionSystem, frozen: Frozen, picture: np.ndarray, task: str
+    network: UnifiedVisionSystem, frozen: Frozen, image: np.ndarray, task: str
 ) -> Prediction:
-    """One task's part of one picture's prediction.
+    """One task's part of one image's prediction.
 
     Args:
         network: in eval mode.
         frozen: its frozen half, N x 3 x H x W -> maps.
-        picture: H x W x 3 uint8 RGB.
+        image: H x W x 3 uint8 RGB.
         task: which part to decode.
     """
-    pixels, box = to_input(picture, network.config)
+    pixels, box = to_input(image, network.config)
     device = next(network.parameters()).device
     outputs = network.rest(frozen(pixels.to(device)))
     part = network.tasks[task].decode(outputs.raw[task][0].float().cpu().numpy(), box)
@@ -55,17 +55,30 @@ def measure(
         keep: called with every item and its prediction.
 
     Raises:
-        InputError: the data has a class that the network was never taught, or a file is damaged.
+        InputError: the data has a class that the network was never trained, or a file is damaged.
     """
     task = network.tasks[split.task]
     meter = task.meter(split)
     was_training = network.training
     network.eval()
     for item in progress(split.items):
-        picture, truth = task.read(item, split)
-        prediction = predict_task(network, frozen, picture, split.task)
+        image, truth = task.read(item, split)
+        prediction = predict_task(network, frozen, image, split.task)
         meter.add(prediction, truth)
         if keep is not None:
             keep(item, prediction)
     network.train(was_training)
     return meter.score()
+
+
+def score_rows(score: Score, place: dict[str, Any], scope: str) -> list[dict[str, Any]]:
+    """A score as lines of records.jsonl; the classes stand with the first metric."""
+    rows = []
+    for i, (metric, value) in enumerate(score.values.items()):
+        per_class = {k: round(v, 5) for k, v in score.per_class.items()} if i == 0 else {}
+        rows.append(
+            place
+            | {"metric": metric, "value": value, "per_class": per_class}
+            | {"n": score.n, "scope": scope}
+        )
+    return rows

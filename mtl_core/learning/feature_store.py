@@ -1,7 +1,7 @@
-"""Maps of pictures on disk, so that several runs compute them once.
+"""Maps of images on disk, so that several runs compute them once.
 
-The runs of a study share a trunk that rests and, with equal seeds, the random views of their
-pictures. What the trunk makes of a view is a third of a training step and the same in all of them.
+The runs of a study share a backbone that rests and, with equal seeds, the random views of their
+images. What the backbone makes of a view is a third of a training step and the same in all of them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from safetensors.numpy import load_file, save_file
 SPARE_BYTES = 4 * 2**30  # of free disk that is left alone; beyond it nothing more is kept
 
 
-class KeptMaps:
-    """A folder of maps by the content of their picture; several processes may share it.
+class FeatureStore:
+    """A folder of maps by the content of their image; several processes may share it.
 
     Args:
         folder: of one graph's maps; it need not exist yet.
@@ -28,27 +28,27 @@ class KeptMaps:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def file(self, picture: np.ndarray) -> Path:
-        """Where a picture's maps lie, or will."""
-        name = hashlib.blake2b(np.ascontiguousarray(picture).tobytes(), digest_size=16)
-        height, width = picture.shape[-2:]
+    def file(self, image: np.ndarray) -> Path:
+        """Where an image's maps lie, or will."""
+        name = hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16)
+        height, width = image.shape[-2:]
         return self.folder / f"{name.hexdigest()}-{height}x{width}.safetensors"
 
-    def get(self, picture: np.ndarray) -> list[np.ndarray] | None:
-        """A picture's maps as they were put there, or None."""
+    def get(self, image: np.ndarray) -> list[np.ndarray] | None:
+        """An image's maps as they were put there, or None."""
         try:
-            found = load_file(self.file(picture))
+            found = load_file(self.file(image))
         except (FileNotFoundError, SafetensorError):
             return None
         return [found[f"map{i}"] for i in range(len(found))]
 
-    def put(self, picture: np.ndarray, maps: list[np.ndarray]) -> None:
-        """Keep a picture's maps, if the disk has room; no reader ever sees half of them.
+    def put(self, image: np.ndarray, maps: list[np.ndarray]) -> None:
+        """Keep an image's maps, if the disk has room; no reader ever sees half of them.
 
         Where they cannot be written, for one because another process has removed the folder, they
         are computed again the next time.
         """
-        path = self.file(picture)
+        path = self.file(image)
         part = path.with_suffix(f".{os.getpid()}.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The frozen half of the trunk, run once a batch for student, teacher and evaluation alike.
+"""The frozen half of the backbone, run once a batch for student, teacher and evaluation alike.
 
 It has no gradient and never changes within a stage, so on a CPU it runs as an ONNX graph, in the
 fastest form that computes what PyTorch computes; elsewhere it runs in PyTorch.
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtl_core.learning.feature_store import KeptMaps
+from mtl_core.learning.feature_store import FeatureStore
 from mtl_core.model.backbone import Backbone
 from mtl_core.onnx_graphs.export import CHECKED_HW, TRACED_HW, Example, export, fastest
 from mtl_core.onnx_graphs.session import Graph
@@ -31,7 +31,7 @@ class _Frozen(nn.Module):
 
 @torch.no_grad()
 def frozen_graph(backbone: Backbone) -> bytes:
-    """``backbone.frozen`` as a serialised ONNX graph for one picture at a time.
+    """``backbone.frozen`` as a serialised ONNX graph for one image at a time.
 
     Raises:
         RuntimeError: the graph does not compute what PyTorch computes.
@@ -48,11 +48,11 @@ def frozen_graph(backbone: Backbone) -> bytes:
         examples.append(Example({"values": values}, module(values)))
     names = [f"map{i}" for i in range(len(examples[0].wanted))]
     graph = export(module, (noise(2, TRACED_HW),), ["values"], names)
-    return fastest(graph, examples, one_picture=True)[0]
+    return fastest(graph, examples, one_image=True)[0]
 
 
 def frozen_key(backbone: Backbone) -> str:
-    """Equal for trunks whose frozen halves are equal, run by the same onnxruntime."""
+    """Equal for backbones whose frozen halves are equal, run by the same onnxruntime."""
     digest = hashlib.sha256(f"{backbone.cut} {version('onnxruntime')}".encode())
     for name, value in (
         nn.ModuleList([backbone.stem, *backbone.blocks[: backbone.cut]]).state_dict().items()
@@ -62,15 +62,15 @@ def frozen_key(backbone: Backbone) -> str:
     return digest.hexdigest()[:16]
 
 
-class FrozenTrunk:
+class FrozenFeatures:
     """Callable: N x 3 x H x W float32 -> the maps that ``Backbone.rest`` takes.
 
     Args:
         backbone: its frozen half is copied into the graph now; it must not change afterwards.
         device: where the rest of the network runs.
         threads: of the graph; 0 takes all available cores.
-        kept: folder in which the maps of every picture are kept, for runs that see the same
-            pictures through the same weights; on a CPU only.
+        kept: folder in which the maps of every image are kept, for runs that see the same
+            images through the same weights; on a CPU only.
 
     Attributes:
         key: of the frozen weights; empty where they are not run as a graph.
@@ -86,29 +86,29 @@ class FrozenTrunk:
         self.backbone = backbone
         self.key = ""
         self.graph: Graph | None = None
-        self.kept: KeptMaps | None = None
+        self.kept: FeatureStore | None = None
         if device.type != "cpu" or backbone.cut == 0:
             return
         self.key = frozen_key(backbone)
         self.graph = Graph(frozen_graph(backbone), threads)
         if kept is not None:
-            self.kept = KeptMaps(kept / self.key)
+            self.kept = FeatureStore(kept / self.key)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Normalised N x 3 x H x W float32 -> maps, without gradient."""
         if self.graph is None:
             return self.backbone.frozen(x)
-        # One picture at a time: its maps stay in the processor's cache, a whole batch's do not.
-        maps = [self.one(np.ascontiguousarray(picture)[None]) for picture in x.numpy()]
+        # One image at a time: its maps stay in the processor's cache, a whole batch's do not.
+        maps = [self.one(np.ascontiguousarray(image)[None]) for image in x.numpy()]
         return [torch.from_numpy(np.concatenate(level)) for level in zip(*maps, strict=True)]
 
-    def one(self, picture: np.ndarray) -> list[np.ndarray]:
+    def one(self, image: np.ndarray) -> list[np.ndarray]:
         """1 x 3 x H x W -> its maps, run or kept."""
         assert self.graph is not None
-        maps = self.kept.get(picture) if self.kept else None
+        maps = self.kept.get(image) if self.kept else None
         if maps is None:
-            maps = self.graph.session.run(None, {"values": picture})
+            maps = self.graph.session.run(None, {"values": image})
             if self.kept:
-                self.kept.put(picture, maps)
+                self.kept.put(image, maps)
         return maps

@@ -13,7 +13,7 @@ class LapTimes:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self.pictures = 0
+        self.images = 0
         self.last = time.perf_counter()
 
     def start(self) -> None:
@@ -27,12 +27,12 @@ class LapTimes:
         self.last = now
 
     def print(self, title: str) -> None:
-        """Pictures per second, and every lap's milliseconds a picture and share."""
+        """Images per second, and every lap's milliseconds an image and share."""
         total = sum(self.seconds.values())
-        if not self.pictures or not total:
+        if not self.images or not total:
             return
-        table = Table("part", "ms / picture", "share", title=title)
+        table = Table("part", "ms / image", "share", title=title)
         for name, seconds in sorted(self.seconds.items(), key=lambda item: -item[1]):
-            table.add_row(name, f"{1e3 * seconds / self.pictures:.1f}", f"{seconds / total:.0%}")
+            table.add_row(name, f"{1e3 * seconds / self.images:.1f}", f"{seconds / total:.0%}")
         Console().print(table)
-        print(f"{self.pictures / total:.1f} pictures per second")
+        print(f"{self.images / total:.1f} images per second")

@@ -8,9 +8,9 @@ from typing import Any
 from mtl_core.config import RunConfig
 from mtl_core.types import InputError
 
-# What runs of one first stage and of one study may have otherwise; looks at the probe change no
+# What runs of one first stage and of one study may have otherwise; looks at the subset change no
 # weight.
-VARIED = ("method", "strength", "stages", "probe_every", "probe_steps", "probe_n", "floors")
+VARIED = ("method", "strength", "stages", "subset_every", "subset_steps", "subset_n", "floors")
 
 
 def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:
@@ -25,14 +25,14 @@ def first_stage(manifest: dict[str, Any]) -> dict[str, Any]:
     return {
         "the first stage's settings": config["stages"][0],
         "the run's settings": {k: v for k, v in config.items() if k not in VARIED},
-        "the pictures": manifest["data_fingerprint"][task],
-        "the trunk's first weights": manifest["initial_weights"],
+        "the images": manifest["data_fingerprint"][task],
+        "the backbone's first weights": manifest["initial_weights"],
         "the class names": manifest["class_names"],
     }
 
 
 def with_statistics(config: RunConfig, provenance: dict[str, str]) -> RunConfig:
-    """The config with the input statistics that the trunk's weights name, if they name any.
+    """The config with the input statistics that the backbone's weights name, if they name any.
 
     Raises:
         InputError: they are not three numbers each.
@@ -46,7 +46,7 @@ def with_statistics(config: RunConfig, provenance: dict[str, str]) -> RunConfig:
                 values = ()
             if len(values) != 3:
                 raise InputError(
-                    f"The trunk's weights name an input_{field} of "
+                    f"The backbone's weights name an input_{field} of "
                     f"{provenance[f'input_{field}']!r}: expected three numbers."
                 )
             found[field] = values

@@ -1,4 +1,4 @@
-"""One stage: a task's lesson, about forty lines of loop read from top to bottom."""
+"""One stage: a task's stage, about forty lines of loop read from top to bottom."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from mtl_core.config import RunConfig, StageConfig
-from mtl_core.data.datasets import Timetable, to_device
+from mtl_core.data.datasets import BatchOrder, to_device
 from mtl_core.data.tensor_input import normalise
 from mtl_core.learning.profile import LapTimes
 from mtl_core.model.network import UnifiedVisionSystem
@@ -34,18 +34,23 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """AdamW's groups: each part's rate is the stage's times the part's factor.
 
-    Parts: trunk (its trainable blocks), shared (neck and shared head layers), own (slice, embedding
-    and readout of what is being learned), old (those of the tasks taught earlier). Those of tasks
-    still to come are left alone. Vectors (norms, biases, gains) are not decayed.
+    Parts: backbone (its trainable blocks), shared (neck and shared head layers), own (slice,
+    embedding and readout of what is being learned), old (those of the tasks trained earlier). Those
+    of tasks still to come are left alone. Vectors (norms, biases, gains) are not decayed.
     """
-    factor = {"trunk": stage.lr_trunk, "shared": stage.lr_shared, "own": 1.0, "old": stage.lr_old}
+    factor = {
+        "backbone": stage.lr_backbone,
+        "shared": stage.lr_shared,
+        "own": 1.0,
+        "old": stage.lr_old,
+    }
     groups: dict[tuple[str, bool], list[Tensor]] = {}
     frozen = {id(p) for p in network.backbone.frozen_parameters()}
     for name, parameter in network.named_parameters():
         if id(parameter) in frozen:
             continue
         if name.startswith("backbone."):
-            part = "trunk"
+            part = "backbone"
         else:
             owners = [task for task in network.tasks if task in name.split(".")]
             if not owners:
@@ -130,8 +135,8 @@ def begin_stage(
         network: as the stage before left it.
         run: rates' common settings.
         stage: its rates.
-        earlier: tasks taught before.
-        learning: tasks taught now; one, unless all are taught together.
+        earlier: tasks trained before.
+        learning: tasks trained now; one, unless all are trained together.
         steps: optimizer steps of the whole stage.
     """
     groups = parameter_groups(network, run, stage, earlier, learning)
@@ -156,18 +161,18 @@ def train_epoch(
     retention: Retention,
     frozen: Callable[[Tensor], list[Tensor]],
     loader: DataLoader,
-    timetable: Timetable,
+    batch_order: BatchOrder,
     device: torch.device,
     watch: Callable[[StageState], None],
 ) -> None:
-    """One pass over the pictures of what is being learned.
+    """One pass over the images of what is being learned.
 
     Args:
         state: moved on by one epoch.
         run: the run's settings.
         stage: this stage's.
         retention: the method against forgetting.
-        frozen: the frozen half of the trunk.
+        frozen: the frozen half of the backbone.
         loader: batches of (task, pixels, targets).
         timetable: its order; told the epoch.
         device: where the network is.
@@ -178,20 +183,20 @@ def train_epoch(
     """
     network = state.network
     network.train()
-    timetable.epoch = state.epoch
+    batch_order.epoch = state.epoch
     moving = [p for group in state.optimizer.param_groups for p in group["params"]]
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-    title = f"{'+'.join(timetable.totals)} {state.epoch + 1}/{timetable.epochs}"
+    title = f"{'+'.join(batch_order.totals)} {state.epoch + 1}/{batch_order.epochs}"
     bar = tqdm(loader, desc=title, unit="batch")
     laps = state.laps
     laps.start()
     for task, pixels, targets in bar:
-        laps.lap("waiting for pictures")
-        laps.pictures += len(pixels)
+        laps.lap("waiting for images")
+        laps.images += len(pixels)
         with autocast:
             inputs = normalise(pixels.to(device), network.config)
             cut = frozen(inputs.contiguous(memory_format=torch.channels_last))
-            laps.lap("frozen part of the trunk")
+            laps.lap("frozen part of the backbone")
             outputs = network.rest(cut)
             laps.lap("forward")
         terms = network.tasks[task].loss(outputs.raw[task], to_device(targets, device))

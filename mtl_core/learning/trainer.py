@@ -17,31 +17,30 @@ from tqdm import tqdm
 
 from mtl_core.analysis.verdicts import judge
 from mtl_core.config import RunConfig, StageConfig
-from mtl_core.data.datasets import Lesson, ViewDataset, training_loader
+from mtl_core.data.datasets import AugmentedImages, TrainingSet, training_loader
 from mtl_core.data.layout import DataRoots, Split, check_disjoint, fingerprint, read_split
 from mtl_core.engine.network_file import save_checkpoint
-from mtl_core.learning.evaluation import measure
-from mtl_core.learning.frozen_features import FrozenTrunk, frozen_key
+from mtl_core.learning.evaluation import measure, score_rows
+from mtl_core.learning.frozen_features import FrozenFeatures, frozen_key
 from mtl_core.learning.hardware import versions
 from mtl_core.learning.resume import first_stage, settled, with_statistics
 from mtl_core.learning.stage import StageState, begin_stage, train_epoch
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.retention import METHODS, Situation
+from mtl_core.retention import METHODS, StageContext
 from mtl_core.runs.predictions import PredictionFile
 from mtl_core.runs.run_directory import Run, append_records, write_json
 from mtl_core.tasks import build_tasks
 from mtl_core.types import InputError
-from training.rescore import score_rows
 
 if TYPE_CHECKING:
     from training.train import Options
 
-RATES = ("lr", "lr_trunk", "lr_shared", "lr_old")  # the first stage's, where all are one
+RATES = ("lr", "lr_backbone", "lr_shared", "lr_old")  # the first stage's, where all are one
 
 
 def first_of(split: Split, n: int) -> Split:
-    """The probe: n pictures spread evenly over a split, always the same ones."""
+    """The subset: n images spread evenly over a split, always the same ones."""
     size = len(split.items)
     n = min(n, size)
     return replace(split, items=[split.items[i * size // n] for i in range(n)])
@@ -69,24 +68,24 @@ class Trainer:
         config = self.config = with_statistics(config, self.provenance)
         network.config = config.model
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        self.lessons = {
-            stage.task: Lesson(self.network.tasks[stage.task], self._views(stage))
+        self.train_sets = {
+            stage.task: TrainingSet(self.network.tasks[stage.task], self._views(stage))
             for stage in config.stages
         }
         self.retention = METHODS[config.method]()
-        self.latest: FrozenTrunk | None = None  # the last that was made
+        self.latest: FrozenFeatures | None = None  # the last that was made
         self.started = time.time()
         self.seconds: dict[str, float] = {}  # wall time per finished stage
         self.partial_s = 0.0  # wall time spent in a stage before it was resumed
 
-    def _views(self, stage: StageConfig) -> ViewDataset:
+    def _views(self, stage: StageConfig) -> AugmentedImages:
         split, task = self.train_splits[stage.task], self.network.tasks[stage.task]
         to_model = data_to_model(task.class_names, split.class_names, stage.task)
-        return ViewDataset(split, to_model, stage, self.config.model, self.config.seed)
+        return AugmentedImages(split, to_model, stage, self.config.model, self.config.seed)
 
     @cached_property
     def sources(self) -> dict[str, Any]:
-        """What a run is made from: its pictures and the weights that its trunk starts from."""
+        """What a run is made from: its images and the weights that its backbone starts from."""
         prints = {
             task: {
                 "train": fingerprint(self.train_splits[task]),
@@ -101,7 +100,7 @@ class Trainer:
         counts = self.network.parameter_counts()
         return {
             "config": self.config.to_dict(),
-            "stages_as_taught": self.stages_as_taught(),
+            "stages_as_trained": self.stages_as_trained(),
             "method_constants": dict(self.retention.constants),
             "class_names": {t: k.class_names for t, k in self.network.tasks.items()},
             **self.sources,
@@ -123,7 +122,7 @@ class Trainer:
         number: int,
         state: StageState,
         network: UnifiedVisionSystem,
-        frozen: FrozenTrunk,
+        frozen: FrozenFeatures,
         tasks: list[str],
         scope: str,
     ) -> None:
@@ -133,19 +132,19 @@ class Trainer:
             number: of the stage.
             state: how far it is.
             network: the averaged weights at a stage's end, the moving ones inside it.
-            frozen: the part of its trunk that is run as a graph.
-            tasks: what was taught so far.
-            scope: ``"stage"`` for the whole split, ``"probe"`` for a fixed part of it.
+            frozen: the part of its backbone that is run as a graph.
+            tasks: what was trained so far.
+            scope: ``"stage"`` for the whole split, ``"subset"`` for a fixed part of it.
         """
         rows = []
         for task in tasks:
             split = self.eval_splits[task]
             keep = None
-            if scope == "probe":
-                split = first_of(split, self.config.probe_n)
+            if scope == "subset":
+                split = first_of(split, self.config.subset_n)
             else:
                 keep = PredictionFile(self.out / "predictions", number, task)
-            bar = partial(tqdm, desc=f"evaluate {task}", unit="picture", leave=False)
+            bar = partial(tqdm, desc=f"evaluate {task}", unit="image", leave=False)
             score = measure(network, frozen, split, bar, keep.add if keep else None)
             if keep:
                 keep.write()
@@ -159,76 +158,78 @@ class Trainer:
         """Seconds spent in the present stage, over all its resumes."""
         return self.partial_s + time.time() - self.started
 
-    def frozen_trunk(self, network: UnifiedVisionSystem, rests: bool) -> FrozenTrunk:
-        """What is frozen of a network's trunk now; a graph of the same weights is not made twice.
+    def frozen_features(self, network: UnifiedVisionSystem, rests: bool) -> FrozenFeatures:
+        """What is frozen of a network's backbone now; a graph of the same weights is not made
+        twice.
 
         Args:
-            network: whose trunk.
-            rests: the whole trunk stays as it is for a stage, so that its maps are worth keeping.
+            network: whose backbone.
+            rests: the whole backbone stays as it is for a stage, so that its maps are worth
+                keeping.
         """
         latest = self.latest
         if latest is None or not latest.key or latest.key != frozen_key(network.backbone):
             kept = self.options.maps if rests else None
-            latest = FrozenTrunk(network.backbone, self.device, self.options.threads, kept)
+            latest = FrozenFeatures(network.backbone, self.device, self.options.threads, kept)
         self.latest = latest
         return latest
 
-    def open_stage(self, number: int) -> Situation:
-        """Cut the trunk where this stage stops moving it; what the method is told."""
-        earlier = [] if self.retention.together else self.taught(number - 1)
+    def open_stage(self, number: int) -> StageContext:
+        """Cut the backbone where this stage stops moving it; what the method is told."""
+        earlier = [] if self.retention.together else self.trained(number - 1)
         stage = self.retention.settings(self.config.stages[number - 1], earlier)
         self.network.backbone.freeze_until(
-            self.config.model.frozen_blocks if stage.lr_trunk else None
+            self.config.model.frozen_blocks if stage.lr_backbone else None
         )
-        self.frozen = self.frozen_trunk(self.network, not stage.lr_trunk)
-        return Situation(self.network, stage, earlier, self.lessons, self.frozen)
+        self.frozen = self.frozen_features(self.network, not stage.lr_backbone)
+        return StageContext(self.network, stage, earlier, self.train_sets, self.frozen)
 
-    def stages_as_taught(self) -> list[dict[str, Any]]:
+    def stages_as_trained(self) -> list[dict[str, Any]]:
         """Each stage's settings as the method changed them; the config holds the preset's."""
         if self.retention.together:
             settings = [self.retention.settings(stage, []) for stage in self.config.stages]
             rates = {name: getattr(settings[0], name) for name in RATES}
             return [asdict(replace(stage, **rates)) for stage in settings]
         return [
-            asdict(self.retention.settings(stage, self.taught(number)))
+            asdict(self.retention.settings(stage, self.trained(number)))
             for number, stage in enumerate(self.config.stages)
         ]
 
-    def taught(self, number: int) -> list[str]:
+    def trained(self, number: int) -> list[str]:
         """The tasks of the first so many stages."""
         return [stage.task for stage in self.config.stages[:number]]
 
     def stage(self, number: int, resumed: dict[str, Any] | None) -> int:
-        """Teach one task, from the network as the stage before left it; or all of them together.
+        """Train one task, from the network as the stage before left it; or all of them together.
 
         Returns:
             The number of the stage that comes next.
         """
         last = len(self.config.stages) if self.retention.together else number
-        taught = self.taught(last)
-        situation = self.open_stage(number)
-        stage, earlier = situation.stage, situation.earlier
-        learning = [task for task in taught if task not in earlier]
+        trained = self.trained(last)
+        context = self.open_stage(number)
+        stage, earlier = context.stage, context.earlier
+        learning = [task for task in trained if task not in earlier]
         if earlier:
             self.network.freeze_norms()
-        loader, timetable = training_loader(
-            {task: self.lessons[task] for task in learning},
+        loader, batch_order = training_loader(
+            {task: self.train_sets[task] for task in learning},
             self.config.seed,
             self.options.workers,
         )
-        self.retention.before_stage(situation)
-        state = begin_stage(self.network, self.config, stage, earlier, learning, timetable.total)
+        self.retention.before_stage(context)
+        state = begin_stage(self.network, self.config, stage, earlier, learning, batch_order.total)
         if resumed:
             state.load_state_dict(resumed)
-        elif earlier and self.config.probe_steps:
-            self.record(last, state, self.network, self.frozen, earlier, "probe")
+        elif earlier and self.config.subset_steps:
+            self.record(last, state, self.network, self.frozen, earlier, "subset")
 
         def watch(state: StageState) -> None:
-            every = self.config.probe_steps
-            if every and state.step % every == 0 and state.step < timetable.total:
-                self.record(last, state, self.network, self.frozen, taught, "probe")
+            every = self.config.subset_steps
+            if every and state.step % every == 0 and state.step < batch_order.total:
+                self.record(last, state, self.network, self.frozen, trained, "subset")
 
-        while state.epoch < timetable.epochs:
+        while state.epoch < batch_order.epochs:
             train_epoch(
                 state,
                 self.config,
@@ -236,29 +237,29 @@ class Trainer:
                 self.retention,
                 self.frozen,
                 loader,
-                timetable,
+                batch_order,
                 self.device,
                 watch,
             )
-            if state.epoch == timetable.epochs:
+            if state.epoch == batch_order.epochs:
                 break
-            if not self.config.probe_steps and state.epoch % self.config.probe_every == 0:
-                self.record(last, state, self.network, self.frozen, taught, "probe")
+            if not self.config.subset_steps and state.epoch % self.config.subset_every == 0:
+                self.record(last, state, self.network, self.frozen, trained, "subset")
             self.save_state(number, state.state_dict())
         if self.options.profile:
             state.laps.print(f"stage {last}, {', '.join(learning)}")
-        # The averaged weights are the stage's result: they are shipped and taught further.
+        # The averaged weights are the stage's result: they are shipped and trained further.
         self.network.load_state_dict(state.average.module.state_dict())
-        self.retention.after_stage(situation)
+        self.retention.after_stage(context)
         average = cast(UnifiedVisionSystem, state.average.module)
-        # Whatever moved: the same way through the trunk after every stage, so that equal weights
+        # Whatever moved: the same way through the backbone after every stage, so that equal weights
         # give equal scores, and the faster one.
         average.backbone.freeze_until(None)
-        follows = self.stages_as_taught()[last:]
-        rests = bool(follows) and not follows[0]["lr_trunk"]
-        whole = self.frozen_trunk(average, rests)
-        self.record(last, state, average, whole, taught, "stage")
-        save_checkpoint(self.out / f"stage{last}.safetensors", self.network, last, taught)
+        follows = self.stages_as_trained()[last:]
+        rests = bool(follows) and not follows[0]["lr_backbone"]
+        whole = self.frozen_features(average, rests)
+        self.record(last, state, average, whole, trained, "stage")
+        save_checkpoint(self.out / f"stage{last}.safetensors", self.network, last, trained)
         self.seconds[str(last)] = round(self.elapsed(), 1)
         self.started, self.partial_s = time.time(), 0.0
         write_json(self.out / "run.json", self.manifest())
@@ -310,7 +311,7 @@ class Trainer:
             )
         if content["sources"] != self.sources:
             raise InputError(
-                f"{self.out} was begun with other pictures or other weights of the trunk: expected "
+                f"{self.out} was begun with other images or other backbone weights: expected "
                 "the same --data, splits and --init to --resume it."
             )
         self.seconds, self.partial_s = content["seconds"], content["partial_s"]

@@ -21,8 +21,8 @@ ALLOWED_DROP = 0.05  # relative to a task's own base; the gate of all verdicts
 def accuracy_matrix(
     records: pd.DataFrame, metrics: Mapping[str, str] = MappingProxyType(PRIMARY)
 ) -> pd.DataFrame:
-    """Whole-split scores: one row per stage, one column per task in teaching
-    order; NaN before a task was taught.
+    """Whole-split scores: one row per stage, one column per task in training
+    order; NaN before a task was trained.
 
     Args:
         records: as ``Run.records`` gives them.
@@ -33,13 +33,13 @@ def accuracy_matrix(
     # A resumed or repeated evaluation counts once, the last time.
     latest = primary.drop_duplicates(["stage", "task"], keep="last")
     matrix = latest.pivot(index="stage", columns="task", values="value").astype(float)
-    taught = {task: int(matrix[task].first_valid_index()) for task in matrix.columns}
-    return matrix[sorted(taught, key=taught.__getitem__)]
+    trained = {task: int(matrix[task].first_valid_index()) for task in matrix.columns}
+    return matrix[sorted(trained, key=trained.__getitem__)]
 
 
 @dataclass(frozen=True)
 class Retained:
-    """What a task had right after its lesson, and what is left at the end.
+    """What a task had right after its stage, and what is left at the end.
 
     Attributes:
         task: its id.
@@ -57,7 +57,7 @@ class Retained:
 
 
 def retained(matrix: pd.DataFrame) -> list[Retained]:
-    """One row per task of an accuracy matrix, in the order in which they were taught."""
+    """One row per task of an accuracy matrix, in the order in which they were trained."""
     rows = []
     for task in matrix.columns:
         scores = matrix[task].dropna()
@@ -91,16 +91,16 @@ def backward_transfer(matrix: pd.DataFrame) -> float:
 
 
 def forward_transfer(bases: Mapping[str, float], alone: Mapping[str, float]) -> float:
-    """Mean over later tasks of base minus the score of the same task taught alone, in points;
+    """Mean over later tasks of base minus the score of the same task trained alone, in points;
     negative where what came before hinders.
 
     The intransigence of A. Chaudhry et al., "Riemannian Walk for Incremental Learning", ECCV 2018,
     eq. 4, with its sign turned. The forward transfer of D. Lopez-Paz, M. Ranzato, eq. 4, is a score
-    from before a task's lesson; here a task's output slice is noise until then, so there is none.
-    NaN without a later task, or where one of them was not taught alone.
+    from before a task's stage; here a task's output slice is noise until then, so there is none.
+    NaN without a later task, or where one of them was not trained alone.
 
     Args:
-        bases: scores right after their own lesson of the tasks after the first.
+        bases: scores right after their own stage of the tasks after the first.
         alone: scores of single-task references.
     """
     gaps = [base - alone.get(task, math.nan) for task, base in bases.items()]

@@ -1,7 +1,7 @@
-"""How sure a drop or a difference is, given the pictures it was measured on.
+"""How sure a drop or a difference is, given the images it was measured on.
 
 The paired bootstrap of B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters
-8 and 13: pictures are drawn with replacement, the same ones for both networks, and the 2.5th and
+8 and 13: images are drawn with replacement, the same ones for both networks, and the 2.5th and
 97.5th percentiles of the quantity over the draws are its interval.
 """
 
@@ -21,7 +21,7 @@ COVERAGE = (2.5, 97.5)  # percentiles
 
 
 def resamples(n: int, draws: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """How often each of n pictures stands in each of R draws with replacement: R x n int64."""
+    """How often each of n images stands in each of R draws with replacement: R x n int64."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(n, np.full(n, 1 / n), size=draws)
 
@@ -36,7 +36,7 @@ class Interval:
 
     @staticmethod
     def of(value: float, draws: np.ndarray) -> Interval:
-        """From its value on all pictures and its values over the draws, NaN where undefined.
+        """From its value on all images and its values over the draws, NaN where undefined.
 
         Where more draws than the interval leaves out are undefined, so are its ends.
         """
@@ -48,7 +48,7 @@ class Interval:
 
 
 def drop_interval(base: Meter, final: Meter, metric: str, counts: np.ndarray) -> Interval:
-    """The relative drop (base - final) / base of a metric, both meters fed the same pictures."""
+    """The relative drop (base - final) / base of a metric, both meters fed the same images."""
     before, after = base.score().values[metric], final.score().values[metric]
     draws_before, draws_after = (m.resampled(counts)[metric] for m in (base, final))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -57,7 +57,7 @@ def drop_interval(base: Meter, final: Meter, metric: str, counts: np.ndarray) ->
 
 
 def difference_interval(one: Meter, other: Meter, metric: str, counts: np.ndarray) -> Interval:
-    """The difference other - one of a metric in points, both meters fed the same pictures."""
+    """The difference other - one of a metric in points, both meters fed the same images."""
     values = [m.score().values[metric] for m in (one, other)]
     draws = [m.resampled(counts)[metric] for m in (one, other)]
     return Interval.of(values[1] - values[0], draws[1] - draws[0])
@@ -77,7 +77,7 @@ class Verdict:
         floor: the least final score that counts as having learned the task at all.
         reached: the final score in ``floor_metric``.
         verdict: pass, fail, or undecided where the interval holds the allowed drop.
-        n: pictures measured.
+        n: images measured.
         ece: expected calibration error of the final answers' probabilities, 0 to 1; None for a
             task that states none.
     """

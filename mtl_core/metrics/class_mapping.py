@@ -11,7 +11,7 @@ def data_to_model(model_names: list[str], data_names: list[str], task: str) -> n
     """For every class of the data its index in the network.
 
     Raises:
-        InputError: the data has a class that the network was never taught.
+        InputError: the data has a class that the network was never trained.
     """
     unknown = [name for name in data_names if name not in model_names]
     if unknown:

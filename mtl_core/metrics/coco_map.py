@@ -15,11 +15,11 @@ from mtl_core.metrics.resampled_map import matches, resampled_map
 from mtl_core.tasks.base import Meter, Score
 from mtl_core.types import Prediction
 
-SHOWN = 0.25  # scores below it are rarely looked at, and there are a hundred of them a picture
+SHOWN = 0.25  # scores below it are rarely looked at, and there are a hundred of them an image
 
 
 class DetectionMeter(Meter):
-    """COCO AP@[.50:.95] and AP@.50 over the pictures that were added.
+    """COCO AP@[.50:.95] and AP@.50 over the images that were added.
 
     Args:
         model_names: the network's classes.
@@ -98,11 +98,11 @@ class DetectionMeter(Meter):
             held = (np.array([(~item.crowd).sum() for item in self.items]) @ counts.T) > 0
             zeros = np.where(held, 0.0, np.nan)
             return {"mAP": zeros, "mAP50": zeros}
-        pictures = [item.image_id for item in self.items]
-        return resampled_map(matches(*self._coco()), pictures, counts)
+        images = [item.image_id for item in self.items]
+        return resampled_map(matches(*self._coco()), images, counts)
 
     def score(self) -> Score:
-        """mAP and mAP50 over the classes that the pictures hold; AP per class; 0 without boxes."""
+        """mAP and mAP50 over the classes that the images hold; AP per class; 0 without boxes."""
         n = len(self.items)
         if not self.detections:
             held = {int(label) for item in self.items for label in item.labels[~item.crowd]}

@@ -49,7 +49,7 @@ class SegmentationMeter(Meter):
         self.to_model = np.full(256, VOID, dtype=np.uint8)
         indices = data_to_model(model_names, data_names, "segmentation")
         self.to_model[: len(data_names)] = indices
-        self.matrices: list[np.ndarray] = []  # one confusion per picture
+        self.matrices: list[np.ndarray] = []  # one confusion per image
 
     def add(self, prediction: Prediction, item: np.ndarray) -> None:
         """A prediction beside its annotated mask, H x W uint8 in the data's indices."""
@@ -58,7 +58,7 @@ class SegmentationMeter(Meter):
 
     @property
     def matrix(self) -> np.ndarray:
-        """The confusion of all pictures, C x C int64."""
+        """The confusion of all images, C x C int64."""
         empty = np.zeros((len(self.names), len(self.names)), np.int64)
         return sum(self.matrices, start=empty)
 

@@ -1,8 +1,8 @@
-"""COCO average precision of many resamples of the same pictures.
+"""COCO average precision of many resamples of the same images.
 
-Which box hits which object depends on one picture alone, so pycocotools matches once; what is left
+Which box hits which object depends on one image alone, so pycocotools matches once; what is left
 for every resample is to add up hits in the order of their scores. That is done here with counts per
-picture, as COCOeval.accumulate does it with lists; a test holds both equal. (Where one picture has
+image, as COCOeval.accumulate does it with lists; a test holds both equal. (Where one image has
 several detections of the very same score, its copies in a sample are ranked together.)
 """
 
@@ -19,7 +19,7 @@ BLOCK = 100  # resamples counted at once, which bounds the memory
 
 
 def matches(truth: COCO, found: COCO) -> COCOeval:
-    """Which detection hits which object, per class and picture, in ``evalImgs``.
+    """Which detection hits which object, per class and image, in ``evalImgs``.
 
     Args:
         truth: annotated objects.
@@ -40,19 +40,19 @@ def resampled_map(
 
     Args:
         evaluation: what ``matches`` found.
-        image_ids: of n pictures, in the columns' order.
-        counts: R x n, how often a picture stands in a sample.
+        image_ids: of n images, in the columns' order.
+        counts: R x n, how often an image stands in a sample.
 
     Returns:
         Per metric R fractions, NaN where a sample holds no object at all.
     """
     parameters = evaluation.params
     column = {image_id: i for i, image_id in enumerate(image_ids)}
-    pictures = [column[i] for i in parameters.imgIds]
+    images = [column[i] for i in parameters.imgIds]
     per_class = []
     for k in range(len(parameters.catIds)):
-        of_class = evaluation.evalImgs[k * len(pictures) : (k + 1) * len(pictures)]
-        cells = [(p, cell) for p, cell in zip(pictures, of_class, strict=True) if cell is not None]
+        of_class = evaluation.evalImgs[k * len(images) : (k + 1) * len(images)]
+        cells = [(p, cell) for p, cell in zip(images, of_class, strict=True) if cell is not None]
         if cells:
             per_class.append(class_precision(cells, counts, parameters.recThrs))
     precision = np.stack(per_class)  # class x R x IoU threshold
@@ -73,7 +73,7 @@ def class_precision(
     scores = np.concatenate([cell["dtScores"] for _, cell in cells])
     order = np.argsort(-scores, kind="mergesort")
     owners = [np.full(len(cell["dtScores"]), number) for number, cell in cells]
-    picture = np.concatenate(owners).astype(int)[order]
+    image = np.concatenate(owners).astype(int)[order]
     matched = np.concatenate([cell["dtMatches"] for _, cell in cells], 1)[:, order] > 0
     ignored = np.concatenate([cell["dtIgnore"] for _, cell in cells], 1)[:, order] > 0
     thresholds = len(matched)
@@ -81,7 +81,7 @@ def class_precision(
     for start in range(0, len(counts), BLOCK):
         block = counts[start : start + BLOCK]
         wanted = block @ objects
-        weight = block[:, picture].astype(np.float64)
+        weight = block[:, image].astype(np.float64)
         for t in range(thresholds):
             hits = np.cumsum(weight * (matched[t] & ~ignored[t]), 1)
             misses = np.cumsum(weight * (~matched[t] & ~ignored[t]), 1)

@@ -1,4 +1,4 @@
-"""The dip inside a stage: how deep an earlier task falls while the new one is taught.
+"""The dip inside a stage: how deep an earlier task falls while the new one is trained.
 
 M. De Lange et al., "Continual Evaluation for Lifelong Learning: Identifying the Stability Gap",
 ICLR 2023: the minimum accuracy within a task (section 3) and the steps until it is won back.
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-RECOVERED = 0.95  # of what the probe scored before the stage
+RECOVERED = 0.95  # of what the subset scored before the stage
 
 
 @dataclass(frozen=True)
 class Dip:
-    """One earlier task in one stage, on the probe pictures.
+    """One earlier task in one stage, on the subset images.
 
     Attributes:
         stage: its number.
         task: the earlier task.
-        before: the probe's score as the stage began.
+        before: the subset's score as the stage began.
         lowest: the lowest score inside the stage.
         lowest_step: where it was, optimizer steps.
         recovery_steps: from there until 95 % of ``before`` were back; 0 if it never fell below
@@ -37,16 +37,16 @@ class Dip:
 
 
 def dips(records: pd.DataFrame, metrics: dict[str, str]) -> list[Dip]:
-    """All dips that the probes of a run show.
+    """All dips that the subset evaluations of a run show.
 
     Args:
         records: as ``Run.records`` gives them.
         metrics: the metric per task in which a dip is told.
     """
-    probes = records[(records["scope"] == "probe")]
-    probes = probes[probes["metric"] == probes["task"].map(metrics)]
+    subsets = records[(records["scope"] == "subset")]
+    subsets = subsets[subsets["metric"] == subsets["task"].map(metrics)]
     found = []
-    for (stage, task), rows in probes.groupby(["stage", "task"], sort=True):
+    for (stage, task), rows in subsets.groupby(["stage", "task"], sort=True):
         rows = rows.drop_duplicates("step", keep="last").sort_values("step")
         start = rows[rows["step"] == 0]
         if start.empty or len(rows) < 2:

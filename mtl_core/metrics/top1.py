@@ -10,7 +10,7 @@ from mtl_core.types import Prediction
 
 
 class ClassificationMeter(Meter):
-    """The share of pictures whose most probable class is the annotated one.
+    """The share of images whose most probable class is the annotated one.
 
     Args:
         model_names: the network's classes.
@@ -20,8 +20,8 @@ class ClassificationMeter(Meter):
     def __init__(self, model_names: list[str], data_names: list[str]) -> None:
         self.names = model_names
         self.to_model = data_to_model(model_names, data_names, "classification")
-        self.labels: list[int] = []  # per picture, the annotated class
-        self.probabilities: list[np.ndarray] = []  # per picture, of all classes
+        self.labels: list[int] = []  # per image, the annotated class
+        self.probabilities: list[np.ndarray] = []  # per image, of all classes
 
     def add(self, prediction: Prediction, item: int) -> None:
         """A prediction beside its annotated label, in the data's indices."""
@@ -31,7 +31,7 @@ class ClassificationMeter(Meter):
 
     @property
     def right(self) -> np.ndarray:
-        """Per picture whether the first choice is the annotated class, n bool."""
+        """Per image whether the first choice is the annotated class, n bool."""
         choices = [int(p.argmax()) for p in self.probabilities]
         return np.array(choices, int) == np.array(self.labels, int)
 

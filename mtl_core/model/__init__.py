@@ -1,1 +1,1 @@
-"""The network: trunk, neck and head."""
+"""The network: backbone, neck and head."""

@@ -1,4 +1,4 @@
-"""The trunk: a timm backbone cut where its frozen part ends.
+"""The backbone: a timm backbone cut where its frozen part ends.
 
 EfficientNet: M. Tan, Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
 Networks", ICML 2019. Implementation and names: timm.
@@ -81,7 +81,7 @@ class Backbone(nn.Module):
 
     ``frozen(x)`` is the half that no stage ever changes, so its result may be shared between
     student, teacher and every stage of a run; ``rest(cut)`` is the half that training moves. All
-    batch-norm statistics of the trunk stay those of its pretraining, in every mode: moving
+    batch-norm statistics of the backbone stay those of its pretraining, in every mode: moving
     statistics alone can halve an earlier task's score.
 
     Args:
@@ -125,18 +125,19 @@ class Backbone(nn.Module):
             )
         if config.frozen_blocks > len(self.blocks):
             raise InputError(
-                f"model.frozen_blocks is {config.frozen_blocks}, but the trunk has "
+                f"model.frozen_blocks is {config.frozen_blocks}, but the backbone has "
                 f"{len(self.blocks)} blocks."
             )
-        # The trunk's own last convolution (weight, bias), which the maps leave out: a readout may
-        # start from it. Known once pretrained weights are loaded, where the trunk has one.
+        # The backbone's own last convolution (weight, bias), which the maps leave out: a readout
+        # may
+        # start from it. Known once pretrained weights are loaded, where the backbone has one.
         self.last_convolution: tuple[Tensor, Tensor] | None = None
         self.norm_eps = float(net.bn1.eps) if self.taps else 0.0
         self.freeze_until(config.frozen_blocks)
         self.eval()  # a module begins in training mode, in which one pass would move statistics
 
     def freeze_until(self, blocks: int | None) -> None:
-        """Cut after so many blocks; None freezes the whole trunk, for a stage that spares it."""
+        """Cut after so many blocks; None freezes the whole backbone, for a stage that spares it."""
         self.cut = len(self.blocks) if blocks is None else blocks
         for parameter in self.frozen_parameters():
             parameter.requires_grad_(False)
@@ -184,7 +185,7 @@ class Backbone(nn.Module):
         return self.rest(self.frozen(x))
 
     def load_initial(self, source: Path | None) -> dict[str, str]:
-        """Fill the trunk with pretrained weights and say where they came from.
+        """Fill the backbone with pretrained weights and say where they came from.
 
         Args:
             source: a safetensors file with timm's names for this backbone (a classifier in it is
@@ -201,7 +202,7 @@ class Backbone(nn.Module):
             except Exception as error:  # network, hub and cache errors share no base class
                 raise InputError(
                     f"timm could not fetch weights for {name!r}: expected a reachable Hub, or "
-                    "--init FILE.safetensors with the trunk's weights."
+                    "--init FILE.safetensors with the backbone's weights."
                 ) from error
             statistics = {
                 f"input_{key}": ",".join(str(v) for v in pretrained.pretrained_cfg[key])

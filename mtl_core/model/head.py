@@ -6,7 +6,7 @@ Slices of the third layer's output, in the order in which the tasks are listed:
 |------|-----------------|--------------------------------------------------------------------|
 | seg  | C_seg           | class logits per cell, background first                            |
 | det  | 4 + 1 + C_det   | log distances left, top, right, bottom; objectness; class logits   |
-| cls  | C_cls           | class evidence per cell, averaged over the picture                 |
+| cls  | C_cls           | class evidence per cell, averaged over the image                 |
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class TaskAwarenessLayer(nn.Module):
 class UnifiedOutputLayer(nn.Module):
     """One 1 x 1 convolution whose channel slices belong to the tasks.
 
-    A task's gains scale its slice's weights per picture (as in the modulated convolution of
+    A task's gains scale its slice's weights per image (as in the modulated convolution of
     T. Karras et al., "StyleGAN2", CVPR 2020, eq. 1), which equals scaling the shared map once per
     task, but reads that map only once.
 

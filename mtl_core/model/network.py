@@ -1,4 +1,4 @@
-"""UnifiedVisionSystem: trunk, neck and head, all tasks in one pass."""
+"""UnifiedVisionSystem: backbone, neck and head, all tasks in one pass."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class UnifiedVisionSystem(nn.Module):
         self.norms_frozen = False
 
     def load_initial(self, source: Path | None) -> dict[str, str]:
-        """Fill the trunk, and what readouts take over from it, with pretrained weights.
+        """Fill the backbone, and what readouts take over from it, with pretrained weights.
 
         See ``Backbone.load_initial`` for the argument, the result and the errors.
         """
@@ -73,7 +73,7 @@ class UnifiedVisionSystem(nn.Module):
         return self.rest(self.backbone.frozen(x))
 
     def rest(self, cut: list[Tensor]) -> Outputs:
-        """Everything after the frozen half of the trunk, from what ``backbone.frozen`` gave."""
+        """Everything after the frozen half of the backbone, from what ``backbone.frozen`` gave."""
         features = self.backbone.rest(cut)
         fused = self.neck([features[i] for i in self.fused_levels])
         slices = self.head(fused)
@@ -96,15 +96,15 @@ class UnifiedVisionSystem(nn.Module):
         return self
 
     def parameter_counts(self) -> dict[str, int]:
-        """Parameters per part: frozen trunk, trainable trunk, neck, head (readouts included)."""
+        """Parameters per part: frozen and trainable backbone, neck, head (with readouts)."""
 
         def count(parameters: list[nn.Parameter]) -> int:
             return sum(p.numel() for p in parameters)
 
         frozen = count(self.backbone.frozen_parameters(self.config.frozen_blocks))
         return {
-            "trunk_frozen": frozen,
-            "trunk_trainable": count(list(self.backbone.parameters())) - frozen,
+            "backbone_frozen": frozen,
+            "backbone_trainable": count(list(self.backbone.parameters())) - frozen,
             "neck": count(list(self.neck.parameters())),
             "head": count([*self.head.parameters(), *self.readouts.parameters()]),
         }

@@ -7,7 +7,7 @@ its optimised graph is taken, the mean becomes a pooling that knows the layout, 
 the weights of the projection that follows (W (g * x) = (W diag(g)) x), and residual sums into the
 convolutions before them.
 
-Such a graph is for one picture at a time, for the processor and the version of onnxruntime that
+Such a graph is for one image at a time, for the processor and the version of onnxruntime that
 made it, and must be compared with PyTorch's output before it is used.
 """
 
@@ -33,16 +33,16 @@ def block_width() -> int:
     weight = numpy_helper.from_array(np.zeros((out, 16, 1, 1), np.float32), "weight")
     graph = helper.make_graph(
         [helper.make_node("Conv", ["x", "weight"], ["y"])],
-        "probe",
+        "subset",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 16, 8, 8])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, out, 8, 8])],
         [weight],
     )
     opset = helper.make_opsetid("", 18)
-    probe = optimised(helper.make_model(graph, opset_imports=[opset], ir_version=9))
-    if not any(node.domain == NCHWC for node in probe.graph.node):
+    subset = optimised(helper.make_model(graph, opset_imports=[opset], ir_version=9))
+    if not any(node.domain == NCHWC for node in subset.graph.node):
         return 0
-    return max(t.dims[0] for t in probe.graph.initializer) - 16
+    return max(t.dims[0] for t in subset.graph.initializer) - 16
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A checkpoint's network as two ONNX graphs: the frozen half of its trunk, and the rest.
+"""A checkpoint's network as two ONNX graphs: the frozen half of its backbone, and the rest.
 
 All stages of a run share the frozen half, so it is one graph for all of them. Both take any H and W
 that are multiples of 32.
@@ -31,7 +31,7 @@ TRACED_HW = (64, 96)  # nothing of it stays in the graphs
 CHECKED_HW = ((96, 64), (32, 160))  # compared; other sizes and another batch than traced
 
 
-class TrunkHalf(nn.Module):
+class BackboneHalf(nn.Module):
     """N x H x W x 3 uint8 RGB -> the maps at the cut; normalisation included."""
 
     mean: Tensor
@@ -47,7 +47,7 @@ class TrunkHalf(nn.Module):
         self.register_buffer("per_std", 1 / (std * 255))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """As the class says; a trunk without a frozen half gives the normalised pixels."""
+        """As the class says; a backbone without a frozen half gives the normalised pixels."""
         values = (pixels.permute(0, 3, 1, 2).float() - self.mean) * self.per_std
         return tuple(self.backbone.frozen(values))
 
@@ -69,12 +69,12 @@ class Halves:
     """Both graphs of a checkpoint, serialised, and how far they are from PyTorch.
 
     Attributes:
-        trunk: input ``pixels``, outputs ``map0`` and so on.
+        backbone: input ``pixels``, outputs ``map0`` and so on.
         rest: inputs ``map0`` and so on, outputs named by task id.
         difference: largest absolute difference per output over that output's largest value.
     """
 
-    trunk: bytes
+    backbone: bytes
     rest: bytes
     difference: float
 
@@ -87,12 +87,12 @@ class Example:
     wanted: Sequence[Tensor]
 
 
-def export_halves(checkpoint: Path, one_picture: bool = True) -> Halves:
+def export_halves(checkpoint: Path, one_image: bool = True) -> Halves:
     """Export a checkpoint and compare the graphs with PyTorch's output.
 
     Args:
         checkpoint: a stage checkpoint (.safetensors).
-        one_picture: the graphs are faster, but take one picture at a time and run on this
+        one_image: the graphs are faster, but take one image at a time and run on this
             processor only; False gives graphs for every batch size and processor.
 
     Raises:
@@ -100,29 +100,29 @@ def export_halves(checkpoint: Path, one_picture: bool = True) -> Halves:
         RuntimeError: the graphs do not compute what PyTorch computes.
     """
     network, _ = load_network(checkpoint)
-    return halves_of(network, one_picture)
+    return halves_of(network, one_image)
 
 
 @torch.no_grad()
-def halves_of(network: UnifiedVisionSystem, one_picture: bool = True) -> Halves:
+def halves_of(network: UnifiedVisionSystem, one_image: bool = True) -> Halves:
     """As export_halves, of a network in eval mode; its neck is folded and cannot be trained on."""
-    trunk, rest = TrunkHalf(network).eval(), RestHalf(network).eval()
-    trunk_examples, rest_examples = [], []
+    backbone, rest = BackboneHalf(network).eval(), RestHalf(network).eval()
+    backbone_examples, rest_examples = [], []
     for hw in CHECKED_HW:
         pixels = random_pixels(1, hw)
-        maps = trunk(pixels)
+        maps = backbone(pixels)
         map_names = [f"map{i}" for i in range(len(maps))]
-        trunk_examples.append(Example({"pixels": pixels}, maps))
+        backbone_examples.append(Example({"pixels": pixels}, maps))
         feed = dict(zip(map_names, maps, strict=True))
         rest_examples.append(Example(feed, rest(*maps)))
     folded = FoldedFusion(network.neck, network.config.levels)
     network.neck = folded  # type: ignore[assignment]
     traced = random_pixels(2, TRACED_HW)
-    trunk_graph = export(trunk, (traced,), ["pixels"], map_names)
-    rest_graph = export(rest, trunk(traced), map_names, list(network.tasks))
-    trunk_bytes, first = fastest(trunk_graph, trunk_examples, one_picture)
-    rest_bytes, second = fastest(rest_graph, rest_examples, one_picture)
-    return Halves(trunk_bytes, rest_bytes, max(first, second))
+    backbone_graph = export(backbone, (traced,), ["pixels"], map_names)
+    rest_graph = export(rest, backbone(traced), map_names, list(network.tasks))
+    backbone_bytes, first = fastest(backbone_graph, backbone_examples, one_image)
+    rest_bytes, second = fastest(rest_graph, rest_examples, one_image)
+    return Halves(backbone_bytes, rest_bytes, max(first, second))
 
 
 def random_pixels(n: int, hw: tuple[int, int]) -> Tensor:
@@ -157,7 +157,7 @@ def export(
 
 
 def fastest(
-    graph: onnx.ModelProto, examples: Sequence[Example], one_picture: bool
+    graph: onnx.ModelProto, examples: Sequence[Example], one_image: bool
 ) -> tuple[bytes, float]:
     """The fastest form of a graph that still computes what PyTorch does; and its difference.
 
@@ -168,7 +168,7 @@ def fastest(
         "rewritten": faster,
         "as exported": lambda model: model,
     }
-    if one_picture:
+    if one_image:
         forms = {"blocked": lambda model: blocked(cleaned(model)), **forms}
     reason = ""
     for name, form in forms.items():

@@ -1,7 +1,7 @@
 """Graphs made once per checkpoint and kept on disk.
 
 A file is named ``<part>-<key>-<digest>.onnx``. The key is a hash of what the graph was made from
-and for: the weights (for the trunk half only the frozen ones, so all stages of a run share one
+and for: the weights (for the backbone half only the frozen ones, so all stages of a run share one
 file), the versions of what made it, and the processor. The digest is the file's own, so a damaged
 file is known by its name, and one is never half written: it is moved into place when it is whole.
 """
@@ -34,7 +34,7 @@ EXPORTING = threading.Lock()  # the exporter is not made for two threads
 class GraphKeys:
     """What a checkpoint's two graphs are stored under; equal keys mean equal graphs."""
 
-    trunk: str
+    backbone: str
     rest: str
 
 
@@ -43,7 +43,7 @@ class Graphs:
     """Both graphs of a checkpoint, serialised, with their keys."""
 
     keys: GraphKeys
-    trunk: bytes
+    backbone: bytes
     rest: bytes
 
 
@@ -60,7 +60,7 @@ def file_sha256(path: Path) -> str:
 
 
 def frozen_sha256(path: Path, info: CheckpointInfo) -> str:
-    """Of the frozen half of the trunk: every stored tensor's name, type, shape and bytes."""
+    """Of the frozen half of the backbone: every stored tensor's name, type, shape and bytes."""
     blocks = range(info.model.frozen_blocks)
     prefixes = ("backbone.stem.", *(f"backbone.blocks.{i}." for i in blocks))
     digest = hashlib.sha256()
@@ -79,9 +79,9 @@ def graph_keys(checkpoint: Path, info: CheckpointInfo) -> GraphKeys:
     makers = {"format": GRAPH_FORMAT, "processor": instruction_set()}
     makers |= {name: version(name) for name in MAKERS}
     model = asdict(info.model)
-    trunk = {k: model[k] for k in ("backbone", "frozen_blocks", "mean", "std")}
+    backbone = {k: model[k] for k in ("backbone", "frozen_blocks", "mean", "std")}
     return GraphKeys(
-        _key({**makers, **trunk, "frozen": frozen_sha256(checkpoint, info)}),
+        _key({**makers, **backbone, "frozen": frozen_sha256(checkpoint, info)}),
         _key({**makers, "checkpoint": file_sha256(checkpoint)}),
     )
 
@@ -101,16 +101,16 @@ def graphs_of(checkpoint: Path, folder: Path | None = None) -> Graphs:
     keys = graph_keys(checkpoint, read_header(checkpoint))
     folder = folder or cache_folder()
     with EXPORTING:
-        trunk, rest = _read(folder, "trunk", keys.trunk), _read(folder, "rest", keys.rest)
-        if trunk is None or rest is None:
+        backbone, rest = _read(folder, "backbone", keys.backbone), _read(folder, "rest", keys.rest)
+        if backbone is None or rest is None:
             from mtl_core.onnx_graphs.export import export_halves  # torch takes seconds to import
 
             made = export_halves(checkpoint)
-            # A trunk that is there stays: other stages of the run already use it.
-            trunk = trunk or _write(folder, "trunk", keys.trunk, made.trunk)
+            # A backbone that is there stays: other stages of the run already use it.
+            backbone = backbone or _write(folder, "backbone", keys.backbone, made.backbone)
             rest = rest or _write(folder, "rest", keys.rest, made.rest)
             _drop_oldest(folder)
-    return Graphs(keys, trunk, rest)
+    return Graphs(keys, backbone, rest)
 
 
 def _key(content: dict) -> str:

@@ -1,6 +1,6 @@
 """Rewrites of exported ONNX graphs that make onnxruntime faster and change no result.
 
-Every rewrite looks for a pattern and leaves alone whatever does not match it, so another trunk
+Every rewrite looks for a pattern and leaves alone whatever does not match it, so another backbone
 only loses speed. Whoever calls this compares the outcome with PyTorch's output afterwards.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mtl_core.retention.base import Retention, Situation
+from mtl_core.retention.base import Retention, StageContext
 from mtl_core.retention.distill import Distill
 from mtl_core.retention.ewc import Ewc
 from mtl_core.retention.finetune import Finetune
@@ -21,4 +21,4 @@ METHODS: dict[str, type[Retention]] = {
     "joint": Joint,
 }
 
-__all__ = ["METHODS", "Retention", "Situation"]
+__all__ = ["METHODS", "Retention", "StageContext"]

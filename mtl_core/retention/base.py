@@ -9,27 +9,27 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from mtl_core.config import StageConfig
-from mtl_core.data.datasets import Lesson
+from mtl_core.data.datasets import TrainingSet
 from mtl_core.model.network import Outputs, UnifiedVisionSystem
 
 
 @dataclass(frozen=True)
-class Situation:
+class StageContext:
     """What a method is told at the borders of a stage.
 
     Attributes:
         network: as the stage finds it, or as it leaves it.
         stage: the stage's settings.
-        earlier: ids of the tasks taught before this stage.
-        lessons: training pictures per task; reading an earlier task's is for the methods that
-            keep pictures.
-        frozen: the frozen half of the trunk, N x 3 x H x W -> maps; None runs the network's own.
+        earlier: ids of the tasks trained before this stage.
+        stages: training images per task; reading an earlier task's is for the methods that
+            keep images.
+        frozen: the frozen half of the backbone, N x 3 x H x W -> maps; None runs the network's own.
     """
 
     network: UnifiedVisionSystem
     stage: StageConfig
     earlier: list[str] = field(default_factory=list)
-    lessons: Mapping[str, Lesson] = field(default_factory=dict)
+    train_sets: Mapping[str, TrainingSet] = field(default_factory=dict)
     frozen: Callable[[Tensor], list[Tensor]] | None = None
 
     def cut(self, pixels: Tensor) -> list[Tensor]:
@@ -44,7 +44,7 @@ class Retention:
     ``loss`` and ``after_step`` per batch, ``after_stage`` once a stage.
     """
 
-    together = False  # teach all lessons at once, as the upper bound does
+    together = False  # train all stages at once, as the upper bound does
     constants: ClassVar[Mapping[str, float]] = {}  # its numbers that no config names, for run.json
     own_start = False  # its first stage differs from that of other methods, or it has none
 
@@ -52,14 +52,14 @@ class Retention:
         """The stage as this method needs it; by default without what only distillation reads."""
         return replace(stage, distill={}, distill_neck=0.0)
 
-    def before_stage(self, situation: Situation) -> None:
+    def before_stage(self, context: StageContext) -> None:
         """The network as the stage finds it."""
 
     def loss(self, cut: list[Tensor], outputs: Outputs, step: int = 0) -> dict[str, Tensor]:
         """Named terms added to the new task's loss, each times the run's ``strength``.
 
         Args:
-            cut: what the frozen half of the trunk gave for the batch, shared with any teacher.
+            cut: what the frozen half of the backbone gave for the batch, shared with any teacher.
             outputs: the student's pass over the same batch.
             step: optimizer steps done in this stage.
         """
@@ -68,7 +68,7 @@ class Retention:
     def after_step(self) -> None:
         """The network right after an optimizer step."""
 
-    def after_stage(self, situation: Situation) -> None:
+    def after_stage(self, context: StageContext) -> None:
         """The network as the stage leaves it."""
 
     def state_dict(self) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 Eq. 3 with one quadratic penalty per earlier task: sum over tasks of
 lambda / 2 * sum_i F_i (theta_i - theta*_i)^2, with the diagonal Fisher information F estimated
-right after the task's stage, in eval mode, as the mean over pictures of the squared gradient of the
+right after the task's stage, in eval mode, as the mean over images of the squared gradient of the
 task's loss at the annotated labels (the "empirical Fisher"; the paper samples labels from the
-model), on one random view of each picture. Detection's and segmentation's losses stand in for a
-log-likelihood. The stage's own rates apply, and with them a trunk that stands still where the stage
-says so.
+model), on one random view of each image. Detection's and segmentation's losses stand in for a
+log-likelihood. The stage's own rates apply, and with them a backbone that stands still where the
+stage says so.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from torch import Tensor
 from mtl_core.data.datasets import to_device
 from mtl_core.data.tensor_input import normalise
 from mtl_core.model.network import Outputs, UnifiedVisionSystem
-from mtl_core.retention.base import Retention, Situation
+from mtl_core.retention.base import Retention, StageContext
 
-FISHER_PICTURES = 200  # at most, spread evenly over the task's training pictures
+FISHER_IMAGES = 200  # at most, spread evenly over the task's training images
 # Lambda at strength 1: of 1e2, 1e3 and 1e4 the one that kept most on train:tune. 1e5, which is
 # strength 10, was tried after the shipped runs were made, and kept more.
 PENALTY = 1e4
@@ -33,7 +33,7 @@ class Ewc(Retention):
 
     constants: ClassVar[Mapping[str, float]] = {
         "penalty": PENALTY,
-        "fisher_pictures": FISHER_PICTURES,
+        "fisher_images": FISHER_IMAGES,
     }
 
     def __init__(self) -> None:
@@ -41,9 +41,9 @@ class Ewc(Retention):
         self.anchor: dict[str, dict[str, Tensor]] = {}  # task -> parameter -> value after its stage
         self.moving: dict[str, Tensor] = {}
 
-    def before_stage(self, situation: Situation) -> None:
+    def before_stage(self, context: StageContext) -> None:
         """Take hold of the parameters that the penalty watches."""
-        self.moving = dict(situation.network.named_parameters())
+        self.moving = dict(context.network.named_parameters())
 
     def loss(self, cut: list[Tensor], outputs: Outputs, step: int = 0) -> dict[str, Tensor]:
         """One penalty per earlier task; parameters that stand still add nothing."""
@@ -58,13 +58,13 @@ class Ewc(Retention):
                 terms[f"keep_{task}"] = PENALTY / 2 * torch.stack(pulls).sum()
         return terms
 
-    def after_stage(self, situation: Situation) -> None:
-        """Estimate what mattered to the task just taught; only its own pictures are read."""
-        task = situation.stage.task
-        self.fisher[task] = fisher_diagonal(situation.network, situation, task)
+    def after_stage(self, context: StageContext) -> None:
+        """Estimate what mattered to the task just trained; only its own images are read."""
+        task = context.stage.task
+        self.fisher[task] = fisher_diagonal(context.network, context, task)
         self.anchor[task] = {
             name: value.detach().clone()
-            for name, value in situation.network.named_parameters()
+            for name, value in context.network.named_parameters()
             if name in self.fisher[task]
         }
 
@@ -78,10 +78,10 @@ class Ewc(Retention):
 
 
 def fisher_diagonal(
-    network: UnifiedVisionSystem, situation: Situation, task: str
+    network: UnifiedVisionSystem, context: StageContext, task: str
 ) -> dict[str, Tensor]:
-    """Mean squared gradient of a task's loss per parameter beyond the trunk's frozen blocks."""
-    lesson = situation.lessons[task]
+    """Mean squared gradient of a task's loss per parameter beyond the backbone's frozen blocks."""
+    train_set = context.train_sets[task]
     frozen = {id(p) for p in network.backbone.frozen_parameters(network.config.frozen_blocks)}
     watched = {n: p for n, p in network.named_parameters() if id(p) not in frozen}
     was_training, moved = network.training, [p.requires_grad for p in watched.values()]
@@ -89,13 +89,13 @@ def fisher_diagonal(
     for parameter in watched.values():
         parameter.requires_grad_(True)
     sums = {name: torch.zeros_like(p) for name, p in watched.items()}
-    n = min(FISHER_PICTURES, len(lesson.views))
-    pictures = [i * len(lesson.views) // n for i in range(n)]
-    for picture in pictures:
-        pixels, targets = lesson.batch([(lesson.views.stage.epochs, picture)])
+    n = min(FISHER_IMAGES, len(train_set.views))
+    images = [i * len(train_set.views) // n for i in range(n)]
+    for image in images:
+        pixels, targets = train_set.batch([(train_set.views.stage.epochs, image)])
         device = next(iter(watched.values())).device
         raw = network(normalise(pixels.to(device), network.config)).raw[task]
-        terms = lesson.task.loss(raw, to_device(targets, device))
+        terms = train_set.task.loss(raw, to_device(targets, device))
         loss = torch.stack(list(terms.values())).sum()
         gradients = torch.autograd.grad(loss, list(watched.values()), allow_unused=True)
         for name, gradient in zip(watched, gradients, strict=True):
@@ -105,4 +105,4 @@ def fisher_diagonal(
         parameter.requires_grad_(moves)
     network.train(was_training)
     # What the task's loss does not reach at all (other tasks' outputs) is not watched.
-    return {name: total / len(pictures) for name, total in sums.items() if total.any()}
+    return {name: total / len(images) for name, total in sums.items() if total.any()}

@@ -1,7 +1,7 @@
 """All tasks at once: the upper bound, which forgets nothing because nothing comes later.
 
-It sees every task's pictures as often as the stages would, in mixed order, so its budget is theirs.
-Rates are those of the first stage, which moves the trunk and all else.
+It sees every task's images as often as the stages would, in mixed order, so its budget is theirs.
+Rates are those of the first stage, which moves the backbone and all else.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Learning without Forgetting: Z. Li, D. Hoiem, ECCV 2016.
 
-Eq. 1 with the knowledge distillation loss of eq. 2-4 on the new task's pictures: every earlier
+Eq. 1 with the knowledge distillation loss of eq. 2-4 on the new task's images: every earlier
 task's logits are held to those of the network before the stage, with weight 1 and temperature 2
-(section 3). Deviations: dense logits of masks and cells instead of one vector a picture, a box's
+(section 3). Deviations: dense logits of masks and cells instead of one vector an image, a box's
 weighted by how sure the teacher is of an object, whose own logit is not softened; Hinton's factor
 T^2, which the paper leaves out; no warm-up of the new outputs alone; and the teacher's answers are
-computed per batch instead of stored, since every view of a picture is new. The stage's own rates
-apply, and with them a trunk that stands still where the stage says so.
+computed per batch instead of stored, since every view of an image is new. The stage's own rates
+apply, and with them a backbone that stands still where the stage says so.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 After A. Rusu et al., "Progressive Neural Networks", 2016: every task has columns of its own, which
 may read earlier columns (the lateral connections of eq. 2) while earlier ones never read later
-ones, and whose weights are frozen once the task is taught. Deviations: the columns are not added
+ones, and whose weights are frozen once the task is trained. Deviations: the columns are not added
 but divided among the channels that neck and head have anyway, as A. Mallya, S. Lazebnik, "PackNet",
 CVPR 2018, divides the weights of one network, so that every method has the same network and cost;
-there are no adapters; and after the first stage the trunk stands still.
+there are no adapters; and after the first stage the backbone stands still.
 
 Why a drop is zero by construction: a weight from a later column to an earlier one is zero from the
 first stage on, and zero times a finite number adds nothing to a sum.
@@ -22,13 +22,13 @@ from torch import Tensor
 
 from mtl_core.config import StageConfig
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.retention.base import Retention, Situation
+from mtl_core.retention.base import Retention, StageContext
 
 FIRST_SHARE = 0.5  # of the channels for the first task; the later ones share the rest equally
 
 
 class Progressive(Retention):
-    """Moves only the columns of the task being taught."""
+    """Moves only the columns of the task being trained."""
 
     constants: ClassVar[Mapping[str, float]] = {"first_share": FIRST_SHARE}
 
@@ -40,13 +40,13 @@ class Progressive(Retention):
         self.parameters: dict[str, torch.nn.Parameter] = {}
 
     def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:
-        """The trunk stands still once a task relies on it."""
+        """The backbone stands still once a task relies on it."""
         stage = super().settings(stage, earlier)
-        return replace(stage, lr_old=0.0, lr_trunk=0.0 if earlier else stage.lr_trunk)
+        return replace(stage, lr_old=0.0, lr_backbone=0.0 if earlier else stage.lr_backbone)
 
-    def before_stage(self, situation: Situation) -> None:
+    def before_stage(self, context: StageContext) -> None:
         """Cut what would read a later column, and hold what is not this task's own."""
-        network, number = situation.network, len(situation.earlier)
+        network, number = context.network, len(context.earlier)
         self.parameters, self.moves, self.kept = {}, {}, {}
         for name, parameter in network.named_parameters():
             if name.startswith("backbone."):
@@ -95,7 +95,7 @@ def columns(network: UnifiedVisionSystem, name: str, parameter: Tensor) -> tuple
     out = column_of(shape[0], len(tasks)).to(parameter.device)
     owner = out.view(-1, *[1] * (parameter.ndim - 1)).expand(shape)
     reads_channels = parameter.ndim > 1 and not name.startswith("neck.laterals") and shape[1] > 1
-    if not reads_channels:  # vectors, depthwise filters, and what reads only the trunk
+    if not reads_channels:  # vectors, depthwise filters, and what reads only the backbone
         return owner, everything
     read = column_of(shape[1], len(tasks)).to(parameter.device)
     allowed = (read <= out[:, None]).view(*shape[:2], *[1] * (parameter.ndim - 2))

@@ -22,13 +22,13 @@ class CheckpointInfo:
         model: the network's shape.
         class_names: names per task id, in index order and in the order of the output slices.
         stage: the stage after which it was written, from 1.
-        taught: ids of the tasks taught so far; others are still as they were initialised.
+        trained: ids of the tasks trained so far; others are still as they were initialised.
     """
 
     model: ModelConfig
     class_names: dict[str, list[str]]
     stage: int
-    taught: list[str]
+    trained: list[str]
 
 
 def read_header(path: Path) -> CheckpointInfo:
@@ -55,7 +55,8 @@ def read_header(path: Path) -> CheckpointInfo:
             model=model_from_dict(json.loads(metadata["model"])),
             class_names={task: list(names) for task, names in class_names.items()},
             stage=int(metadata["stage"]),
-            taught=list(json.loads(metadata["taught"])),
+            # Before, the key was called taught.
+            trained=list(json.loads(metadata.get("trained", metadata.get("taught", "")))),
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} has a damaged header ({error}).") from error

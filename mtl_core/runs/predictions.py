@@ -16,11 +16,11 @@ from mtl_core.types import Boxes, InputError, Prediction
 def prediction_key(item: Any) -> str:
     """By which an item's prediction is kept: its file's stem, under its class folder if it has one.
 
-    Pictures of different class folders may have the same name.
+    Images of different class folders may have the same name.
     """
     if isinstance(item, ClsItem):
-        return f"{item.picture.parent.name}/{item.picture.stem}"
-    return item.picture.stem
+        return f"{item.image.parent.name}/{item.image.stem}"
+    return item.image.stem
 
 
 class PredictionFile:
@@ -35,7 +35,7 @@ class PredictionFile:
         self.arrays: dict[str, Any] = {}
 
     def add(self, item: Any, prediction: Prediction) -> None:
-        """Take one picture's prediction."""
+        """Take one image's prediction."""
         stem = prediction_key(item)
         if prediction.mask is not None:
             self.arrays[f"{stem}/mask"] = prediction.mask

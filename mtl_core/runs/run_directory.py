@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from mtl_core.old_names import SCOPES, renamed_keys, renamed_words
 from mtl_core.types import InputError
 
 RECORD_COLUMNS = ["stage", "step", "epoch", "task", "metric", "value", "n", "scope"]
@@ -31,7 +32,7 @@ def write_json(path: Path, content: Any) -> None:
 
 @dataclass(frozen=True)
 class StageFile:
-    """One stage of a run: its number from 1, the task it taught and its checkpoint."""
+    """One stage of a run: its number from 1, the task it trained and its checkpoint."""
 
     number: int
     task: str
@@ -65,7 +66,9 @@ class Run:
                 "as training.train writes."
             )
         try:
-            self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+            self.manifest: dict[str, Any] = renamed_keys(
+                json.loads(manifest.read_text(encoding="utf-8"))
+            )
             self.class_names: dict[str, list[str]] = self.manifest["class_names"]
             tasks = [stage["task"] for stage in self.manifest["config"]["stages"]]
         except (ValueError, KeyError, TypeError) as error:
@@ -108,7 +111,7 @@ class Run:
 
     @property
     def input_px(self) -> int | None:
-        """Long side of a picture as the run was measured on it, pixels; None where it is not told.
+        """Long side of an image as the run was measured on it, pixels; None where it is not told.
 
         A run may have been measured at another size than it was trained for.
         """
@@ -119,8 +122,8 @@ class Run:
         """All evaluations, one row each.
 
         Columns: stage, step, epoch, task (``seg``, ``det``, ``cls``), metric (``mIoU``,
-        ``mAP``, ``mAP50``, ``top1``), value (a fraction), n (pictures), scope: ``stage`` for the
-        whole validation split after a stage, ``probe`` for a fixed part of it inside a stage.
+        ``mAP``, ``mAP50``, ``top1``), value (a fraction), n (images), scope: ``stage`` for the
+        whole validation split after a stage, ``subset`` for a fixed part of it inside a stage.
 
         Raises:
             InputError: a line is not a JSON object.
@@ -136,7 +139,7 @@ class Run:
         path = self.path / "latency.json"
         if not path.is_file():
             return None
-        return _object(path.read_bytes(), f"{path}: expected a JSON object.")
+        return renamed_words(_object(path.read_bytes(), f"{path}: expected a JSON object."))
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """What ``analysis.verdicts.judge`` found, per task; empty where the run was not judged.
@@ -170,7 +173,9 @@ class Run:
             return []
         fault = f"{path}: expected what training.judge writes."
         rows = _object(path.read_bytes(), fault).get("rows")
-        wanted = {"picture", "task", "before", "after", "loss", "kinds", "classes"}
+        if isinstance(rows, list):  # before, an image was called a picture
+            rows = [_renamed_image(row) for row in rows]
+        wanted = {"image", "task", "before", "after", "loss", "kinds", "classes"}
         if not isinstance(rows, list) or not all(
             isinstance(row, dict) and wanted <= set(row) for row in rows
         ):
@@ -189,7 +194,14 @@ def read_records(path: Path) -> pd.DataFrame:
     for column in RECORD_COLUMNS:
         if column not in frame:
             frame[column] = pd.Series(dtype="object")
+    frame["scope"] = frame["scope"].replace(SCOPES)
     return frame
+
+
+def _renamed_image(row: Any) -> Any:
+    if isinstance(row, dict) and "picture" in row:
+        return {"image" if key == "picture" else key: value for key, value in row.items()}
+    return row
 
 
 def _object(text: bytes, fault: str) -> dict[str, Any]:

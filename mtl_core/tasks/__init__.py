@@ -1,4 +1,4 @@
-"""The three tasks, and the order in which they are taught by default."""
+"""The three tasks, and the order in which they are trained by default."""
 
 from __future__ import annotations
 

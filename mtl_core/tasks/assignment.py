@@ -20,7 +20,7 @@ ALPHA, BETA = 0.5, 6.0  # exponents of score and overlap in the alignment t = s^
 
 @dataclass
 class Assignment:
-    """Positives of one picture.
+    """Positives of one image.
 
     Attributes:
         cells: P int64 indices of positive cells.
@@ -37,7 +37,7 @@ class Assignment:
 def assign(
     predicted_xyxy: Tensor, scores: Tensor, centres: Tensor, boxes: Tensor, labels: Tensor
 ) -> Assignment:
-    """Choose the positives of one picture.
+    """Choose the positives of one image.
 
     Args:
         predicted_xyxy: A x 4 decoded boxes, input pixels.

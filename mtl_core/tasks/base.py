@@ -20,7 +20,7 @@ class Score:
     Attributes:
         values: metric name -> fraction.
         per_class: metric of the first name in ``values`` per class name; absent classes left out.
-        n: pictures measured.
+        n: images measured.
     """
 
     values: dict[str, float]
@@ -33,17 +33,17 @@ class Meter(ABC):
 
     @abstractmethod
     def add(self, prediction: Prediction, item: Any) -> None:
-        """Take one picture's prediction beside its annotated item."""
+        """Take one image's prediction beside its annotated item."""
 
     @abstractmethod
     def score(self) -> Score:
         """The score of all that was added."""
 
     def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
-        """The scores of other samples of the pictures that were added.
+        """The scores of other samples of the images that were added.
 
         Args:
-            counts: R x n, how often each picture stands in each of R samples, in the order in
+            counts: R x n, how often each image stands in each of R samples, in the order in
                 which they were added.
 
         Returns:
@@ -52,7 +52,7 @@ class Meter(ABC):
         Raises:
             InputError: this metric cannot be resampled.
         """
-        raise InputError(f"{type(self).__name__} cannot score resampled pictures.")
+        raise InputError(f"{type(self).__name__} cannot score resampled images.")
 
     def answers(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Stated probabilities N in 0..1 and whether each came true, N bool; None without any."""
@@ -82,9 +82,10 @@ class Task(ABC):
         """A module (slice N x channels x H x W, P5 N x context x H' x W') -> raw output."""
 
     def take_over(self, readout: nn.Module, weight: Tensor, bias: Tensor) -> None:  # noqa: B027
-        """Start a readout from the trunk's last convolution (C' x context x 1 x 1); not by default.
+        """Start a readout from the backbone's last convolution (C' x context x 1 x 1); not by
+        default.
 
-        The trunk's maps leave out that convolution, which pretraining made for telling classes
+        The backbone's maps leave out that convolution, which pretraining made for telling classes
         apart.
         """
 
@@ -108,7 +109,7 @@ class Task(ABC):
         Args:
             truth: what ``read`` gave.
             to_model: the network's class index for every class of the data.
-            size_hw: of the picture, pixels.
+            size_hw: of the image, pixels.
         """
 
     @staticmethod
@@ -128,7 +129,7 @@ class Task(ABC):
     def distill(
         self, raw: Tensor, teacher_raw: Tensor, temperature: float, logits_only: bool = False
     ) -> Tensor:
-        """How far the raw output is from a teacher's on the same pictures; zero when equal.
+        """How far the raw output is from a teacher's on the same images; zero when equal.
 
         Args:
             raw: the student's raw output.
@@ -139,7 +140,7 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
-        """One picture's raw float32 output (no batch axis) -> its fields of Prediction."""
+        """One image's raw float32 output (no batch axis) -> its fields of Prediction."""
 
     @abstractmethod
     def meter(self, split: Any) -> Meter:

@@ -1,4 +1,4 @@
-"""What is the picture of: classification.
+"""What is the image of: classification.
 
 Raw output: logits N x C_cls.
 """
@@ -12,21 +12,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtl_core.data.layout import ClsItem, Split, read_picture
+from mtl_core.data.layout import ClsItem, Split, read_image
 from mtl_core.data.letterbox import Placement
 from mtl_core.decoding.probabilities import softmax
 from mtl_core.metrics.top1 import ClassificationMeter
 from mtl_core.tasks.base import Task
 
 LABEL_SMOOTHING = 0.1
-WIDTH = 640  # channels made of P5 before it is pooled; half of the trunk's last convolution
+WIDTH = 640  # channels made of P5 before it is pooled; half of the backbone's last convolution
 
 
 class PooledEvidence(nn.Module):
     """Mean class evidence of the shared map plus a linear map of what is pooled from P5.
 
     P5 is read because a map trained for pixels alone classifies poorly: as it is, and through a
-    1 x 1 convolution, which starts from the trunk's own last one where there is one.
+    1 x 1 convolution, which starts from the backbone's own last one where there is one.
     """
 
     def __init__(self, context_channels: int, classes: int) -> None:
@@ -63,7 +63,7 @@ class Classification(Task):
         return PooledEvidence(context_channels, len(self.class_names))
 
     def take_over(self, readout: nn.Module, weight: Tensor, bias: Tensor) -> None:
-        """The first channels of the trunk's last convolution, where their shapes allow it."""
+        """The first channels of the backbone's last convolution, where their shapes allow it."""
         widen = cast(PooledEvidence, readout).widen
         if weight.shape[0] >= WIDTH and weight.shape[1:] == widen.weight.shape[1:]:
             widen.load_state_dict({"weight": weight[:WIDTH], "bias": bias[:WIDTH]})
@@ -71,7 +71,7 @@ class Classification(Task):
     @staticmethod
     def read(item: ClsItem, split: Split) -> tuple[np.ndarray, int]:
         """Pixels and the data's class index."""
-        return read_picture(item.picture), item.label
+        return read_image(item.image), item.label
 
     @staticmethod
     def labels(truth: int, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Classification(Task):
     def distill(
         self, raw: Tensor, teacher_raw: Tensor, temperature: float, logits_only: bool = False
     ) -> Tensor:
-        """T^2 KL(teacher || student), a mean over pictures (Hinton et al. 2015)."""
+        """T^2 KL(teacher || student), a mean over images (Hinton et al. 2015)."""
         student = F.log_softmax(raw.float() / temperature, dim=1)
         teacher = F.log_softmax(teacher_raw.float() / temperature, dim=1)
         return F.kl_div(student, teacher, log_target=True, reduction="batchmean") * temperature**2

@@ -90,7 +90,7 @@ class Detection(Task):
         return DetectionTarget(view["boxes"], view["labels"], view["ignore"])
 
     def collate(self, targets: list[DetectionTarget]) -> list[DetectionTarget]:
-        """A list: pictures differ in their number of objects."""
+        """A list: images differ in their number of objects."""
         return targets
 
     def loss(self, raw: Tensor, targets: list[DetectionTarget]) -> dict[str, Tensor]:
@@ -109,19 +109,19 @@ class Detection(Task):
 
         wanted = torch.zeros_like(objectness)
         weight = NEGATIVE_ALPHA * objectness.detach().sigmoid() ** NEGATIVE_GAMMA
-        picture, cell, box_targets, label_targets, quality = [], [], [], [], []
+        image, cell, box_targets, label_targets, quality = [], [], [], [], []
         for i, target in enumerate(targets):
             if len(target.ignore):
                 weight[i] = weight[i] * ~inside_any(centres, target.ignore)
             found = assign(boxes[i].detach(), scores[i], centres, target.boxes, target.labels)
             wanted[i, found.cells] = found.quality
             weight[i, found.cells] = found.quality
-            picture.append(torch.full_like(found.cells, i))
+            image.append(torch.full_like(found.cells, i))
             cell.append(found.cells)
             box_targets.append(target.boxes[found.objects])
             label_targets.append(target.labels[found.objects])
             quality.append(found.quality)
-        at = torch.cat(picture), torch.cat(cell)
+        at = torch.cat(image), torch.cat(cell)
         q = torch.cat(quality)
         total = q.sum().clamp(min=1.0)
         object_loss = F.binary_cross_entropy_with_logits(objectness, wanted, reduction="none")

@@ -112,7 +112,7 @@ class Segmentation(Task):
         return divergence.mean() * temperature**2
 
     def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
-        """C x h x w logits -> the mask of the original picture."""
+        """C x h x w logits -> the mask of the original image."""
         return {"mask": mask_of(raw, box)}
 
     def meter(self, split: Any) -> SegmentationMeter:

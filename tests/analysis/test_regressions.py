@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mtl_core.analysis.regressions import box_losses, mask_losses, picture_losses
+from mtl_core.analysis.regressions import box_losses, image_losses, mask_losses
 from mtl_core.types import Boxes, Prediction
 
 CAT = np.array([[10, 10, 50, 50]], np.float32)
@@ -73,6 +73,6 @@ def test_a_class_is_lost_once():
         for p in ([0.9, 0.1], [0.2, 0.8])
     )
     order = np.array([0, 1])
-    assert picture_losses("cls", 0, order, right, wrong) == (1.0, {"wrong class": 1.0}, [0])
-    assert picture_losses("cls", 0, order, wrong, right) == (0.0, {}, [])
-    assert picture_losses("cls", 1, order, right, wrong) == (0.0, {}, [])
+    assert image_losses("cls", 0, order, right, wrong) == (1.0, {"wrong class": 1.0}, [0])
+    assert image_losses("cls", 0, order, wrong, right) == (0.0, {}, [])
+    assert image_losses("cls", 1, order, right, wrong) == (0.0, {}, [])

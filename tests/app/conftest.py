@@ -16,6 +16,6 @@ def site(tmp_path) -> Site:
 
 
 @pytest.fixture
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     y, x = np.mgrid[:90, :120]
     return np.stack([x * 2, y * 2, x + y], axis=2).astype(np.uint8)

@@ -28,7 +28,7 @@ DOG, CAT = 2, 3
 @dataclass
 class StandInInfo:
     class_names: dict[str, list[str]]
-    taught: list[str]
+    trained: list[str]
     stage: int
 
 
@@ -38,8 +38,8 @@ class StandInEngine:
         self.forgets = weights.parent.name == "forgets"
         self.info = StandInInfo(NAMES, ORDER[:stage], stage)
 
-    def predict(self, picture: np.ndarray, score_threshold: float = 0.05) -> Prediction:
-        height, width = picture.shape[:2]
+    def predict(self, image: np.ndarray, score_threshold: float = 0.05) -> Prediction:
+        height, width = image.shape[:2]
         return Prediction(
             (height, width),
             NAMES,
@@ -76,7 +76,7 @@ LATENCY = {
     "settings": {"threads": 2, "side_px": 512},
     "engines": {
         "times": {"ours": {"p50_ms": 40.04, "p95_ms": 50}, "odd": {}},
-        "ratios": {"ours / bare trunk": {"value": 0.5, "low": 0.4, "high": 0.7}},
+        "ratios": {"ours / bare backbone": {"value": 0.5, "low": 0.4, "high": 0.7}},
     },
 }
 
@@ -93,7 +93,7 @@ def make_run(folder: Path, name: str = "keeps", method: str = "distill", *, reco
             "stages": [{"task": task, "epochs": 4} for task in ORDER],
         },
         "class_names": NAMES,
-        "parameters": {"trunk_frozen": 308660, "trunk_trainable": 3286728, "head": 157576},
+        "parameters": {"backbone_frozen": 308660, "backbone_trainable": 3286728, "head": 157576},
         "wall_time_s": 100.0,
     }
     (path / "run.json").write_text(json.dumps(manifest))
@@ -112,7 +112,7 @@ REGRESSIONS = [
     ("p1", "seg", 1, 2, 0.2, {"mask eaten": 0.2}, ["dog"]),
     ("q1", "det", 2, 3, 1.0, {"lost box": 2.0}, ["cat"]),
 ]
-REGRESSION_KEYS = ("picture", "task", "before", "after", "loss", "kinds", "classes")
+REGRESSION_KEYS = ("image", "task", "before", "after", "loss", "kinds", "classes")
 
 
 def judge(run: Run) -> Run:
@@ -123,15 +123,15 @@ def judge(run: Run) -> Run:
 
 
 def make_evidence(folder: Path, run: Run) -> Path:
-    """The pictures behind the masks of that list, left half dog, and what the run said: all cat."""
-    pictures = folder / "mini_voc_seg" / "val"
-    pictures.mkdir(parents=True)
+    """The images behind the masks of that list, left half dog, and what the run said: all cat."""
+    images = folder / "mini_voc_seg" / "val"
+    images.mkdir(parents=True)
     truth = np.zeros((60, 80), np.uint8)
     truth[:, :40], truth[0] = DOG, 255
     for stem, grey in (("p1", 90), ("p2", 160)):
-        Image.fromarray(np.full((60, 80, 3), grey, np.uint8)).save(pictures / f"{stem}.jpg")
-        Image.fromarray(truth).save(pictures / f"{stem}.png")
-    (pictures.parent / "classes.txt").write_text("\n".join(NAMES["seg"]) + "\n")
+        Image.fromarray(np.full((60, 80, 3), grey, np.uint8)).save(images / f"{stem}.jpg")
+        Image.fromarray(truth).save(images / f"{stem}.png")
+    (images.parent / "classes.txt").write_text("\n".join(NAMES["seg"]) + "\n")
     (run.path / "predictions").mkdir()
     said = {f"{stem}/mask": np.full((60, 80), CAT, np.uint8) for stem in ("p1", "p2")}
     for number in (1, 2, 3):
@@ -140,7 +140,7 @@ def make_evidence(folder: Path, run: Run) -> Path:
 
 
 def record_rows(*, forgets: bool = False) -> list[dict]:
-    """Whole-split scores after each stage and probes along the way, as training writes them."""
+    """Whole-split scores after each stage and subset evaluations inside it, as training writes."""
     seg = {1: 0.50, 2: 0.30 if forgets else 0.49, 3: 0.10 if forgets else 0.48}
     det = {2: 0.20, 3: 0.12 if forgets else 0.20}
     rows = []
@@ -154,11 +154,11 @@ def record_rows(*, forgets: bool = False) -> list[dict]:
         )
 
     for epoch, value in ((1, 0.2), (2, 0.35), (4, 0.45)):
-        row(1, epoch, "seg", "mIoU", value, "probe")
+        row(1, epoch, "seg", "mIoU", value, "subset")
     for stage in (1, 2, 3):
         row(stage, 4, "seg", "mIoU", seg[stage], "stage")
         if stage > 1:
-            row(stage, 2, "seg", "mIoU", (seg[stage] + seg[stage - 1]) / 2, "probe")
+            row(stage, 2, "seg", "mIoU", (seg[stage] + seg[stage - 1]) / 2, "subset")
             row(stage, 4, "det", "mAP", det[stage], "stage")
             row(stage, 4, "det", "mAP50", det[stage] * 2, "stage")
     row(3, 4, "cls", "top1", 0.95, "stage")

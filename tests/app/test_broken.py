@@ -1,4 +1,4 @@
-"""What broke: filters, words and pictures, with the data at hand and without it."""
+"""What broke: filters, words and images, with the data at hand and without it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from stand_in import (
 )
 
 from app.language import Refusal, Words
-from app.page import _asked_look
+from app.page import _asked_image
 from app.services.engines import EngineShelf
 from app.services.image_reading import read_upload
 from app.services.runs import RunShelf
-from app.services.validation_images import Evidence
+from app.services.validation_images import ValidationImages
 from app.site import Site
 from app.tabs.broken import ANY, behind, broken_rows, caption, missing_told
 from app.tabs.compare import show
@@ -38,8 +38,8 @@ WORDS = Words("en")
 
 
 class SingleTaskEngine(StandInEngine):
-    def predict(self, picture, score_threshold=0.05):
-        said = super().predict(picture, score_threshold)
+    def predict(self, image, score_threshold=0.05):
+        said = super().predict(image, score_threshold)
         names = {"det": said.class_names["det"]}
         return replace(said, class_names=names, mask=None, probabilities=None)
 
@@ -54,8 +54,8 @@ def data(tmp_path: Path, run: Run) -> Path:
     return make_evidence(tmp_path / "data", run)
 
 
-def site_of(run: Run, evidence: Evidence | None = None) -> Site:
-    return Site(RunShelf([run]), EngineShelf(StandInEngine), evidence=evidence)
+def site_of(run: Run, validation_images: ValidationImages | None = None) -> Site:
+    return Site(RunShelf([run]), EngineShelf(StandInEngine), validation_images=validation_images)
 
 
 def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
@@ -70,53 +70,55 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
         "mask flooded",
         "wrong class",
     ]
-    assert told.startswith("Pictures that lost something: 2. The pictures of forgets are not here")
+    assert told.startswith("Images that lost something: 2. The images of forgets are not here")
     assert "“python app.py --run RUN --data DIR” brings them" in told
     assert "<div><dt>mask eaten</dt><dd>parts of an object now taken for background</dd>" in kinds
-    assert "box" not in kinds and "of the whole picture" in kinds
+    assert "box" not in kinds and "of the whole image" in kinds
     assert told.endswith("RUN is the run's directory.") and str(run.path.parent) not in told
     assert gallery["visible"] is False and shown == []
-    assert list(table["value"]["picture"]) == ["p1", "p2"]
+    assert list(table["value"]["image"]) == ["p1", "p2"]
     _, kind, _, told, *_, table, _ = broken_rows(
         site, None, "seg", "1-3", "mask flooded", ANY, WORDS
     )
-    assert kind["value"] == "mask flooded" and list(table["value"]["picture"]) == ["p2"]
+    assert kind["value"] == "mask flooded" and list(table["value"]["image"]) == ["p2"]
     # A filter that another choice has emptied lets everything through again.
     _, kind, of_class, *_ = broken_rows(site, None, "det", "1-3", "mask flooded", "zebra", WORDS)
     assert kind["value"] == of_class["value"] == ANY
 
 
-def test_a_class_that_lost_nothing_shows_no_pictures(run: Run):
+def test_a_class_that_lost_nothing_shows_no_images(run: Run):
     _, _, of_class, told, *_, table, _ = broken_rows(
         site_of(run), None, "seg", "1-3", ANY, "cat", WORDS
     )
     assert of_class["value"] == "cat"
-    assert told.startswith("Pictures that lost something: 0.") and table["value"].empty
+    assert told.startswith("Images that lost something: 0.") and table["value"].empty
 
 
-def test_pictures_are_shown_as_the_later_lesson_saw_them(run: Run, data: Path):
-    site = site_of(run, Evidence(data))
+def test_images_are_shown_as_the_later_stage_saw_them(run: Run, data: Path):
+    site = site_of(run, ValidationImages(data))
     *_, told, _, gallery, more, _, shown = broken_rows(site, None, "seg", None, None, None, WORDS)
     assert more["visible"] is False
     *_, more, _, few = broken_rows(site, None, "seg", None, None, None, WORDS, 1)
-    assert more["visible"] is True and [row["picture"] for row in few] == ["p1"]
-    assert "Click one" in told and [row["picture"] for row in shown] == ["p1", "p2"]
-    picture, words = gallery["value"][0]
-    assert picture.shape == (60, 80, 3) and picture.std() > 0  # grey no longer: a mask lies on it
+    assert more["visible"] is True and [row["image"] for row in few] == ["p1"]
+    assert "Click one" in told and [row["image"] for row in shown] == ["p1", "p2"]
+    image, words = gallery["value"][0]
+    assert image.shape == (60, 80, 3) and image.std() > 0  # grey no longer: a mask lies on it
     assert words == "dog: mask eaten 30 %, wrong class 10 %"
 
 
 @pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
 def test_of_another_set_the_list_alone_is_shown_and_why_is_said(run: Run, data: Path, words):
     def told_and_gallery():
-        found = broken_rows(site_of(run, Evidence(data)), None, "seg", None, None, None, words)
+        found = broken_rows(
+            site_of(run, ValidationImages(data)), None, "seg", None, None, None, words
+        )
         assert list(found[7]["value"].iloc[:, 0]) == ["p1", "p2"]
         return found[3], found[5]["visible"]
 
     own = fingerprint(read_split(DataRoots.under(data), "seg", "val"))
     run.manifest["data_fingerprint"] = {"seg": {"eval": own}}
     assert told_and_gallery()[1]
-    # Pictures of the same names, but not those that the run was measured on.
+    # Images of the same names, but not those that the run was measured on.
     run.manifest["data_fingerprint"]["seg"]["eval"] = own | {"sha256": "another"}
     told, shown = told_and_gallery()
     assert not shown and words("broken.other_set", run="forgets", task=words.task("seg")) in told
@@ -124,9 +126,9 @@ def test_of_another_set_the_list_alone_is_shown_and_why_is_said(run: Run, data: 
 
 
 def test_what_else_may_be_missing_is_said(run: Run, data: Path):
-    site = site_of(run, Evidence(data))
+    site = site_of(run, ValidationImages(data))
     told = broken_rows(site, None, "det", None, None, None, WORDS)[3]
-    assert "no validation pictures for detection" in told and str(data) not in told
+    assert "no validation images for detection" in told and str(data) not in told
     (run.path / "predictions" / "stage3_seg.npz").unlink()
     told = broken_rows(site, None, "seg", "1-3", None, None, WORDS)[3]
     assert "without its folder “predictions”" in told and "training.rescore --run RUN " in told
@@ -154,12 +156,12 @@ def test_a_remedy_can_be_used_as_it_is_printed(tmp_path: Path, words: Words, mon
 
 
 @pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
-def test_of_a_run_measured_on_another_split_no_folder_is_said_to_bring_pictures(
+def test_of_a_run_measured_on_another_split_no_folder_is_said_to_bring_images(
     run: Run, data: Path, words: Words
 ):
     run.manifest["data_fingerprint"] = {"seg": {"eval": {"split": "train:tune", "n": 2}}}
-    for evidence in (None, Evidence(data)):
-        told = broken_rows(site_of(run, evidence), None, "seg", None, None, None, words)[3]
+    for validation_images in (None, ValidationImages(data)):
+        told = broken_rows(site_of(run, validation_images), None, "seg", None, None, None, words)[3]
         assert "train:tune" in told and "--data DIR" not in told
 
 
@@ -167,7 +169,7 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
 
 
-def without_a_picture(path: Path) -> None:
+def without_a_image(path: Path) -> None:
     with np.load(path) as file:
         np.savez_compressed(path, **{"p2/mask": file["p2/mask"]})
 
@@ -183,27 +185,29 @@ def with_a_bad_block(path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
-@pytest.mark.parametrize("fault", [cut, without_a_picture, with_odd_names, with_a_bad_block])
+@pytest.mark.parametrize("fault", [cut, without_a_image, with_odd_names, with_a_bad_block])
 def test_damaged_predictions_leave_the_list(run: Run, data: Path, fault, words):
     fault(run.path / "predictions" / "stage3_seg.npz")
     assert_the_list_alone(run, data, words)
 
 
-def test_a_damaged_picture_leaves_the_list(run: Run, data: Path):
+def test_a_damaged_image_leaves_the_list(run: Run, data: Path):
     cut(data / "mini_voc_seg" / "val" / "p1.jpg")
     assert_the_list_alone(run, data, WORDS)
 
 
-def test_a_picture_that_goes_while_the_set_is_checked_leaves_the_list(run: Run, data: Path):
+def test_a_image_that_goes_while_the_set_is_checked_leaves_the_list(run: Run, data: Path):
     run.manifest["data_fingerprint"] = {"seg": {"eval": {"n": 2}}}
-    evidence = Evidence(data)
-    evidence.item("seg", "p1")  # the folder has been listed
+    validation_images = ValidationImages(data)
+    validation_images.item("seg", "p1")  # the folder has been listed
     (data / "mini_voc_seg" / "val" / "p1.jpg").unlink()
-    assert_the_list_alone(run, data, WORDS, evidence)
+    assert_the_list_alone(run, data, WORDS, validation_images)
 
 
-def assert_the_list_alone(run: Run, data: Path, words: Words, evidence: Evidence | None = None):
-    site = site_of(run, evidence or Evidence(data))
+def assert_the_list_alone(
+    run: Run, data: Path, words: Words, validation_images: ValidationImages | None = None
+):
+    site = site_of(run, validation_images or ValidationImages(data))
     *_, told, _, gallery, more, table, shown = broken_rows(
         site, None, "seg", "1-3", None, None, words
     )
@@ -212,75 +216,79 @@ def assert_the_list_alone(run: Run, data: Path, words: Words, evidence: Evidence
     assert list(table["value"].iloc[:, 0]) == ["p1", "p2"]
 
 
-def test_a_picture_opens_with_what_people_annotated(run: Run, data: Path):
-    evidence = Evidence(data)
-    look = evidence.look(run, "seg", "p1")
-    assert look.truth is not None and look.truth.taught == ("seg",) and look.truth.number == 0
-    mask = look.truth.prediction.mask
+def test_a_image_opens_with_what_people_annotated(run: Run, data: Path):
+    validation_images = ValidationImages(data)
+    viewed = validation_images.viewed(run, "seg", "p1")
+    assert (
+        viewed.truth is not None and viewed.truth.trained == ("seg",) and viewed.truth.number == 0
+    )
+    mask = viewed.truth.prediction.mask
     assert mask is not None and (mask[1:, :40] == 2).all() and (mask[0] == 0).all()
-    assert look.placed is not None and data not in look.placed.parents
+    assert viewed.placed is not None and data not in viewed.placed.parents
     with pytest.raises(Refusal, match="not here any more"):
-        evidence.item("seg", "p9")
+        validation_images.item("seg", "p9")
 
 
-def test_a_link_names_a_picture_only_where_its_run_can_open_it(
-    tmp_path: Path, run: Run, data: Path
-):
+def test_a_link_names_a_image_only_where_its_run_can_open_it(tmp_path: Path, run: Run, data: Path):
     alone = make_run(tmp_path, "single-det")
     alone.class_names = {"det": alone.class_names["det"]}
-    evidence = Evidence(data)
+    validation_images = ValidationImages(data)
     engines = {run.path: StandInEngine, alone.path: SingleTaskEngine}
     shelf = EngineShelf(lambda weights: engines[weights.parent](weights))
-    site = Site(RunShelf([run, alone]), shelf, evidence=evidence)
-    look = evidence.look(run, "seg", "p1")
-    assert show(site, look, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p1"
-    assert show(site, look, "single-det", WORDS)[1]["link"]["annotated"] == ""
+    site = Site(RunShelf([run, alone]), shelf, validation_images=validation_images)
+    viewed = validation_images.viewed(run, "seg", "p1")
+    assert show(site, viewed, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p1"
+    assert show(site, viewed, "single-det", WORDS)[1]["link"]["annotated"] == ""
     with pytest.raises(Refusal):
-        evidence.look(alone, "seg", "p1")
-    opened = _asked_look(site, "single-det", {"annotated": "seg/p1"})
+        validation_images.viewed(alone, "seg", "p1")
+    opened = _asked_image(site, "single-det", {"annotated": "seg/p1"})
     assert opened.example and not opened.annotated
 
 
-def test_only_pictures_that_the_run_broke_are_opened(tmp_path: Path, run: Run, data: Path):
-    evidence, pictures = Evidence(data), data / "mini_voc_seg" / "val"
+def test_only_images_that_the_run_broke_are_opened(tmp_path: Path, run: Run, data: Path):
+    validation_images, images = ValidationImages(data), data / "mini_voc_seg" / "val"
     for suffix in (".jpg", ".png"):
-        shutil.copyfile(pictures / f"p1{suffix}", pictures / f"p3{suffix}")
+        shutil.copyfile(images / f"p1{suffix}", images / f"p3{suffix}")
     kept = make_run(tmp_path, "keeps")  # broke nothing
     for of_run, stem in ((run, "p3"), (kept, "p1")):
         with pytest.raises(Refusal, match="not here any more"):
-            evidence.look(of_run, "seg", stem)
-    look = evidence.look(run, "seg", "p2")
-    site = Site(RunShelf([run, kept]), EngineShelf(StandInEngine), evidence=evidence)
-    assert show(site, look, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p2"
-    assert show(site, look, "keeps", WORDS)[1]["link"]["annotated"] == ""
+            validation_images.viewed(of_run, "seg", stem)
+    viewed = validation_images.viewed(run, "seg", "p2")
+    site = Site(
+        RunShelf([run, kept]), EngineShelf(StandInEngine), validation_images=validation_images
+    )
+    assert show(site, viewed, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p2"
+    assert show(site, viewed, "keeps", WORDS)[1]["link"]["annotated"] == ""
     # Of another set than the run's, what is called the same is not shown either.
     run.manifest["data_fingerprint"] = {"seg": {"eval": {"split": "val", "n": 2}}}
     with pytest.raises(Refusal):
-        evidence.look(run, "seg", "p1")
+        validation_images.viewed(run, "seg", "p1")
 
 
-def test_photos_of_the_last_lesson_stay_closed_and_apart(run: Run, data: Path):
+def test_photos_of_the_last_stage_stay_closed_and_apart(run: Run, data: Path):
     for folder, grey in (("a", 10), ("b", 240)):
         place = data / "imagenette_160" / "val" / folder
         place.mkdir(parents=True)
         Image.fromarray(np.full((20, 20, 3), grey, np.uint8)).save(place / "001.png")
     rows = json.loads((run.path / "regressions.json").read_text())["rows"]
-    rows += [rows[0] | {"task": "cls", "picture": f"{folder}/001"} for folder in "ab"]
+    rows += [rows[0] | {"task": "cls", "image": f"{folder}/001"} for folder in "ab"]
     (run.path / "regressions.json").write_text(json.dumps({"rows": rows}))
-    evidence = Evidence(data)
+    validation_images = ValidationImages(data)
     with pytest.raises(Refusal):
-        evidence.look(run, "cls", "a/001")
-    greys = [read_upload(evidence.served("cls", f"{folder}/001")).mean() for folder in "ab"]
+        validation_images.viewed(run, "cls", "a/001")
+    greys = [
+        read_upload(validation_images.served("cls", f"{folder}/001")).mean() for folder in "ab"
+    ]
     assert greys == [10, 240]
 
 
-def test_a_link_to_a_picture_that_has_gone_opens_the_default(run: Run, data: Path):
-    evidence = Evidence(data)
-    evidence.item("seg", "p1")  # the folder has been listed
+def test_a_link_to_a_image_that_has_gone_opens_the_default(run: Run, data: Path):
+    validation_images = ValidationImages(data)
+    validation_images.item("seg", "p1")  # the folder has been listed
     (data / "mini_voc_seg" / "val" / "p1.jpg").unlink()
-    assert _asked_look(site_of(run, evidence), "forgets", {"annotated": "seg/p1"}).example
+    assert _asked_image(site_of(run, validation_images), "forgets", {"annotated": "seg/p1"}).example
     with pytest.raises(Refusal, match="not here any more"):
-        evidence.look(run, "seg", "p1")
+        validation_images.viewed(run, "seg", "p1")
 
 
 def test_a_run_that_was_not_judged_says_how_to(tmp_path: Path):
@@ -299,7 +307,7 @@ def test_boxes_are_counted_and_chinese_is_spoken():
 
 
 def test_a_damaged_list_is_told(run: Run):
-    (run.path / "regressions.json").write_text('{"rows": [{"picture": 1}]}')
+    (run.path / "regressions.json").write_text('{"rows": [{"image": 1}]}')
     with pytest.raises(InputError, match=r"regressions\.json: expected what"):
         run.regressions()
 
@@ -310,23 +318,21 @@ def test_a_damaged_list_is_told(run: Run):
         ({"figure": "classes", "data": ["dog", 0.2]}, ("seg", None, "dog")),
         ({"figure": "matrix", "data": [3, "seg"]}, ("seg", "1-3", ANY)),
         ({"figure": "matrix", "data": [3, "det"]}, ("det", "2-3", ANY)),
-        ({"figure": "matrix", "data": [3, "cls"]}, None),  # nothing is taught after it
+        ({"figure": "matrix", "data": [3, "cls"]}, None),  # nothing is trained after it
         ({"figure": "matrix", "data": None}, None),
         ("no such thing", None),
         (None, None),
     ],
 )
-def test_a_click_on_a_figure_asks_for_its_pictures(run: Run, clicked, asked):
+def test_a_click_on_a_figure_asks_for_its_images(run: Run, clicked, asked):
     assert behind(clicked, "seg", site_of(run), None) == asked
 
 
 @pytest.mark.parametrize(("kind", "stage"), [("lost box", 2), ("false alarm", 3)])
-def test_a_picture_shows_the_boxes_that_tell_what_broke(
-    run: Run, data: Path, kind: str, stage: int
-):
+def test_a_image_shows_the_boxes_that_tell_what_broke(run: Run, data: Path, kind: str, stage: int):
     asked = []
 
-    class WithBoxes(Evidence):
+    class WithBoxes(ValidationImages):
         def item(self, task, stem):
             return None, SegItem(data / "mini_voc_seg" / "val" / "p1.jpg", data / "none")
 
@@ -334,6 +340,6 @@ def test_a_picture_shows_the_boxes_that_tell_what_broke(
             asked.append(stage)
             return super().predictions(run, stage, "seg")
 
-    row = {"task": "det", "picture": "p1", "before": 2, "after": 3}
+    row = {"task": "det", "image": "p1", "before": 2, "after": 3}
     WithBoxes(data).thumbnail(run, row | {"kinds": {kind: 2.0, "wrong class": 1.0}})
     assert asked == [stage]

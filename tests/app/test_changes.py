@@ -14,7 +14,7 @@ from app.results.changes import (
     iou_matrix,
     mask_shares,
 )
-from app.services.engines import only_taught
+from app.services.engines import only_trained
 from mtl_core.types import Boxes
 
 
@@ -70,21 +70,21 @@ def test_classes_are_compared_by_name_not_by_index():
     assert compare_masks(mask_a, mask_b, ["background", "dog"], ["dog", "cat"]) == []
 
 
-def test_a_task_that_one_side_was_never_taught_is_not_compared(picture):
-    first = only_taught(StandInEngine(Path("keeps/stage1.safetensors")).predict(picture), ("seg",))
-    last = StandInEngine(Path("keeps/stage3.safetensors")).predict(picture)
+def test_a_task_that_one_side_was_never_trained_is_not_compared(image):
+    first = only_trained(StandInEngine(Path("keeps/stage1.safetensors")).predict(image), ("seg",))
+    last = StandInEngine(Path("keeps/stage3.safetensors")).predict(image)
     changes = compare(first, last, 0.25)
     assert changes.boxes is None
     assert changes.top_before is None
     assert changes.mask_agreement == 1
     html = table(changes, Words("en"), 0.3)
-    assert "only one side was taught detection" in html
+    assert "only one side was trained detection" in html
 
 
-def test_the_line_tells_the_largest_things_first(picture):
+def test_the_line_tells_the_largest_things_first(image):
     engine = StandInEngine
-    two = engine(Path("forgets/stage2.safetensors")).predict(picture)
-    three = engine(Path("forgets/stage3.safetensors")).predict(picture)
+    two = engine(Path("forgets/stage2.safetensors")).predict(image)
+    three = engine(Path("forgets/stage3.safetensors")).predict(image)
     line = one_line(compare(two, three, 0.25), Words("en"))
     assert line.startswith("Boxes: 1 lost")
     assert "of the pixels changed class" in line

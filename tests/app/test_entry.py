@@ -21,9 +21,9 @@ PATIENCE_S = 300
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    with socket.socket() as subset:
+        subset.bind(("127.0.0.1", 0))
+        return subset.getsockname()[1]
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from stand_in import NAMES, StandInEngine
 
 from app.palette import rgb_of
 from app.results.downloads import coco_results, mask_png, saved_file
-from app.services.engines import only_taught
+from app.services.engines import only_trained
 from mtl_core.types import InputError
 
 
 @pytest.fixture
-def said(picture):
+def said(image):
     from pathlib import Path
 
-    return StandInEngine(Path("forgets/stage3.safetensors")).predict(picture)
+    return StandInEngine(Path("forgets/stage3.safetensors")).predict(image)
 
 
 def test_the_mask_file_holds_class_indices_and_colours(said):
@@ -37,7 +37,7 @@ def test_boxes_are_coco(said):
     np.testing.assert_allclose(
         [left, top, left + width, top + height], said.boxes.xyxy[0], atol=0.01
     )
-    assert content["images"][0] == {"id": 1, "file_name": "picture", "width": 120, "height": 90}
+    assert content["images"][0] == {"id": 1, "file_name": "image", "width": 120, "height": 90}
 
 
 def test_boxes_open_in_pycocotools(said, tmp_path):
@@ -46,29 +46,29 @@ def test_boxes_open_in_pycocotools(said, tmp_path):
     assert len(COCO(str(path)).getAnnIds()) == len(said.boxes)
 
 
-def test_the_overlay_is_saved_at_full_size(said, picture):
-    file = saved_file("overlay", picture, said, "cat", opacity=0.5, score_threshold=0.3)
+def test_the_overlay_is_saved_at_full_size(said, image):
+    file = saved_file("overlay", image, said, "cat", opacity=0.5, score_threshold=0.3)
     assert file["name"] == "cat.png"
     content = base64.b64decode(file["href"].partition(",")[2])
     assert Image.open(io.BytesIO(content)).size == (120, 90)
 
 
-def test_the_overlay_is_saved_as_it_is_seen(said, picture):
+def test_the_overlay_is_saved_as_it_is_seen(said, image):
     def pixels(**seen):
-        file = saved_file("overlay", picture, said, "x", opacity=0.5, score_threshold=0.3, **seen)
+        file = saved_file("overlay", image, said, "x", opacity=0.5, score_threshold=0.3, **seen)
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(file["href"].split(",")[1]))))
 
     everything = pixels()
     assert (pixels(boxes=False) != everything).any()
     without_dog = pixels(hidden={"dog"})
     assert (without_dog != everything).any()
-    np.testing.assert_array_equal(pixels(hidden={"dog", "cat"}, boxes=False), picture)
+    np.testing.assert_array_equal(pixels(hidden={"dog", "cat"}, boxes=False), image)
 
 
 @pytest.mark.parametrize("kind", ["boxes", "mask", "weights"])
-def test_what_was_not_taught_or_is_unknown_cannot_be_saved(said, picture, kind):
+def test_what_was_not_trained_or_is_unknown_cannot_be_saved(said, image, kind):
     with pytest.raises(InputError):
-        saved_file(kind, picture, only_taught(said, ("cls",)), "x", opacity=1, score_threshold=0)
+        saved_file(kind, image, only_trained(said, ("cls",)), "x", opacity=1, score_threshold=0)
 
 
 def test_names_travel_with_the_boxes(said):

@@ -29,7 +29,7 @@ def traces(figure, task):
     return [t for t in figure.data if t.name and t.name.startswith(ENGLISH.task(task))]
 
 
-def test_curves_of_what_was_kept_start_at_their_own_lesson():
+def test_curves_of_what_was_kept_start_at_their_own_stage():
     figure = forgetting_curves(curves(frame(forgets=True), ORDER), ORDER, ENGLISH)
     (seg,) = traces(figure, "seg")
     assert list(seg.x) == [1, 2, 3]
@@ -66,7 +66,7 @@ def test_labels_at_the_ends_do_not_meet():
     assert np.diff(heights).min() >= 16
 
 
-def test_the_matrix_leaves_cells_before_a_lesson_empty(words):
+def test_the_matrix_leaves_cells_before_a_stage_empty(words):
     figure = score_matrix(stage_matrix(frame(forgets=True)), ORDER, words)
     (heat,) = figure.data
     assert list(heat.z[0][1:]) == [None, None]
@@ -103,7 +103,7 @@ def test_the_budget_stays_in_sight_whatever_was_measured(words):
 
 
 def test_parameters_add_up(words):
-    counts = pd.Series({"trunk": 3.5e6, "head": 2e5})
+    counts = pd.Series({"backbone": 3.5e6, "head": 2e5})
     figure = parameter_bars(counts, words)
     assert sum(t.x[0] for t in figure.data) == pytest.approx(3.7)
 

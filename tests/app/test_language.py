@@ -8,7 +8,7 @@ from stand_in import NAMES
 
 import app.language as language
 from app.language import Refusal, Words, language_of, translations
-from app.services.shown_image import example_pictures
+from app.services.viewed_image import example_images
 from app.site import told
 
 APP = Path(language.__file__).parent.parent
@@ -110,7 +110,7 @@ def test_english_gaps_of_the_framework_are_filled():
 
 
 def test_a_refusal_is_told_in_the_language_of_who_hears_it():
-    refusal = Refusal("picture.small", width=3, height=4, least=8)
+    refusal = Refusal("image.small", width=3, height=4, least=8)
     assert "at least 8 a side" in str(refusal)
     assert "每邊至少 8 像素" in refusal.sentence.said(Words("zh-TW"))
 
@@ -119,7 +119,7 @@ def test_a_refusal_is_told_in_the_language_of_who_hears_it():
 def test_a_toast_is_headed_in_the_language_of_who_reads_it(tag, title):
     @told
     def refuse(request):
-        raise Refusal("picture.lost")
+        raise Refusal("image.lost")
 
     request = gr.Request(headers={"accept-language": tag}, query_params={})
     with pytest.raises(gr.Error) as shown:
@@ -128,7 +128,7 @@ def test_a_toast_is_headed_in_the_language_of_who_reads_it(tag, title):
 
 
 def test_every_example_has_words():
-    for name in example_pictures():
+    for name in example_images():
         assert Words("en")(f"example.{name}")
 
 

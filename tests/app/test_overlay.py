@@ -8,49 +8,49 @@ from mtl_core.types import Boxes, Prediction
 
 
 @pytest.fixture
-def said(tmp_path, picture):
+def said(tmp_path, image):
     from pathlib import Path
 
-    return StandInEngine(Path("keeps/stage3.safetensors")).predict(picture)
+    return StandInEngine(Path("keeps/stage3.safetensors")).predict(image)
 
 
-def test_tint_at_full_opacity_is_the_class_colour_and_background_stays(picture):
-    drawn = mask(*picture.shape[:2], decay=1)
-    tinted = tint(picture, drawn, NAMES["seg"], opacity=1.0)
+def test_tint_at_full_opacity_is_the_class_colour_and_background_stays(image):
+    drawn = mask(*image.shape[:2], decay=1)
+    tinted = tint(image, drawn, NAMES["seg"], opacity=1.0)
     assert (tinted[drawn == DOG] == rgb_of("dog")).all()
-    np.testing.assert_array_equal(tinted[drawn == 0], picture[drawn == 0])
+    np.testing.assert_array_equal(tinted[drawn == 0], image[drawn == 0])
 
 
-def test_tint_at_zero_opacity_changes_nothing(picture):
-    drawn = mask(*picture.shape[:2], decay=3)
+def test_tint_at_zero_opacity_changes_nothing(image):
+    drawn = mask(*image.shape[:2], decay=3)
     assert (drawn == CAT).any()
-    np.testing.assert_array_equal(tint(picture, drawn, NAMES["seg"], opacity=0.0), picture)
+    np.testing.assert_array_equal(tint(image, drawn, NAMES["seg"], opacity=0.0), image)
 
 
-def test_an_index_without_a_name_is_not_drawn(picture):
-    void = np.full(picture.shape[:2], 255, np.uint8)
-    np.testing.assert_array_equal(tint(picture, void, NAMES["seg"], opacity=1.0), picture)
+def test_an_index_without_a_name_is_not_drawn(image):
+    void = np.full(image.shape[:2], 255, np.uint8)
+    np.testing.assert_array_equal(tint(image, void, NAMES["seg"], opacity=1.0), image)
 
 
-def test_the_input_is_left_alone(picture, said):
-    before = picture.copy()
-    drawn = overlay(picture, said)
-    np.testing.assert_array_equal(picture, before)
-    assert drawn.shape == picture.shape
+def test_the_input_is_left_alone(image, said):
+    before = image.copy()
+    drawn = overlay(image, said)
+    np.testing.assert_array_equal(image, before)
+    assert drawn.shape == image.shape
     assert drawn.dtype == np.uint8
-    assert not np.shares_memory(overlay(picture, said, tasks=()), picture)
+    assert not np.shares_memory(overlay(image, said, tasks=()), image)
 
 
-def test_boxes_below_the_threshold_are_not_drawn(picture, said):
-    np.testing.assert_array_equal(outline(picture, said, score_threshold=0.95), picture)
-    assert (outline(picture, said, score_threshold=0.5) != picture).any()
+def test_boxes_below_the_threshold_are_not_drawn(image, said):
+    np.testing.assert_array_equal(outline(image, said, score_threshold=0.95), image)
+    assert (outline(image, said, score_threshold=0.5) != image).any()
 
 
-def test_a_box_edge_has_its_class_colour(picture):
+def test_a_box_edge_has_its_class_colour(image):
     box = Boxes(
         np.array([[30, 40, 90, 80]], np.float32), np.array([0.9], np.float32), np.array([2])
     )
-    drawn = outline(picture, Prediction((90, 120), NAMES, boxes=box), 0.3)
+    drawn = outline(image, Prediction((90, 120), NAMES, boxes=box), 0.3)
     assert tuple(drawn[79, 60]) == rgb_of("cat")
     assert tuple(drawn[60, 30]) == rgb_of("cat")
 
@@ -60,13 +60,13 @@ def test_a_box_edge_has_its_class_colour(picture):
     [
         [10, 10, 10, 10],  # no area
         [50, 40, 40, 30],  # corners the wrong way round
-        [-30, -30, 500, 500],  # beyond the picture
+        [-30, -30, 500, 500],  # beyond the image
     ],
 )
-def test_odd_boxes_are_drawn_without_complaint(picture, box):
+def test_odd_boxes_are_drawn_without_complaint(image, box):
     boxes = Boxes(np.array([box], np.float32), np.array([0.9], np.float32), np.array([0]))
-    assert outline(picture, Prediction((90, 120), NAMES, boxes=boxes), 0.1).shape == picture.shape
+    assert outline(image, Prediction((90, 120), NAMES, boxes=boxes), 0.1).shape == image.shape
 
 
-def test_nothing_taught_draws_nothing(picture):
-    np.testing.assert_array_equal(overlay(picture, Prediction((90, 120), NAMES)), picture)
+def test_nothing_trained_draws_nothing(image):
+    np.testing.assert_array_equal(overlay(image, Prediction((90, 120), NAMES)), image)

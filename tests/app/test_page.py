@@ -12,7 +12,7 @@ from app.page import build_page, launch_options
 from app.services.engines import EngineShelf
 from app.services.image_reading import read_upload
 from app.services.runs import RunShelf
-from app.services.shown_image import EXAMPLES, example_pictures
+from app.services.viewed_image import EXAMPLES, example_images
 from app.site import Site
 from app.tabs.about import about_texts
 from app.tabs.forgetting import forgetting_figures
@@ -47,10 +47,10 @@ def test_figures_follow_the_run(site):
     assert matrix["value"].data[0].z[2][0] == pytest.approx(0.2)
     assert classes["visible"]
     *_, methods, told = forgetting_figures(site, "keeps", "value", "cls", Words("en"))
-    assert methods["visible"] and told == ""  # whose pictures' number is not known
+    assert methods["visible"] and told == ""  # whose images' number is not known
 
 
-def test_a_run_alone_with_its_pictures_shows_the_study_and_says_so(tmp_path):
+def test_a_run_alone_with_its_images_shows_the_study_and_says_so(tmp_path):
     runs = [make_run(tmp_path, name) for name in ("large", "keeps", "forgets")]
     for run, counts in zip(runs, ((1344, 150), (240, 60), (240, 60)), strict=True):
         train, measured = ({"n": n} for n in counts)
@@ -61,14 +61,14 @@ def test_a_run_alone_with_its_pictures_shows_the_study_and_says_so(tmp_path):
         assert [trace.name for trace in methods["value"].data] == ["keeps", "forgets"]
         assert told.startswith(words("methods.elsewhere", run="large"))
         *_, told = forgetting_figures(site, "keeps", "kept", "seg", words)
-        assert told == words("methods.made_on", pictures=f"{words.task('seg')} 240 + 60")
+        assert told == words("methods.made_on", images=f"{words.task('seg')} 240 + 60")
     alone = Site(RunShelf(runs[:1]), EngineShelf(StandInEngine))
     *_, methods, told = forgetting_figures(alone, None, "kept", "seg", Words("en"))
     assert not methods["visible"] and "--run PATH" in told
 
 
 @pytest.mark.parametrize("words", [Words("en"), Words("zh-TW")], ids=["en", "zh"])
-def test_a_run_rescored_at_another_size_is_not_said_to_have_other_pictures(tmp_path, words):
+def test_a_run_rescored_at_another_size_is_not_said_to_have_other_images(tmp_path, words):
     runs = [make_run(tmp_path, name) for name in ("smaller", "keeps", "forgets")]
     for run in runs:
         run.manifest["data_fingerprint"] = {"seg": {"train": {"n": 240}, "eval": {"n": 60}}}
@@ -83,9 +83,9 @@ def test_after_a_long_pause_another_language_asks_the_networks_once(site, monkey
     demo = build_page(site)
     say_again = next(f.fn for f in demo.fns.values() if f.name == "say_again")
     monkeypatch.setattr("app.tabs.compare.uploaded_path", lambda path: path)
-    cat = str(example_pictures()["cat"])
-    look, *_ = say_again(None, cat, "keeps", "keeps:1", "keeps:3", request=None)
-    assert look.picture.ndim == 3 and site.engines.passes == 3
+    cat = str(example_images()["cat"])
+    viewed, *_ = say_again(None, cat, "keeps", "keeps:1", "keeps:3", request=None)
+    assert viewed.image.ndim == 3 and site.engines.passes == 3
 
 
 def test_building_the_page_does_not_load_torch():
@@ -95,9 +95,9 @@ def test_building_the_page_does_not_load_torch():
 
 def test_every_example_is_small_readable_and_credited():
     credits = (EXAMPLES / "LICENSES.md").read_text(encoding="utf-8")
-    pictures = example_pictures()
-    assert pictures
-    for path in pictures.values():
+    images = example_images()
+    assert images
+    for path in images.values():
         assert path.stat().st_size < 400_000
         assert f"`{path.name}`" in credits
         assert read_upload(path).ndim == 3
@@ -108,7 +108,7 @@ def test_about_is_written_in_both_languages():
     assert "三個任務" in prose(Words("zh-TW"))
     assert "CC0" in licences()
     for words in (Words("en"), Words("zh-TW")):
-        assert words("drawing.trunk") in drawing(words)
+        assert words("drawing.backbone") in drawing(words)
         assert "{" not in drawing(words)
 
 

@@ -13,7 +13,7 @@ from mtl_core.types import InputError
 
 
 def saved(tmp_path, image, kind="PNG", **options):
-    path = tmp_path / f"picture.{kind.lower()}"
+    path = tmp_path / f"image.{kind.lower()}"
     image.save(path, kind, **options)
     return path
 
@@ -55,7 +55,7 @@ def test_exif_orientation_is_respected(tmp_path):
     assert read_upload(saved(tmp_path, image, "JPEG", exif=exif)).shape == (40, 20, 3)
 
 
-def test_a_large_picture_is_reduced(tmp_path):
+def test_a_large_image_is_reduced(tmp_path):
     pixels = read_upload(saved(tmp_path, Image.new("RGB", (4000, 1000)), "JPEG"))
     assert pixels.shape[1] == LONG_SIDE_PX
     assert pixels.shape[0] == LONG_SIDE_PX // 4
@@ -69,22 +69,22 @@ def test_an_extreme_shape_keeps_at_least_a_pixel():
     "content",
     [
         b"",
-        b"not a picture at all",
+        b"not an image at all",
         b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         b"%!PS-Adobe-3.0 EPSF-3.0\n",
         b"\xff\xd8\xff\xe0" + b"\0" * 100,
     ],
 )
-def test_what_is_no_picture_ends_in_one_sentence(tmp_path, content):
+def test_what_is_no_image_ends_in_one_sentence(tmp_path, content):
     path = tmp_path / "upload.png"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="could not be read as a picture") as caught:
+    with pytest.raises(InputError, match="could not be read as an image") as caught:
         read_upload(path)
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_a_truncated_picture_ends_in_one_sentence(tmp_path):
+def test_a_truncated_image_ends_in_one_sentence(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     whole = io.BytesIO()
     Image.fromarray(noise).save(whole, "JPEG")
@@ -110,7 +110,7 @@ def test_too_many_bytes_are_refused(tmp_path, monkeypatch):
         read_upload(saved(tmp_path, Image.effect_noise((64, 64), 90)))
 
 
-def test_too_small_a_picture_is_refused(tmp_path):
+def test_too_small_a_image_is_refused(tmp_path):
     with pytest.raises(InputError, match="at least 8"):
         read_upload(saved(tmp_path, Image.new("RGB", (3, 100))))
 

@@ -50,26 +50,26 @@ def test_the_gate_is_five_percent_of_the_base(final, within):
     assert Drop("seg", "mIoU", 1, 1.0, 2, final, 60).within_gate is within
 
 
-def test_a_task_without_a_score_after_its_own_lesson_has_no_base():
+def test_a_task_without_a_score_after_its_own_stage_has_no_base():
     rows = frame()
     rows = rows[~((rows.stage == 1) & (rows.scope == "stage"))]
     assert [drop.task for drop in drops(rows, ORDER)] == ["det", "cls"]
 
 
-def test_curves_run_from_zero_to_the_number_of_lessons():
+def test_curves_run_from_zero_to_the_number_of_stages():
     points = curves(frame(), ORDER)
-    seg = points[(points.task == "seg") & (points.scope == "probe")]
+    seg = points[(points.task == "seg") & (points.scope == "subset")]
     assert seg.x.tolist() == [0.25, 0.5, 1.0, 1.5, 2.5]
-    assert seg.kept.isna().all()  # no look right before the second lesson to compare with
+    assert seg.kept.isna().all()  # no look right before the second stage to compare with
     whole = points[(points.task == "seg") & (points.scope == "stage")]
     assert whole.kept.tolist() == pytest.approx([1, 0.98, 0.96])
 
 
-def test_a_dip_is_a_share_of_a_look_at_the_same_pictures():
+def test_a_dip_is_a_share_of_a_look_at_the_same_images():
     before = {"stage": 2, "step": 0, "epoch": 0, "task": "seg", "metric": "mIoU"}
-    rows = pd.DataFrame([*record_rows(), before | {"value": 0.4, "n": 40, "scope": "probe"}])
+    rows = pd.DataFrame([*record_rows(), before | {"value": 0.4, "n": 40, "scope": "subset"}])
     points = curves(rows, ORDER)
-    seg = points[(points.task == "seg") & (points.scope == "probe")]
+    seg = points[(points.task == "seg") & (points.scope == "subset")]
     assert seg.x.tolist() == [0.25, 0.5, 1.0, 1.0, 1.5, 2.5]
     assert seg.kept.isna().tolist() == [True] * 3 + [False] * 3
     assert seg.kept.dropna().tolist() == pytest.approx([1, 0.495 / 0.4, 0.485 / 0.4])
@@ -112,7 +112,7 @@ def test_class_drops_are_sorted_by_loss():
     lost = class_drops(frame(forgets=True), ORDER, "seg")
     assert lost.drop_abs.is_monotonic_decreasing
     assert set(lost.name) == {"person", "dog", "cat", "diningtable"}
-    assert class_drops(frame(), ORDER, "cls").empty  # nothing was taught after it
+    assert class_drops(frame(), ORDER, "cls").empty  # nothing was trained after it
 
 
 def test_methods_are_compared_by_worst_kept_and_share_reached_of_the_best(tmp_path):
@@ -128,7 +128,7 @@ def test_methods_are_compared_by_worst_kept_and_share_reached_of_the_best(tmp_pa
     json.dumps(table.to_dict("records"))
 
 
-def test_only_runs_of_the_same_pictures_are_laid_side_by_side(tmp_path):
+def test_only_runs_of_the_same_images_are_laid_side_by_side(tmp_path):
     names = ("ours", "one", "two", "three")
     runs = {name: make_run(tmp_path, name, "finetune") for name in names}
     for name in names[1:]:
@@ -141,7 +141,7 @@ def test_only_runs_of_the_same_pictures_are_laid_side_by_side(tmp_path):
     assert list(side_by_side({"ours": runs["ours"]}, runs["ours"])) == ["ours"]
 
 
-def test_tasks_taught_together_keep_all(tmp_path):
+def test_tasks_trained_together_keep_all(tmp_path):
     run = make_run(tmp_path, "joint", "joint")
     rows = [row for row in run.records().to_dict("records") if row["stage"] == 3]
     told = drops(pd.DataFrame(rows), ORDER)

@@ -16,7 +16,7 @@ def test_times_and_ratios_are_shown_with_where_they_were_taken():
     assert "<b>" not in html
     ratios = reference_ratios(LATENCY)
     assert ratios.to_dict("records") == [
-        dict(section="engines", name="ours / bare trunk", value=0.5, low=0.4, high=0.7)
+        dict(section="engines", name="ours / bare backbone", value=0.5, low=0.4, high=0.7)
     ]
     (trace,) = reference_ratios_figure(ratios, Words("en")).data
     assert trace.x.tolist() == [0.5]

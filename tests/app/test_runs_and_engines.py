@@ -8,7 +8,7 @@ from app.language import Refusal, Words
 from app.services.engines import EngineShelf
 from app.services.latency import measure_passes, parameter_counts, summary_html
 from app.services.runs import RunShelf, open_run, shipped_runs
-from app.services.shown_image import Look
+from app.services.viewed_image import ViewedImage
 from mtl_core.types import InputError
 
 
@@ -39,12 +39,12 @@ def test_what_is_not_here_is_told_in_the_visitors_language(tmp_path, monkeypatch
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", gone)
     shelf, engines = RunShelf([make_run(tmp_path)]), EngineShelf(StandInEngine)
-    look = Look(np.zeros((40, 40, 3), np.uint8))
+    viewed = ViewedImage(np.zeros((40, 40, 3), np.uint8))
     for asking, told in (
         (lambda: RunShelf().get(None), "這裡沒有訓練結果"),
         (lambda: shelf.get("nowhere"), "沒有「nowhere」這個訓練結果，可用的有：keeps"),
         (lambda: shelf.stage("keeps", 4), "沒有第 4 課，可用的有：1, 2, 3"),
-        (lambda: look.stage("keeps", 4, shelf, engines), "沒有第 4 課，可用的有：1, 2, 3"),
+        (lambda: viewed.stage("keeps", 4, shelf, engines), "沒有第 4 課，可用的有：1, 2, 3"),
         (lambda: open_run(str(tmp_path)), "不是訓練結果的目錄"),
         (lambda: open_run("no-owner/no-run"), "也不是可從 Hub 取得的儲存庫（ConnectionError）"),
     ):
@@ -92,8 +92,8 @@ def test_an_engine_is_opened_once_for_all_threads(tmp_path):
         return StandInEngine(path)
 
     run, shelf = make_run(tmp_path), EngineShelf(opening)
-    picture = np.zeros((40, 40, 3), np.uint8)
-    threads = [threading.Thread(target=lambda: shelf.answers(run, picture)) for _ in range(4)]
+    image = np.zeros((40, 40, 3), np.uint8)
+    threads = [threading.Thread(target=lambda: shelf.answers(run, image)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -112,11 +112,11 @@ def test_a_failing_warm_up_does_not_take_the_page_down(tmp_path, capsys):
 
 def test_measuring_counts_its_own_passes_and_others(tmp_path):
     run, shelf = make_run(tmp_path), EngineShelf(StandInEngine)
-    picture = np.zeros((40, 40, 3), np.uint8)
+    image = np.zeros((40, 40, 3), np.uint8)
     engine = shelf.engine(run.stages[-1])
-    steps = measure_passes(engine, shelf, picture, 5)
+    steps = measure_passes(engine, shelf, image, 5)
     assert next(steps) == (1, None)
-    shelf.timed(engine, picture)  # another visitor
+    shelf.timed(engine, image)  # another visitor
     *_, (_, done) = steps
     assert len(done.times) == 5
     assert done.disturbed_by == 1
@@ -149,20 +149,20 @@ def test_a_bank_answers_all_stages_at_once(tmp_path):
         def __init__(self, paths):
             self.stages = [StandInEngine(path) for path in paths]
 
-        def predict_all(self, picture, score_threshold=0.05):
+        def predict_all(self, image, score_threshold=0.05):
             asked.append(score_threshold)
-            return [stage.predict(picture, score_threshold) for stage in self.stages]
+            return [stage.predict(image, score_threshold) for stage in self.stages]
 
-    run, picture = make_run(tmp_path), np.zeros((40, 40, 3), np.uint8)
+    run, image = make_run(tmp_path), np.zeros((40, 40, 3), np.uint8)
     shelf = EngineShelf(StandInEngine, Bank)
-    answers, spent_ms = shelf.answers(run, picture)
-    alone, _ = EngineShelf(StandInEngine).answers(run, picture)
+    answers, spent_ms = shelf.answers(run, image)
+    alone, _ = EngineShelf(StandInEngine).answers(run, image)
     assert spent_ms > 0
     assert asked == [0.05] and shelf.passes == 1
-    assert [a.taught for a in answers] == [a.taught for a in alone]
+    assert [a.trained for a in answers] == [a.trained for a in alone]
     assert answers[0].prediction.boxes is None and answers[0].total_ms is None
     assert (answers[2].prediction.mask == alone[2].prediction.mask).all()
-    shelf.answers(run, picture)
+    shelf.answers(run, image)
     assert shelf.bank(run) is shelf.bank(run)
 
 

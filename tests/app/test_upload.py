@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from gradio.data_classes import FileData, ImageData
 
-from app.components.upload import picture_upload, uploaded_path
+from app.components.upload import image_upload, uploaded_path
 from mtl_core.types import InputError
 
 
@@ -36,9 +36,9 @@ def test_a_link_out_of_the_folder_is_refused(folder):
 
 
 def test_the_component_passes_the_path_on_unread(tmp_path):
-    path = tmp_path / "no-picture.png"
-    path.write_bytes(b"no picture")
-    component = picture_upload()
+    path = tmp_path / "no-image.png"
+    path.write_bytes(b"no image")
+    component = image_upload()
     assert component.preprocess(ImageData(path=str(path))) == str(path)
     assert component.preprocess(None) is None
     assert component.get_block_name() == "image"

@@ -23,7 +23,7 @@ def judged(verdict: str = "pass", low: float | None = -0.01, high: float | None 
 
 def test_without_a_verdict_the_drop_alone_is_told():
     page = verdict_cards([SEG, CLS], {}, WORDS)
-    assert "98 %" in page and "within 5 %" in page and "the last lesson" in page
+    assert "98 %" in page and "within 5 %" in page and "the last stage" in page
     assert "differences of a few percent can be chance" in page and "95 %:" not in page
 
 

@@ -13,7 +13,7 @@ from mtl_core.data.synthetic.dataset import render_dataset
 
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> DataRoots:
-    """Twelve training and six validation pictures a task, 64 px; not to be changed."""
+    """Twelve training and six validation images a task, 64 px; not to be changed."""
     return render_dataset(tmp_path_factory.mktemp("scenes"), {"train": 12, "val": 6}, 64, seed=3)
 
 

@@ -101,23 +101,23 @@ def test_masks_are_cut_with_their_pixels_and_hold_no_new_ids():
 
 
 @pytest.mark.parametrize(
-    ("box", "crowd", "taught", "ignored"),
+    ("box", "crowd", "trained", "ignored"),
     [
         ([0.0, 0, 10, 10], False, 1, 0),  # whole
         ([0.0, 0, 10, 10 * KEEP_VISIBLE + 0.1], False, 1, 0),  # just enough of it
         ([0.0, 0, 10, 10 * KEEP_VISIBLE - 0.1], False, 0, 1),  # cut too far
         ([0.0, 0, 10, 0], False, 0, 0),  # out of sight
-        ([0.0, 0, 10, 10], True, 0, 1),  # a crowd is never taught
+        ([0.0, 0, 10, 10], True, 0, 1),  # a crowd is never trained
     ],
 )
-def test_cut_boxes_are_neither_taught_nor_punished(
-    box: list, crowd: bool, taught: int, ignored: int
+def test_cut_boxes_are_neither_trained_nor_punished(
+    box: list, crowd: bool, trained: int, ignored: int
 ):
     boxes = tv_tensors.BoundingBoxes([box], format="XYXY", canvas_size=(20, 20))
     sample = {"boxes": boxes, "labels": torch.tensor([1]), "crowd": torch.tensor([crowd])}
     view = mark_cut_boxes(sample, torch.tensor([100.0]), 1.0)
     assert [len(view["boxes"]), len(view["labels"]), len(view["ignore"])] == [
-        taught,
-        taught,
+        trained,
+        trained,
         ignored,
     ]

@@ -69,21 +69,21 @@ def image(**changes: object) -> Callable[[DataRoots], None]:
 CASES = [
     # folders
     ("seg", remove_folder("seg"), ["mini_voc_seg is missing", "expected a folder"]),
-    ("seg", remove_folder("seg", "val"), ['expected the pictures of split "val" beside train']),
+    ("seg", remove_folder("seg", "val"), ['expected the images of split "val" beside train']),
     ("det", remove_folder("det", "val"), ["mini_coco_det/val is missing", "beside train"]),
     ("cls", remove_folder("cls", "val"), ["imagenette_160/val is missing", "beside train"]),
-    ("seg", empty_folder("seg", "val"), ["val is empty", "expected pictures"]),
-    ("det", empty_folder("det", "val"), ["mini_coco_det/val is empty", "expected pictures"]),
+    ("seg", empty_folder("seg", "val"), ["val is empty", "expected images"]),
+    ("det", empty_folder("det", "val"), ["mini_coco_det/val is empty", "expected images"]),
     ("cls", empty_folder("cls", "val"), ["val is empty", "one folder per class"]),
-    ("cls", empty_folder("cls", "val/ring"), ["val/ring is empty", "expected pictures"]),
+    ("cls", empty_folder("cls", "val/ring"), ["val/ring is empty", "expected images"]),
     # files that do not belong
-    ("seg", write("seg", "val/notes.txt", "x"), ["notes.txt is no picture", "only .jpg, .jpeg"]),
-    ("det", write("det", "val/a.webp", "x"), ["a.webp is no picture", "only .jpg, .jpeg"]),
+    ("seg", write("seg", "val/notes.txt", "x"), ["notes.txt is no image", "only .jpg, .jpeg"]),
+    ("det", write("det", "val/a.webp", "x"), ["a.webp is no image", "only .jpg, .jpeg"]),
     ("cls", write("cls", "val/a.jpg", "x"), ["a.jpg stands outside", "expected only folders"]),
     (
         "cls",
         lambda r: (r.cls / "val" / "ring" / "more").mkdir(),
-        ["ring/more is no picture", "expected only"],
+        ["ring/more is no image", "expected only"],
     ),
     # segmentation
     (
@@ -94,7 +94,7 @@ CASES = [
     (
         "seg",
         remove("seg", "val/val_000001.jpg"),
-        ["val_000001.png is a mask without a picture", "expected val_000001.jpg"],
+        ["val_000001.png is a mask without an image", "expected val_000001.jpg"],
     ),
     (
         "seg",
@@ -176,7 +176,7 @@ CASES = [
         edit(lambda c: c["categories"][1].pop("name")),
         ['category 5 has no usable "name"', "expected a text"],
     ),
-    # detection: its pictures
+    # detection: its images
     (
         "det",
         remove("det", "val/val_000002.jpg"),
@@ -188,7 +188,7 @@ CASES = [
         ["zebra.jpg is not listed in", "instances_val.json", "expected an entry for every"],
     ),
     ("det", image(id=2), ['lists the image id "2" twice', "expected once"]),
-    ("det", image(file_name="val_000001.jpg"), ['the picture "val_000001.jpg" twice', "once"]),
+    ("det", image(file_name="val_000001.jpg"), ['the image "val_000001.jpg" twice', "once"]),
     ("det", image(file_name="../a.jpg"), ['"../a.jpg"', "expected a plain file name"]),
     ("det", image(width=0), ["val_000000.jpg the size 0 x", "expected at least one pixel"]),
     ("det", image(height="64"), ['image 1 has no usable "height"', "expected a whole number"]),

@@ -1,4 +1,4 @@
-"""The same view for the same seed, epoch and picture, wherever and whenever it is made."""
+"""The same view for the same seed, epoch and image, wherever and whenever it is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_core.data.datasets import CACHE_BYTES, Lesson, Timetable, ViewDataset, training_loader
+from mtl_core.data.datasets import (
+    CACHE_BYTES,
+    AugmentedImages,
+    BatchOrder,
+    TrainingSet,
+    training_loader,
+)
 from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.presets import tiny
 from mtl_core.tasks import TASKS
@@ -20,10 +26,10 @@ STAGES = {stage.task: replace(stage, crop_px=64, batch=4) for stage in tiny().st
 STAGES["det"] = replace(STAGES["det"], mosaic=0.5)
 
 
-def dataset(roots: DataRoots, task: str, seed: int = 0) -> ViewDataset:
+def dataset(roots: DataRoots, task: str, seed: int = 0) -> AugmentedImages:
     split = read_split(roots, task, "train")
     names = np.arange(len(split.class_names))
-    return ViewDataset(split, names, STAGES[task], tiny().model, seed)
+    return AugmentedImages(split, names, STAGES[task], tiny().model, seed)
 
 
 def flat(target: Any) -> list:
@@ -33,7 +39,7 @@ def flat(target: Any) -> list:
 
 
 @pytest.mark.parametrize("task", list(STAGES))
-def test_a_view_depends_on_seed_epoch_and_picture_alone(rendered: DataRoots, task: str):
+def test_a_view_depends_on_seed_epoch_and_image_alone(rendered: DataRoots, task: str):
     views = dataset(rendered, task)
     keys = [(0, 3), (1, 3), (0, 5), (0, 6)]
     first = {key: views[key] for key in keys}
@@ -56,7 +62,7 @@ def test_the_global_generator_is_left_alone(rendered: DataRoots):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_decoded_pictures_are_kept_within_the_bound(rendered: DataRoots):
+def test_decoded_images_are_kept_within_the_bound(rendered: DataRoots):
     views, bounded = dataset(rendered, "seg"), dataset(rendered, "seg")
     views.sample(0)
     one = views.cached_bytes
@@ -65,18 +71,20 @@ def test_decoded_pictures_are_kept_within_the_bound(rendered: DataRoots):
         assert torch.equal(bounded[0, index][0], views[0, index][0])
     assert len(views.cache) == 6 and 1 <= len(bounded.cache) < 6
     assert bounded.cached_bytes <= bounded.cache_bytes
-    lessons = {task: Lesson(TASKS[task](["a", "b"]), dataset(rendered, task)) for task in STAGES}
-    training_loader(lessons, 0, workers=2)
-    assert {lesson.views.cache_bytes for lesson in lessons.values()} == {CACHE_BYTES // 6}
+    train_sets = {
+        task: TrainingSet(TASKS[task](["a", "b"]), dataset(rendered, task)) for task in STAGES
+    }
+    training_loader(train_sets, 0, workers=2)
+    assert {train_set.views.cache_bytes for train_set in train_sets.values()} == {CACHE_BYTES // 6}
 
 
 def test_workers_change_nothing(rendered: DataRoots):
     batches = []
     for workers in (0, 1):
         views = dataset(rendered, "det")
-        lesson = Lesson(TASKS["det"](views.split.class_names), views)
-        loader, timetable = training_loader({"det": lesson}, 0, workers)
-        timetable.epoch = 1
+        train_set = TrainingSet(TASKS["det"](views.split.class_names), views)
+        loader, batch_order = training_loader({"det": train_set}, 0, workers)
+        batch_order.epoch = 1
         batches.append(list(loader))
     assert len(batches[0]) == len(batches[1]) == 4
     for (_, a, targets_a), (_, b, targets_b) in zip(*batches, strict=True):
@@ -93,11 +101,11 @@ def test_workers_change_nothing(rendered: DataRoots):
     ],
 )
 def test_an_epoch_is_shuffled_anew_and_repeatable(size: int, batch: int, length: int):
-    timetable = Timetable({"seg": lesson_of("seg", size, 3, batch)}, seed=0)
+    batch_order = BatchOrder({"seg": train_set_of("seg", size, 3, batch)}, seed=0)
     epochs = []
     for epoch in (0, 1, 0):
-        timetable.epoch = epoch
-        epochs.append([key for keys in timetable for key in keys])
+        batch_order.epoch = epoch
+        epochs.append([key for keys in batch_order for key in keys])
     assert all(len(set(e)) == len(e) == length for e in epochs)
     assert epochs[0] == epochs[2]
     assert {(task, epoch) for task, epoch, _ in epochs[1]} == {("seg", 1)}
@@ -105,8 +113,8 @@ def test_an_epoch_is_shuffled_anew_and_repeatable(size: int, batch: int, length:
         assert [i for *_, i in epochs[0]] != [i for *_, i in epochs[1]]
 
 
-def lesson_of(task: str, size: int, epochs: int, batch: int) -> Any:
-    """As much of a lesson as a timetable reads."""
+def train_set_of(task: str, size: int, epochs: int, batch: int) -> Any:
+    """As much of a stage as a timetable reads."""
 
     class Views:
         stage = replace(STAGES[task], epochs=epochs, batch=batch)
@@ -117,9 +125,9 @@ def lesson_of(task: str, size: int, epochs: int, batch: int) -> Any:
     return SimpleNamespace(views=Views())
 
 
-def test_lessons_taught_together_see_what_each_would_see_alone():
-    lessons = {"seg": lesson_of("seg", 13, 2, 4), "det": lesson_of("det", 9, 5, 2)}
-    together = Timetable(lessons, seed=0)
+def test_train_sets_trained_together_see_what_each_would_see_alone():
+    train_sets = {"seg": train_set_of("seg", 13, 2, 4), "det": train_set_of("det", 9, 5, 2)}
+    together = BatchOrder(train_sets, seed=0)
     found: dict[str, list] = {"seg": [], "det": []}
     mixed = []
     for epoch in range(together.epochs):
@@ -132,8 +140,8 @@ def test_lessons_taught_together_see_what_each_would_see_alone():
             found[keys[0][0]] += [key[1:] for key in keys]
     assert together.epochs == 5 and len(mixed) == together.total == 2 * 3 + 5 * 4
     assert mixed != sorted(mixed) and mixed != sorted(mixed, reverse=True)
-    for task, lesson in lessons.items():
-        alone = Timetable({task: lesson}, seed=0)
+    for task, train_set in train_sets.items():
+        alone = BatchOrder({task: train_set}, seed=0)
         wanted = []
         for epoch in range(alone.epochs):
             alone.epoch = epoch
@@ -141,10 +149,10 @@ def test_lessons_taught_together_see_what_each_would_see_alone():
         assert sorted(found[task]) == sorted(wanted)
 
 
-def test_classes_are_taught_under_the_networks_indices(rendered: DataRoots):
+def test_classes_are_trained_under_the_networks_indices(rendered: DataRoots):
     split = read_split(rendered, "cls", "train")
     turned = np.arange(len(split.class_names))[::-1].copy()
-    views = ViewDataset(split, turned, STAGES["cls"], tiny().model, 0)
+    views = AugmentedImages(split, turned, STAGES["cls"], tiny().model, 0)
     for i, item in enumerate(split.items):
         assert views[0, i][1] == len(split.class_names) - 1 - item.label
 

@@ -1,4 +1,4 @@
-"""A fingerprint changes with every byte that matters; shared pictures are found by their look."""
+"""A fingerprint changes with every byte that matters; shared images are found by their look."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def change_box(split: Split) -> None:
 
 
 def move_to_another_class(split: Split) -> None:
-    first, last = split.items[0].picture, split.items[-1].picture
+    first, last = split.items[0].image, split.items[-1].image
     last.rename(first.with_name(last.name))
 
 
 def change_byte(split: Split) -> None:
-    path = split.items[0].picture
+    path = split.items[0].image
     path.write_bytes(path.read_bytes() + b"\0")
 
 
 def change_name(split: Split) -> None:
-    (split.items[0].picture.parents[2] / "classes.json").write_text(
+    (split.items[0].image.parents[2] / "classes.json").write_text(
         json.dumps({name: name.upper() for name in split.class_names})
     )
 
@@ -66,7 +66,7 @@ def change_name(split: Split) -> None:
         ("cls", change_name),
     ],
 )
-def test_fingerprint_changes_with_pictures_and_labels(
+def test_fingerprint_changes_with_images_and_labels(
     own_scenes: DataRoots, task: str, change: Callable[[Split], None]
 ):
     before = read_split(own_scenes, task, "val")
@@ -102,7 +102,7 @@ def in_grey(source: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("at_once", [2, 4096])
 @pytest.mark.parametrize("leak", [copied, as_png, at_low_quality, smaller_and_squashed, in_grey])
-def test_a_picture_in_both_splits_is_found_under_another_name(
+def test_a_image_in_both_splits_is_found_under_another_name(
     tmp_path: Path,
     leak: Callable[[Path, Path], None],
     at_once: int,
@@ -116,16 +116,16 @@ def test_a_picture_in_both_splits_is_found_under_another_name(
     for number in range(6):
         blocks = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8))
         split = "train" if number < 3 else "val"
-        picture = blocks.resize((160, 120), Image.Resampling.BICUBIC)
-        picture.save(roots.cls / split / "thing" / f"{number}.jpg")
+        image = blocks.resize((160, 120), Image.Resampling.BICUBIC)
+        image.save(roots.cls / split / "thing" / f"{number}.jpg")
     train, val = (read_split(roots, "cls", split) for split in ("train", "val"))
     check_disjoint(train, val)
-    leak(train.items[1].picture, roots.cls / "val" / "thing" / "other.jpg")
+    leak(train.items[1].image, roots.cls / "val" / "thing" / "other.jpg")
     with pytest.raises(InputError) as caught:
         check_disjoint(train, read_split(roots, "cls", "val"))
     sentence = str(caught.value)
     assert "train/thing/1.jpg" in sentence and "val/thing/other.jpg" in sentence
-    assert "are the same picture, expected splits that share none." in sentence
+    assert "are the same image, expected splits that share none." in sentence
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_picture_in_both_splits_is_found_under_another_name(
         ((0, 0, 0), (255, 255, 255), False),
     ],
 )
-def test_pictures_of_one_colour_are_compared_by_it(
+def test_images_of_one_colour_are_compared_by_it(
     tmp_path: Path, first: tuple, second: tuple, same: bool
 ):
     roots = DataRoots.under(tmp_path)
@@ -145,15 +145,15 @@ def test_pictures_of_one_colour_are_compared_by_it(
         Image.new("RGB", (32, 32), colour).save(roots.cls / split / "thing" / "p.png")
     splits = [read_split(roots, "cls", split) for split in ("train", "val")]
     if same:
-        with pytest.raises(InputError, match="the same picture"):
+        with pytest.raises(InputError, match="the same image"):
             check_disjoint(*splits)
     else:
         check_disjoint(*splits)
 
 
-def test_a_truncated_picture_is_named_before_training_begins(own_scenes: DataRoots):
+def test_a_truncated_image_is_named_before_training_begins(own_scenes: DataRoots):
     splits = [read_split(own_scenes, "det", split) for split in ("train", "val")]
-    path = splits[0].items[3].picture
+    path = splits[0].items[3].image
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(InputError, match=r"train_000003\.jpg cannot be read"):
         check_disjoint(*splits)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from mtl_core.data.layout import DataRoots, read_det, read_mask, read_picture, read_seg, read_split
+from mtl_core.data.layout import DataRoots, read_det, read_image, read_mask, read_seg, read_split
 from mtl_core.data.synthetic.dataset import voc_palette
 from mtl_core.types import InputError
 
@@ -102,8 +102,8 @@ def test_bad_masks_are_named(tmp_path: Path, make: Callable[[Path], Path], words
     assert all(word in str(caught.value) for word in ["mask.png", *words])
 
 
-BAD_PICTURES = [
-    ("p.jpg", lambda p: p, ["is missing", "expected a picture"]),
+BAD_IMAGES = [
+    ("p.jpg", lambda p: p, ["is missing", "expected an image"]),
     ("p.jpg", lambda p: cut(noise(p)), ["cannot be read", "truncated", "expected a whole JPEG"]),
     ("p.jpg", lambda p: cut(noise(p), 0.02), ["cannot be read", "expected a whole JPEG"]),
     ("p.png", lambda p: cut(noise(p)), ["cannot be read", "expected a whole JPEG or PNG"]),
@@ -114,13 +114,13 @@ BAD_PICTURES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "make", "words"), BAD_PICTURES)
-def test_bad_pictures_are_named(
+@pytest.mark.parametrize(("name", "make", "words"), BAD_IMAGES)
+def test_bad_images_are_named(
     tmp_path: Path, name: str, make: Callable[[Path], object], words: list[str]
 ):
     make(tmp_path / name)
     with pytest.raises(InputError) as caught:
-        read_picture(tmp_path / name, (64, 64))
+        read_image(tmp_path / name, (64, 64))
     assert all(word in str(caught.value) for word in [name, *words])
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
@@ -129,7 +129,7 @@ def test_bad_pictures_are_named(
 def test_every_mode_of_eight_bits_becomes_rgb(tmp_path: Path, mode: str):
     suffix = "jpg" if mode == "CMYK" else "png"
     path = save(tmp_path / f"p.{suffix}", Image.new("RGB", (6, 4), "white").convert(mode))
-    pixels = read_picture(path)
+    pixels = read_image(path)
     assert (pixels.shape, pixels.dtype) == ((4, 6, 3), np.uint8)
     assert pixels.min() > 250
     assert pixels.flags.writeable  # torch shares the memory and warns otherwise
@@ -139,27 +139,27 @@ def test_the_exif_orientation_is_left_alone(tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = 6  # "turn by 90 degrees"
     path = save(tmp_path / "turned.jpg", Image.new("RGB", (6, 4)), exif=exif)
-    assert read_picture(path).shape == (4, 6, 3)
+    assert read_image(path).shape == (4, 6, 3)
 
 
 def test_items_are_read_with_their_labels(scenes: DataRoots):
     split = read_split(scenes, "seg", "val")
     for item in split.items:
-        picture, mask = read_seg(item, len(split.class_names))
-        assert picture.shape[:2] == mask.shape
+        image, mask = read_seg(item, len(split.class_names))
+        assert image.shape[:2] == mask.shape
     for item in read_split(scenes, "det", "val").items:
         assert read_det(item).shape == (item.height, item.width, 3)
 
 
-def test_a_mask_of_another_size_than_its_picture_is_refused(own_scenes: DataRoots):
+def test_a_mask_of_another_size_than_its_image_is_refused(own_scenes: DataRoots):
     item = read_split(own_scenes, "seg", "val").items[0]
     palette_mask(item.mask, np.zeros((5, 7), np.uint8))
-    with pytest.raises(InputError, match=r"val_000000\.png is 7 x 5 pixels, expected .* picture"):
+    with pytest.raises(InputError, match=r"val_000000\.png is 7 x 5 pixels, expected .* image"):
         read_seg(item, 6)
 
 
-def test_a_picture_of_another_size_than_annotated_is_refused(own_scenes: DataRoots):
+def test_a_image_of_another_size_than_annotated_is_refused(own_scenes: DataRoots):
     item = read_split(own_scenes, "det", "val").items[0]
-    Image.new("RGB", (7, 5)).save(item.picture)
+    Image.new("RGB", (7, 5)).save(item.image)
     with pytest.raises(InputError, match=r"val_000000\.jpg is 7 x 5 pixels, expected"):
         read_det(item)

@@ -48,7 +48,7 @@ def test_imagenettes_folders_have_names_and_unknown_ones_keep_theirs(own_scenes:
 def test_labels_follow_the_sorted_folders(scenes: DataRoots):
     split = read_split(scenes, "cls", "train")
     assert [split.class_names[i.label] for i in split.items] == [
-        i.picture.parent.name for i in split.items
+        i.image.parent.name for i in split.items
     ]
 
 
@@ -61,7 +61,7 @@ def test_category_order_in_the_file_does_not_matter(own_scenes: DataRoots):
     after = read_split(own_scenes, "det", "val")
     assert after.class_names == before.class_names
     for a, b in zip(before.items, after.items, strict=True):
-        assert (a.picture, a.image_id) == (b.picture, b.image_id)
+        assert (a.image, a.image_id) == (b.image, b.image_id)
         np.testing.assert_array_equal(a.labels, b.labels)
 
 
@@ -87,7 +87,7 @@ def test_boxes_are_corners_in_pixels_with_crowds_marked(own_scenes: DataRoots):
     np.testing.assert_array_equal(item.boxes_xyxy_px, expected)
     assert item.boxes_xyxy_px.dtype == np.float32
     assert (item.labels.tolist(), item.crowd.tolist()) == ([2, 0], [False, True])
-    empty = items[other["id"]]  # a picture without boxes is an ordinary picture
+    empty = items[other["id"]]  # an image without boxes is an ordinary image
     assert (empty.boxes_xyxy_px.shape, empty.labels.shape) == ((0, 4), (0,))
     assert (empty.labels.dtype, empty.crowd.dtype) == (np.int64, bool)
 
@@ -112,21 +112,21 @@ def test_fit_and_tune_divide_a_split(scenes: DataRoots, task: str):
     whole = read_split(scenes, task, "train")
     parts = [read_split(scenes, task, f"train:{part}") for part in ("fit", "tune")]
     assert [part.name for part in parts] == ["train:fit", "train:tune"]
-    names = [[item.picture for item in part.items] for part in parts]
+    names = [[item.image for item in part.items] for part in parts]
     assert [len(part) for part in names] == [10, 2]
     assert not set(names[0]) & set(names[1])
-    assert sorted(names[0] + names[1]) == sorted(item.picture for item in whole.items)
+    assert sorted(names[0] + names[1]) == sorted(item.image for item in whole.items)
     assert all(part.class_names == whole.class_names for part in parts)
 
 
-def test_a_split_with_no_picture_for_a_part_says_so(own_scenes: DataRoots):
+def test_a_split_with_no_image_for_a_part_says_so(own_scenes: DataRoots):
     folder = own_scenes.seg / "val"
     keep = next(p for p in sorted(folder.glob("*.jpg")) if not in_tune_part(p))
     for path in folder.iterdir():
         if path.stem != keep.stem:
             path.unlink()
     assert len(read_split(own_scenes, "seg", "val:fit")) == 1
-    with pytest.raises(ValueError, match=r'too few pictures \(1\) for a "val:tune" part'):
+    with pytest.raises(ValueError, match=r'too few images \(1\) for a "val:tune" part'):
         read_split(own_scenes, "seg", "val:tune")
 
 
@@ -140,7 +140,7 @@ def test_the_tune_part_is_about_its_share_and_depends_on_the_stem_alone():
     )
 
 
-def test_hidden_files_and_file_manager_litter_are_no_pictures(own_scenes: DataRoots):
+def test_hidden_files_and_file_manager_litter_are_no_images(own_scenes: DataRoots):
     before = [len(read_split(own_scenes, task, "val")) for task in TASK_IDS]
     for root in (own_scenes.seg, own_scenes.det, own_scenes.cls):
         (root / "val" / ".DS_Store").write_bytes(b"x")
@@ -160,7 +160,7 @@ def test_clipped_boxes_stay_inside(bbox: tuple, width: int, height: int):
 
 
 @given(st.data())
-def test_a_box_inside_its_picture_is_only_rewritten(data: st.DataObject):
+def test_a_box_inside_its_image_is_only_rewritten(data: st.DataObject):
     width, height = data.draw(sides), data.draw(sides)
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left, width)), data.draw(st.integers(top, height))

@@ -1,4 +1,4 @@
-"""From a picture to the network's input and back."""
+"""From an image to the network's input and back."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_boxes_come_back_within_half_a_pixel(h: int, w: int, data: st.DataObject
     assert np.abs(found - [[x0, y0, x1, y1]]).max() < 0.5
 
 
-def test_boxes_are_clipped_to_the_picture():
+def test_boxes_are_clipped_to_the_image():
     found = Placement.of((60, 100), SMALL).boxes_to_original(np.array([[-9, -9, 999, 999.0]]))
     assert found.tolist() == [[0, 0, 100, 60]]
 
 
 @settings(deadline=None, max_examples=30)
 @given(h=st.integers(1, 200), w=st.integers(1, 200), stride=st.sampled_from([4, 8]))
-def test_masks_have_exactly_the_pictures_size(h: int, w: int, stride: int):
+def test_masks_have_exactly_the_images_size(h: int, w: int, stride: int):
     box = Placement.of((h, w), SMALL)
     mask = mask_of(torch.randn(3, *(side // stride for side in box.input_hw)).numpy(), box)
     assert mask.shape == (h, w) and mask.dtype == np.uint8
@@ -62,9 +62,9 @@ def test_a_mask_lies_where_its_logits_lie():
     assert (mask[:56, :48] == 1).all() and (mask[:56, 52:] == 0).all()
 
 
-def test_the_picture_keeps_its_place_and_the_rest_is_grey():
-    picture = np.full((64, 100, 3), 255, np.uint8)
-    pixels, box = to_input(picture, SMALL)
+def test_the_image_keeps_its_place_and_the_rest_is_grey():
+    image = np.full((64, 100, 3), 255, np.uint8)
+    pixels, box = to_input(image, SMALL)
     h, w = box.content_hw
     assert pixels.shape == (1, 3, *box.input_hw) and h < box.input_hw[0]
     assert (pixels[..., :h, :w] == 1).all()
@@ -85,13 +85,13 @@ def test_channels_are_normalised_by_their_own_statistics(mean, std, expected: li
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.zeros((8, 8), np.uint8),  # grey
         np.zeros((8, 8, 4), np.uint8),  # with alpha
         np.zeros((8, 8, 3), np.float32),  # no bytes
     ],
 )
-def test_what_is_no_rgb_picture_is_refused(picture: np.ndarray):
+def test_what_is_no_rgb_image_is_refused(image: np.ndarray):
     with pytest.raises(InputError, match="expected uint8 H x W x 3"):
-        to_input(picture, SMALL)
+        to_input(image, SMALL)

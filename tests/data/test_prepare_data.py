@@ -22,7 +22,7 @@ SPLITS = ("train", "val")
 COCO_IDS = [1, 3, 6, 16, 17, 18, 44, 47, 62, 67]
 
 
-def picture(path: Path, rng: np.random.Generator) -> None:
+def image(path: Path, rng: np.random.Generator) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     blocks = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
     blocks.resize((64, 48), Image.Resampling.BICUBIC).save(path, "JPEG")
@@ -30,13 +30,13 @@ def picture(path: Path, rng: np.random.Generator) -> None:
 
 @pytest.fixture(scope="session")
 def made_downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders that the three official archives unpack to, with a few pictures of noise."""
+    """The folders that the three official archives unpack to, with a few images of noise."""
     root, rng = tmp_path_factory.mktemp("downloads"), np.random.default_rng(0)
     for split, count in (("train", 30), ("val", 14)):
         make_coco(root / "coco", split, count, rng)
         for wnid in IMAGENETTE_NAMES:
             for number in range(3):
-                picture(root / "imagenette" / split / wnid / f"{wnid}_{split}{number}.JPEG", rng)
+                image(root / "imagenette" / split / wnid / f"{wnid}_{split}{number}.JPEG", rng)
     voc = root / "voc" / "VOCdevkit" / "VOC2012"
     make_voc(voc, rng)
     return root
@@ -48,13 +48,13 @@ def make_coco(root: Path, split: str, count: int, rng: np.random.Generator) -> N
     for number in range(count):
         image_id = first + 7 * number
         name = f"{image_id:012d}.jpg"
-        picture(root / f"{split}2017" / name, rng)
+        image(root / f"{split}2017" / name, rng)
         images.append({"id": image_id, "file_name": name, "width": 64, "height": 48})
         for category in (COCO_IDS[number % 10], 1, 90):  # 90 is a toothbrush, not among the ten
             row = {"id": 100 * image_id + len(boxes), "image_id": image_id, "iscrowd": 0}
             row |= {"category_id": category, "bbox": [5, 5, 20.25, 30], "area": 600.0}
             boxes.append(row | {"segmentation": [[5, 5, 25, 5, 25, 35]]})
-    # A picture with a box of no area, and one with nothing of the ten classes.
+    # An image with a box of no area, and one with nothing of the ten classes.
     for image_id, category, bbox in ((1, 1, [5, 5, 0, 3]), (2, 90, [5, 5, 5, 5])):
         images.append({"id": image_id, "file_name": f"{image_id}.jpg", "width": 64, "height": 48})
         row = {"id": image_id, "image_id": image_id, "category_id": category, "bbox": bbox}
@@ -73,10 +73,10 @@ def make_coco(root: Path, split: str, count: int, rng: np.random.Generator) -> N
 def make_voc(root: Path, rng: np.random.Generator) -> None:
     def mask(folder: str, name: str) -> None:
         (root / folder).mkdir(exist_ok=True, parents=True)
-        image = Image.fromarray(rng.choice([0, 7, 20, 255], (48, 64)).astype(np.uint8))
+        canvas = Image.fromarray(rng.choice([0, 7, 20, 255], (48, 64)).astype(np.uint8))
         if folder == "SegmentationClass":  # the extended masks come without a palette
-            image.putpalette(voc_palette())
-        image.save(root / folder / f"{name}.png")
+            canvas.putpalette(voc_palette())
+        canvas.save(root / folder / f"{name}.png")
 
     lists = root / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True)
@@ -84,11 +84,11 @@ def make_voc(root: Path, rng: np.random.Generator) -> None:
         names = [f"{split}_{number}" for number in range(count)]
         (lists / f"{split}.txt").write_text("\n".join(names) + "\n")
         for name in names:
-            picture(root / "JPEGImages" / f"{name}.jpg", rng)
+            image(root / "JPEGImages" / f"{name}.jpg", rng)
             mask("SegmentationClass", name)
             mask("SegmentationClassAug", name)
     for number in range(12):
-        picture(root / "JPEGImages" / f"extra_{number}.jpg", rng)
+        image(root / "JPEGImages" / f"extra_{number}.jpg", rng)
         mask("SegmentationClassAug", f"extra_{number}")
 
 
@@ -146,12 +146,12 @@ def test_official_ids_boxes_and_bytes_are_kept(made_downloads: Path, sampled: Da
             del boxes[row["id"]]["segmentation"]
             assert row == boxes[row["id"]]
         for item in split.items:
-            original = made_downloads / "coco" / f"{name}2017" / item.picture.name
-            assert item.picture.read_bytes() == original.read_bytes()
+            original = made_downloads / "coco" / f"{name}2017" / item.image.name
+            assert item.image.read_bytes() == original.read_bytes()
 
 
 def test_extended_masks_are_for_training_alone(sampled: DataRoots):
-    train, val = ({i.picture.stem for i in read_split(sampled, "seg", s).items} for s in SPLITS)
+    train, val = ({i.image.stem for i in read_split(sampled, "seg", s).items} for s in SPLITS)
     assert any(name.startswith("extra") for name in train)
     assert not any(name.startswith("val") for name in train)
     assert all(name.startswith("val") for name in val)
@@ -162,7 +162,7 @@ def test_the_original_mask_goes_before_the_extended_one(sampled: DataRoots):
         assert Image.open(item.mask).mode == "P"
 
 
-def test_the_seed_draws_other_pictures(made_downloads: Path, sampled: DataRoots, tmp_path: Path):
+def test_the_seed_draws_other_images(made_downloads: Path, sampled: DataRoots, tmp_path: Path):
     def prints(roots: DataRoots) -> list[str]:
         return [fingerprint(read_split(roots, t, "train"))["sha256"] for t in TASK_IDS]
 
@@ -191,7 +191,7 @@ def one_class_short(downloads: Path) -> None:
 
 
 def leak(downloads: Path) -> None:
-    """Every validation picture of a class becomes one that stands in train."""
+    """Every validation image of a class becomes one that stands in train."""
     folders = [downloads / "imagenette" / split / "n01440764" for split in SPLITS]
     for path in sorted(folders[1].iterdir()):
         path.unlink()
@@ -206,10 +206,10 @@ BROKEN_DOWNLOADS = [
     (without_cups, 'instances_train2017.json has no category "cup"'),
     (delete("voc/VOCdevkit/VOC2012/JPEGImages"), "voc/JPEGImages is missing, expected the unp"),
     (delete("voc/VOCdevkit/VOC2012/ImageSets"), "Segmentation/train.txt is missing"),
-    (delete("voc/VOCdevkit/VOC2012/SegmentationClassAug"), "has 4 pictures with masks for train"),
+    (delete("voc/VOCdevkit/VOC2012/SegmentationClassAug"), "has 4 images with masks for train"),
     (delete("imagenette/val"), "imagenette/val is missing"),
-    (one_class_short, "val/n01440764 has 0 pictures, expected at least 1"),
-    (leak, "are the same picture"),
+    (one_class_short, "val/n01440764 has 0 images, expected at least 1"),
+    (leak, "are the same image"),
 ]
 
 

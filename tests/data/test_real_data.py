@@ -13,7 +13,7 @@ from mtl_core.data.layout import (
     DataRoots,
     check_disjoint,
     read_det,
-    read_picture,
+    read_image,
     read_seg,
     read_split,
 )
@@ -25,7 +25,7 @@ ROOT = Path(os.environ.get("ONEHEAD_DATA", ""))
 def roots_of(sample: str) -> DataRoots:
     roots = DataRoots.under(ROOT / sample)
     if "ONEHEAD_DATA" not in os.environ or not roots.seg.is_dir():
-        pytest.skip(f"ONEHEAD_DATA names no folder with the {sample} sample of real pictures")
+        pytest.skip(f"ONEHEAD_DATA names no folder with the {sample} sample of real images")
     return roots
 
 
@@ -68,7 +68,7 @@ def test_every_pixel_of_val_can_be_read():
     for item in read_split(roots, "det", "val").items:
         read_det(item)
     for item in read_split(roots, "cls", "val").items:
-        read_picture(item.picture)
+        read_image(item.image)
 
 
 @pytest.mark.parametrize("task", TASK_IDS)
@@ -81,8 +81,8 @@ def test_val_stands_in_no_train_folder_of_either_sample(task: str):
 
 @pytest.mark.parametrize("task", ["seg", "det"])
 def test_resized_copies_are_found(task: str):
-    # Both samples hold these pictures, encoded anew at another size.
-    with pytest.raises(InputError, match="the same picture"):
+    # Both samples hold these images, encoded anew at another size.
+    with pytest.raises(InputError, match="the same image"):
         check_disjoint(*(read_split(roots_of(s), task, "val") for s in ("mini", "plus")))
 
 

@@ -34,7 +34,7 @@ def test_the_seed_decides_every_byte(scenes: DataRoots, tmp_path: Path):
 def test_a_larger_set_contains_the_smaller(scenes: DataRoots, tmp_path: Path):
     small = render_dataset(tmp_path, {"train": 5}, 64, seed=3)
     for item in read_split(small, "seg", "train").items:
-        assert item.picture.read_bytes() == (scenes.seg / "train" / item.picture.name).read_bytes()
+        assert item.image.read_bytes() == (scenes.seg / "train" / item.image.name).read_bytes()
 
 
 def test_every_split_has_its_count_and_every_kind(scenes: DataRoots):
@@ -47,7 +47,7 @@ def test_every_split_has_its_count_and_every_kind(scenes: DataRoots):
         assert seen == {0, 1, 2, 3, 4, 5, 255}
 
 
-def test_pictures_have_the_size_asked_for(scenes: DataRoots):
+def test_images_have_the_size_asked_for(scenes: DataRoots):
     shapes = [read_det(item).shape[:2] for item in read_split(scenes, "det", "train").items]
     assert all(max(shape) == 64 and min(shape) >= 44 for shape in shapes)
     assert len(set(shapes)) > 3

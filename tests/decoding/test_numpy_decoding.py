@@ -157,9 +157,9 @@ def test_a_task_without_a_decoder_here_decodes_itself(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("size", [*SIZES, (96, 128), (700, 500)])
 def test_the_input_is_the_letterbox_own(size: tuple):
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (*size, 3)).astype(np.uint8)
-    wanted, box = to_input(picture, CONFIG)
-    found, placement = prepare(picture, CONFIG)
+    image = rng.integers(0, 256, (*size, 3)).astype(np.uint8)
+    wanted, box = to_input(image, CONFIG)
+    found, placement = prepare(image, CONFIG)
     assert astuple(placement) == astuple(box) and found.shape == (1, *box.input_hw, 3)
     levels = (wanted[0].permute(1, 2, 0).numpy() + 1) * 127.5
     # Both filters round to whole levels; a few values in a thousand fall on the other side.
@@ -167,23 +167,23 @@ def test_the_input_is_the_letterbox_own(size: tuple):
     assert off.max() < 1.01 and (off > 0.5).mean() < 0.02
 
 
-def test_a_view_of_a_larger_array_is_a_picture_too():
-    picture = np.random.default_rng(0).integers(0, 256, (100, 120, 3)).astype(np.uint8)
-    view = picture[10:90:2, ::-1]
+def test_a_view_of_a_larger_array_is_a_image_too():
+    image = np.random.default_rng(0).integers(0, 256, (100, 120, 3)).astype(np.uint8)
+    view = image[10:90:2, ::-1]
     np.testing.assert_array_equal(prepare(view, CONFIG)[0], prepare(view.copy(), CONFIG)[0])
 
 
-@pytest.mark.parametrize("picture", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32)])
-def test_what_is_no_picture_is_refused(picture: np.ndarray):
+@pytest.mark.parametrize("image", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32)])
+def test_what_is_no_image_is_refused(image: np.ndarray):
     with pytest.raises(InputError, match="expected uint8 H x W x 3"):
-        prepare(picture, CONFIG)
+        prepare(image, CONFIG)
 
 
 @pytest.mark.parametrize("size", [(960, 1280), (1999, 333), (700, 701), (600, 4)])
-def test_a_large_picture_in_two_halves_is_the_same(size: tuple):
-    picture = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+def test_a_large_image_in_two_halves_is_the_same(size: tuple):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
     height, width = Placement.of(size, ModelConfig()).content_hw
-    wanted = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
-    off = np.abs(resized(picture, height, width).astype(int) - np.asarray(wanted))
+    wanted = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    off = np.abs(resized(image, height, width).astype(int) - np.asarray(wanted))
     # Pillow takes the borders of a half in single precision, so a few values round otherwise.
     assert off.max() <= 1 and (off > 0).mean() < 0.01

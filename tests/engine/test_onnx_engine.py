@@ -34,13 +34,13 @@ def assert_alike(found: Prediction, wanted: Prediction) -> None:
 
 @pytest.mark.parametrize("size", [(100, 140), (128, 96), (31, 140)])
 def test_both_engines_agree(stages: list[Path], photo: np.ndarray, size: tuple[int, int]):
-    picture = photo[: size[0], : size[1]]
-    if picture.shape[:2] != size:
-        picture = np.pad(picture, [(0, size[0] - picture.shape[0]), (0, 0), (0, 0)], mode="edge")
-        picture = picture[:, : size[1]]
+    image = photo[: size[0], : size[1]]
+    if image.shape[:2] != size:
+        image = np.pad(image, [(0, size[0] - image.shape[0]), (0, 0), (0, 0)], mode="edge")
+        image = image[:, : size[1]]
     for path in (stages[0], stages[2]):
-        found = OnnxEngine(path).predict(picture, 0.01)
-        wanted = TorchEngine(path).predict(picture, 0.01)
+        found = OnnxEngine(path).predict(image, 0.01)
+        wanted = TorchEngine(path).predict(image, 0.01)
         assert found.size_hw == wanted.size_hw == size
         assert_alike(found, wanted)
         assert {"prepare", "network", "decode"} == set(found.timings_ms)
@@ -55,9 +55,9 @@ def test_the_threshold_only_leaves_out(stages: list[Path], photo: np.ndarray):
     assert 0 < len(some) < len(everything)
 
 
-def test_engines_of_one_run_hold_one_trunk(stages: list[Path]):
+def test_engines_of_one_run_hold_one_backbone(stages: list[Path]):
     first, second = OnnxEngine(stages[0]), OnnxEngine(stages[1])
-    assert first.trunk is second.trunk and first.rest is not second.rest
+    assert first.backbone is second.backbone and first.rest is not second.rest
 
 
 def test_auto_is_onnxruntime_on_a_cpu(stages: list[Path]):
@@ -96,9 +96,9 @@ def test_cached_graphs_need_no_torch(stages: list[Path], graph_cache: Path):
         "import sys, numpy as np\n"
         "from mtl_core.engine import open_engine\n"
         "from mtl_core.engine.stage_bank import StageBank\n"
-        f"picture = np.zeros((40, 50, 3), np.uint8)\n"
-        f"open_engine({str(stages[2])!r}, 'onnx').predict(picture)\n"
-        f"StageBank([{str(stages[2])!r}]).predict_all(picture)\n"
+        f"image = np.zeros((40, 50, 3), np.uint8)\n"
+        f"open_engine({str(stages[2])!r}, 'onnx').predict(image)\n"
+        f"StageBank([{str(stages[2])!r}]).predict_all(image)\n"
         "assert 'torch' not in sys.modules and 'onnx' not in sys.modules\n"
     )
     done = subprocess.run(

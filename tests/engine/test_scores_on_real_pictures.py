@@ -1,4 +1,4 @@
-"""Both engines score alike on real pictures: set ONEHEAD_DATA to the folder that holds mini."""
+"""Both engines score alike on real images: set ONEHEAD_DATA to the folder that holds mini."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ LAST_STAGE = Path(__file__).resolve().parents[2] / "assets/runs/onehead/stage3.s
 @pytest.mark.parametrize("task", ["seg", "det", "cls"])
 def test_no_score_moves_by_more_than_a_thousandth(task: str):
     if "ONEHEAD_DATA" not in os.environ or not ROOT.is_dir():
-        pytest.skip("ONEHEAD_DATA names no folder with the mini sample of real pictures")
+        pytest.skip("ONEHEAD_DATA names no folder with the mini sample of real images")
     if not LAST_STAGE.is_file():
         pytest.skip("the shipped run has no last stage")
     split = read_split(DataRoots.under(ROOT), task, "val")
     engines = [TorchEngine(LAST_STAGE), OnnxEngine(LAST_STAGE)]
     meters = [TASKS[task](e.info.class_names[task]).meter(split) for e in engines]
     for item in split.items:
-        picture, truth = TASKS[task].read(item, split)
+        image, truth = TASKS[task].read(item, split)
         for engine, meter in zip(engines, meters, strict=True):
-            meter.add(engine.predict(picture, 0.0), truth)
+            meter.add(engine.predict(image, 0.0), truth)
     reference, found = (meter.score().values for meter in meters)
     print(task, reference, found)
     for metric, value in reference.items():

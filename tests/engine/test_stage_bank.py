@@ -1,4 +1,4 @@
-"""A bank answers as its engines do one by one, and runs the shared trunk once."""
+"""A bank answers as its engines do one by one, and runs the shared backbone once."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from mtl_core.engine.onnx_engine import OnnxEngine
-from mtl_core.engine.prediction_cache import PredictionCache, picture_sha256, size_bytes
+from mtl_core.engine.prediction_cache import PredictionCache, image_sha256, size_bytes
 from mtl_core.engine.stage_bank import StageBank
 from mtl_core.types import InputError, Prediction
 
 
-def assert_same(found: Prediction, wanted: Prediction, taught: list[str]) -> None:
+def assert_same(found: Prediction, wanted: Prediction, trained: list[str]) -> None:
     """Up to the order of sums, which depends on the number of threads."""
-    assert (found.mask is not None) == ("seg" in taught)
-    assert (found.boxes is not None) == ("det" in taught)
-    assert (found.probabilities is not None) == ("cls" in taught)
+    assert (found.mask is not None) == ("seg" in trained)
+    assert (found.boxes is not None) == ("det" in trained)
+    assert (found.probabilities is not None) == ("cls" in trained)
     if found.mask is not None:
         assert (found.mask != wanted.mask).mean() < 1e-3
     if found.boxes is not None:
@@ -30,31 +30,31 @@ def assert_same(found: Prediction, wanted: Prediction, taught: list[str]) -> Non
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])  # one after another; two beside, one after; few
-@pytest.mark.parametrize("taught_only", [True, False])
+@pytest.mark.parametrize("trained_only", [True, False])
 def test_it_answers_as_single_engines(
-    stages: list[Path], photo: np.ndarray, threads: int, taught_only: bool
+    stages: list[Path], photo: np.ndarray, threads: int, trained_only: bool
 ):
-    bank = StageBank(stages, threads=threads, taught_only=taught_only)
-    assert bank.shared and bank.note == "3 checkpoint(s) share one frozen trunk."
+    bank = StageBank(stages, threads=threads, trained_only=trained_only)
+    assert bank.shared and bank.note == "3 checkpoint(s) share one frozen backbone."
     for path, stage, found in zip(stages, bank.stages, bank.predict_all(photo, 0.1), strict=True):
-        taught = stage.info.taught if taught_only else ["seg", "det", "cls"]
-        assert_same(found, OnnxEngine(path).predict(photo, 0.1), taught)
+        trained = stage.info.trained if trained_only else ["seg", "det", "cls"]
+        assert_same(found, OnnxEngine(path).predict(photo, 0.1), trained)
         assert {"rest", "decode"} <= set(found.timings_ms)
 
 
-def test_the_trunk_runs_once_a_picture(stages: list[Path], photo: np.ndarray):
+def test_the_backbone_runs_once_a_image(stages: list[Path], photo: np.ndarray):
     bank = StageBank(stages)
     runs: list[int] = []
-    plain = bank.trunks[0]
+    plain = bank.backbones[0]
 
     def counted(values: list) -> list:
         runs.append(1)
         return plain(values)
 
-    bank.trunks[0] = counted  # type: ignore[call-overload]
+    bank.backbones[0] = counted  # type: ignore[call-overload]
     found = bank.predict_all(photo)
     assert len(runs) == 1
-    paid = ["trunk" in p.timings_ms and "prepare" in p.timings_ms for p in found]
+    paid = ["backbone" in p.timings_ms and "prepare" in p.timings_ms for p in found]
     assert paid == [True, False, False]
     bank.predict_all(photo[:, ::-1])
     assert len(runs) == 2
@@ -66,10 +66,10 @@ def test_other_frozen_weights_run_as_whole_networks(
     photo: np.ndarray,
     caplog: pytest.LogCaptureFixture,
 ):
-    stranger = write_stage(2, seed=1, trunk_seed=5)
-    bank = StageBank([stages[0], stranger, stages[2]], taught_only=False)
-    assert not bank.shared and len(bank.trunks) == 2
-    assert "2 different frozen trunks" in bank.note and str(stranger) in bank.note
+    stranger = write_stage(2, seed=1, backbone_seed=5)
+    bank = StageBank([stages[0], stranger, stages[2]], trained_only=False)
+    assert not bank.shared and len(bank.backbones) == 2
+    assert "2 different frozen backbones" in bank.note and str(stranger) in bank.note
     assert bank.note in caplog.text
     for stage, found in zip(bank.stages, bank.predict_all(photo), strict=True):
         assert_same(found, OnnxEngine(stage.path).predict(photo), ["seg", "det", "cls"])
@@ -83,10 +83,10 @@ def test_answers_come_one_by_one_and_may_be_left(stages: list[Path], photo: np.n
     assert len(list(bank.predict_each(photo))) == 3
 
 
-def test_a_picture_that_comes_again_is_remembered(stages: list[Path], photo: np.ndarray):
+def test_a_image_that_comes_again_is_remembered(stages: list[Path], photo: np.ndarray):
     bank = StageBank(stages)
     first = bank.predict_all(photo, 0.1)
-    bank.trunks.clear()  # nothing can be computed any more
+    bank.backbones.clear()  # nothing can be computed any more
     second = bank.predict_all(photo.copy(), 0.5)
     assert all(set(p.timings_ms) == {"cached"} for p in second)
     assert second[1].boxes is not None and (second[1].boxes.scores >= 0.5).all()
@@ -98,20 +98,20 @@ def test_a_picture_that_comes_again_is_remembered(stages: list[Path], photo: np.
 
 def test_without_memory_nothing_is_remembered(stages: list[Path], photo: np.ndarray):
     bank = StageBank(stages[:1], cache_bytes=0)
-    assert "trunk" in bank.predict_all(photo)[0].timings_ms
-    assert "trunk" in bank.predict_all(photo)[0].timings_ms
+    assert "backbone" in bank.predict_all(photo)[0].timings_ms
+    assert "backbone" in bank.predict_all(photo)[0].timings_ms
 
 
 def test_many_threads_get_their_own_answers(stages: list[Path], photo: np.ndarray):
     bank = StageBank(stages, cache_bytes=100_000)
-    pictures = [np.roll(photo, 17 * i, 1) for i in range(4)]
-    wanted = [bank.predict_all(p)[0].mask for p in pictures]
+    images = [np.roll(photo, 17 * i, 1) for i in range(4)]
+    wanted = [bank.predict_all(p)[0].mask for p in images]
     wrong: list[int] = []
 
     def ask(number: int) -> None:
         for turn in range(3):
-            i = (number + turn) % len(pictures)
-            if (bank.predict_all(pictures[i])[0].mask != wanted[i]).mean() > 1e-3:
+            i = (number + turn) % len(images)
+            if (bank.predict_all(images[i])[0].mask != wanted[i]).mean() > 1e-3:
                 wrong.append(i)
 
     askers = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
@@ -122,7 +122,7 @@ def test_many_threads_get_their_own_answers(stages: list[Path], photo: np.ndarra
     assert wrong == []
 
 
-def test_an_empty_bank_and_a_bad_picture_are_refused(stages: list[Path]):
+def test_an_empty_bank_and_a_bad_image_are_refused(stages: list[Path]):
     with pytest.raises(InputError, match="at least one checkpoint"):
         StageBank([])
     with pytest.raises(InputError, match="expected uint8 H x W x 3"):
@@ -152,5 +152,5 @@ def test_the_cache_keeps_within_its_bound_and_drops_the_oldest():
 
 def test_the_hash_knows_shapes_and_types():
     flat = np.zeros((4, 6, 3), np.uint8)
-    assert picture_sha256(flat) != picture_sha256(flat.reshape(6, 4, 3))
-    assert picture_sha256(flat[:, ::2]) == picture_sha256(flat[:, ::2].copy())
+    assert image_sha256(flat) != image_sha256(flat.reshape(6, 4, 3))
+    assert image_sha256(flat[:, ::2]) == image_sha256(flat[:, ::2].copy())

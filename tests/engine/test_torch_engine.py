@@ -1,4 +1,4 @@
-"""The reference engine: every task of a picture of any size in one answer."""
+"""The reference engine: every task of an image of any size in one answer."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def eager_checkpoint(tiny_network: UnifiedVisionSystem, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("size", [(90, 120), (33, 200), (1, 1)])
-def test_an_answer_fits_its_picture(eager_checkpoint: Path, size: tuple[int, int]):
+def test_an_answer_fits_its_image(eager_checkpoint: Path, size: tuple[int, int]):
     engine = open_engine(eager_checkpoint, "torch")
-    picture = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
-    found = engine.predict(picture, score_threshold=0.0)
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    found = engine.predict(image, score_threshold=0.0)
     assert found.size_hw == size and found.class_names == engine.info.class_names
     assert found.mask is not None and found.mask.shape == size and found.mask.max() < 4
     assert found.probabilities is not None
@@ -44,24 +44,24 @@ def test_an_answer_fits_its_picture(eager_checkpoint: Path, size: tuple[int, int
 
 def test_the_threshold_only_leaves_out(eager_checkpoint: Path):
     engine = open_engine(eager_checkpoint, "torch")
-    picture = np.random.default_rng(1).integers(0, 256, (80, 80, 3)).astype(np.uint8)
-    everything = engine.predict(picture, 0.0).boxes
+    image = np.random.default_rng(1).integers(0, 256, (80, 80, 3)).astype(np.uint8)
+    everything = engine.predict(image, 0.0).boxes
     assert everything is not None and len(everything)
     threshold = float(np.median(everything.scores))
-    some = engine.predict(picture, threshold).boxes
+    some = engine.predict(image, threshold).boxes
     assert some is not None and 0 < len(some) < len(everything)
     assert (np.diff(some.scores) <= 0).all()
     np.testing.assert_array_equal(some.scores, everything.above(threshold).scores)
-    assert len(engine.predict(picture, 1.1).boxes) == 0
+    assert len(engine.predict(image, 1.1).boxes) == 0
 
 
 def test_it_answers_as_the_network_does(tiny_checkpoint: Path):
     engine = open_engine(tiny_checkpoint, "torch")
-    picture = np.random.default_rng(2).integers(0, 256, (64, 96, 3)).astype(np.uint8)
-    pixels, _ = to_input(picture, engine.info.model)
+    image = np.random.default_rng(2).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+    pixels, _ = to_input(image, engine.info.model)
     with torch.no_grad():
         logits = engine.network(pixels).raw["cls"][0]
-    np.testing.assert_allclose(engine.predict(picture).probabilities, logits.softmax(0), atol=1e-5)
+    np.testing.assert_allclose(engine.predict(image).probabilities, logits.softmax(0), atol=1e-5)
 
 
 def test_bad_input_is_refused(tiny_checkpoint: Path, tmp_path: Path):

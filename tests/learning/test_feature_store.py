@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mtl_core.learning import feature_store as kept_maps
-from mtl_core.learning.feature_store import KeptMaps
-from mtl_core.learning.frozen_features import FrozenTrunk, frozen_key
+from mtl_core.learning.feature_store import FeatureStore
+from mtl_core.learning.frozen_features import FrozenFeatures, frozen_key
 from mtl_core.model.backbone import Backbone
 from mtl_core.presets import tiny
 
@@ -23,8 +23,8 @@ def backbone() -> Backbone:
 
 def test_kept_maps_are_those_of_the_graph_bit_for_bit(backbone: Backbone, tmp_path: Path):
     pixels, cpu = torch.randn(3, 3, 64, 96), torch.device("cpu")
-    plain = FrozenTrunk(backbone, cpu, 1)(pixels)
-    sharing = FrozenTrunk(backbone, cpu, 1, tmp_path)
+    plain = FrozenFeatures(backbone, cpu, 1)(pixels)
+    sharing = FrozenFeatures(backbone, cpu, 1, tmp_path)
     first, files = sharing(pixels), set(tmp_path.rglob("*.safetensors"))
     assert len(files) == 3
 
@@ -40,7 +40,7 @@ def test_kept_maps_are_those_of_the_graph_bit_for_bit(backbone: Backbone, tmp_pa
         sharing(pixels + 1)
 
 
-def test_another_trunk_has_a_folder_of_its_own(backbone: Backbone):
+def test_another_backbone_has_a_folder_of_its_own(backbone: Backbone):
     before = frozen_key(backbone)
     last = next(p for p in reversed(list(backbone.blocks[backbone.cut - 1].parameters())))
     with torch.no_grad():
@@ -51,15 +51,15 @@ def test_another_trunk_has_a_folder_of_its_own(backbone: Backbone):
 
 
 def test_nothing_is_kept_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    maps = KeptMaps(tmp_path / "maps")
-    picture = np.zeros((1, 3, 4, 4), np.float32)
+    maps = FeatureStore(tmp_path / "maps")
+    image = np.zeros((1, 3, 4, 4), np.float32)
     monkeypatch.setattr(kept_maps, "SPARE_BYTES", 2**62)
-    maps.put(picture, [picture])
-    assert maps.get(picture) is None
+    maps.put(image, [image])
+    assert maps.get(image) is None
     monkeypatch.setattr(kept_maps, "SPARE_BYTES", 0)
-    maps.put(picture, [picture])
-    found = maps.get(picture)
-    assert found is not None and np.array_equal(found[0], picture)
+    maps.put(image, [image])
+    found = maps.get(image)
+    assert found is not None and np.array_equal(found[0], image)
 
 
 def test_a_folder_that_is_removed_meanwhile_stops_nobody(
@@ -68,14 +68,14 @@ def test_a_folder_that_is_removed_meanwhile_stops_nobody(
     def gone(*_: object) -> None:
         raise FileNotFoundError("the folder")
 
-    maps, picture = KeptMaps(tmp_path / "maps"), np.ones((1, 3, 4, 4), np.float32)
+    maps, image = FeatureStore(tmp_path / "maps"), np.ones((1, 3, 4, 4), np.float32)
     monkeypatch.setattr(kept_maps, "save_file", gone)
-    maps.put(picture, [picture])
-    assert maps.get(picture) is None
+    maps.put(image, [image])
+    assert maps.get(image) is None
 
 
 def test_a_damaged_file_is_computed_anew(tmp_path: Path):
-    maps, picture = KeptMaps(tmp_path), np.ones((1, 3, 4, 4), np.float32)
-    maps.put(picture, [picture])
-    maps.file(picture).write_bytes(b"broken")
-    assert maps.get(picture) is None
+    maps, image = FeatureStore(tmp_path), np.ones((1, 3, 4, 4), np.float32)
+    maps.put(image, [image])
+    maps.file(image).write_bytes(b"broken")
+    assert maps.get(image) is None

@@ -60,7 +60,7 @@ def test_the_frozen_half_is_moved_by_no_stage(tiny_network: UnifiedVisionSystem,
     assert not [p for p in frozen if id(p) in moved or p.requires_grad]
 
 
-def test_lessons_taught_together_are_all_new(tiny_network: UnifiedVisionSystem):
+def test_train_sets_trained_together_are_all_new(tiny_network: UnifiedVisionSystem):
     config = tiny()
     tasks = [stage.task for stage in config.stages]
     moved = parts(begin_stage(tiny_network, config, config.stages[0], [], tasks, 10))

@@ -1,4 +1,4 @@
-"""The loop of one stage: its rate, its frozen trunk, and what it does when the loss explodes."""
+"""The loop of one stage: its rate, its frozen backbone, and what it does when the loss explodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mtl_core.config import RunConfig, StageConfig
 from mtl_core.learning.stage import NotFinite, StageState, begin_stage, one_cycle, train_epoch
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
-from mtl_core.retention import Retention, Situation
+from mtl_core.retention import Retention, StageContext
 from mtl_core.retention.distill import Distill
 
 
@@ -36,7 +36,7 @@ class Batches:
             yield "cls", pixels, torch.tensor([0, 1, 2])
 
 
-def taught(
+def trained(
     network: UnifiedVisionSystem,
     retention: Retention,
     state: StageState,
@@ -70,18 +70,18 @@ def test_the_shortest_stages_have_rates_too(steps: int):
     assert factor(0) == 1 and all(0 <= factor(step) <= 1 for step in range(steps + 1))
 
 
-def test_a_stage_that_spares_the_trunk_moves_none_of_it_and_the_next_one_does(
+def test_a_stage_that_spares_the_backbone_moves_none_of_it_and_the_next_one_does(
     tiny_network: UnifiedVisionSystem,
 ):
     config = tiny()
-    sparing = replace(config.stages[2], lr_trunk=0.0)
+    sparing = replace(config.stages[2], lr_backbone=0.0)
     tiny_network.freeze_norms()
     tiny_network.backbone.freeze_until(None)
     before = {n: v.clone() for n, v in tiny_network.backbone.state_dict().items()}
     method = Distill()
-    method.before_stage(Situation(tiny_network, sparing, ["seg", "det"]))
+    method.before_stage(StageContext(tiny_network, sparing, ["seg", "det"]))
     state = begin_stage(tiny_network, config, sparing, ["seg", "det"], ["cls"], 2)
-    taught(tiny_network, method, state, config, sparing)
+    trained(tiny_network, method, state, config, sparing)
     after = tiny_network.backbone.state_dict()
     assert all(torch.equal(v, before[n]) for n, v in after.items())
     assert (state.epoch, state.step) == (1, 2)
@@ -89,8 +89,8 @@ def test_a_stage_that_spares_the_trunk_moves_none_of_it_and_the_next_one_does(
 
     tiny_network.backbone.freeze_until(config.model.frozen_blocks)
     state = begin_stage(tiny_network, config, config.stages[2], ["seg", "det"], ["cls"], 2)
-    assert "trunk" in {group["name"] for group in state.optimizer.param_groups}
-    taught(tiny_network, Retention(), state, config, config.stages[2])
+    assert "backbone" in {group["name"] for group in state.optimizer.param_groups}
+    trained(tiny_network, Retention(), state, config, config.stages[2])
     after = tiny_network.backbone.state_dict()
     moved = [n for n, v in after.items() if not torch.equal(v, before[n])]
     assert moved and all(int(n.split(".")[1]) >= config.model.frozen_blocks for n in moved)
@@ -101,7 +101,7 @@ def test_the_average_follows_the_weights(tiny_network: UnifiedVisionSystem):
     stage = config.stages[2]
     start = tiny_network.head.output.weights["cls"].detach().clone()
     state = begin_stage(tiny_network, config, stage, ["seg", "det"], ["cls"], 2)
-    taught(tiny_network, Retention(), state, config, stage)
+    trained(tiny_network, Retention(), state, config, stage)
     now = tiny_network.head.output.weights["cls"].detach()
     average = state.average.module.head.output.weights["cls"].detach()
     assert 0 < (average - start).norm() < (now - start).norm()
@@ -115,7 +115,7 @@ def test_an_exploded_loss_stops_with_its_table(tiny_network: UnifiedVisionSystem
         tiny_network.readouts["cls"].linear.bias.fill_(torch.inf)
     weights = tiny_network.neck.laterals[0].weight.detach().clone()
     with pytest.raises(NotFinite, match=r"stage cls is not finite at step 0 \(cls nan\)"):
-        taught(tiny_network, Retention(), state, config, stage)
+        trained(tiny_network, Retention(), state, config, stage)
     assert torch.equal(tiny_network.neck.laterals[0].weight, weights)
 
 
@@ -124,10 +124,10 @@ def test_laps_tell_where_the_time_went(
 ):
     config = tiny()
     state = begin_stage(tiny_network, config, config.stages[2], ["seg", "det"], ["cls"], 2)
-    taught(tiny_network, Retention(), state, config, config.stages[2])
-    assert state.laps.pictures == 6 and set(state.laps.seconds) == {
-        "waiting for pictures",
-        "frozen part of the trunk",
+    trained(tiny_network, Retention(), state, config, config.stages[2])
+    assert state.laps.images == 6 and set(state.laps.seconds) == {
+        "waiting for images",
+        "frozen part of the backbone",
         "forward",
         "loss",
         "against forgetting",
@@ -136,4 +136,4 @@ def test_laps_tell_where_the_time_went(
     }
     state.laps.print("cls")
     told = capsys.readouterr().out
-    assert "pictures per second" in told and "backward" in told
+    assert "images per second" in told and "backward" in told

@@ -17,7 +17,7 @@ from mtl_core.metrics.accuracy_matrix import (
 
 COLUMNS = ["stage", "task", "metric", "value", "scope"]
 SCORES = [
-    (1, "seg", "mIoU", 0.9, "probe"),  # only whole splits count
+    (1, "seg", "mIoU", 0.9, "subset"),  # only whole splits count
     (1, "seg", "mIoU", 0.1, "stage"),  # repeated below: the last one counts
     (1, "seg", "mIoU", 0.5, "stage"),
     (2, "seg", "mIoU", 0.6, "stage"),

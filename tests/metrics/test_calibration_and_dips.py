@@ -26,17 +26,17 @@ def test_an_answer_of_one_is_in_the_last_bin_and_none_is_undefined():
     assert math.isnan(calibration(np.zeros(0), np.zeros(0, bool)).error)
 
 
-def probe(stage: int, step: int, task: str, value: float) -> dict:
+def subset(stage: int, step: int, task: str, value: float) -> dict:
     metric = {"seg": "mIoU", "det": "mAP"}[task]
-    row = {"stage": stage, "step": step, "task": task, "metric": metric, "scope": "probe"}
+    row = {"stage": stage, "step": step, "task": task, "metric": metric, "scope": "subset"}
     return row | {"value": value, "epoch": 0, "n": 4}
 
 
 def test_the_lowest_value_and_the_way_back():
-    rows = [probe(1, 10, "seg", 0.3), probe(2, 0, "seg", 0.6), probe(2, 10, "seg", 0.2)]
-    rows += [probe(2, 20, "seg", 0.4), probe(2, 30, "seg", 0.58), probe(2, 10, "det", 0.1)]
-    rows += [probe(3, 0, "seg", 0.5), probe(3, 10, "seg", 0.4), probe(3, 20, "seg", 0.41)]
-    rows += [probe(3, 0, "det", 0.2), probe(3, 10, "det", 0.3)]
+    rows = [subset(1, 10, "seg", 0.3), subset(2, 0, "seg", 0.6), subset(2, 10, "seg", 0.2)]
+    rows += [subset(2, 20, "seg", 0.4), subset(2, 30, "seg", 0.58), subset(2, 10, "det", 0.1)]
+    rows += [subset(3, 0, "seg", 0.5), subset(3, 10, "seg", 0.4), subset(3, 20, "seg", 0.41)]
+    rows += [subset(3, 0, "det", 0.2), subset(3, 10, "det", 0.3)]
     found = dips(pd.DataFrame(rows), {"seg": "mIoU", "det": "mAP"})
     assert [(d.stage, d.task) for d in found] == [(2, "seg"), (3, "det"), (3, "seg")]
     first, second, third = found

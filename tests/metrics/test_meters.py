@@ -78,7 +78,7 @@ def test_miou_of_plain_cases(guess: np.ndarray, expected: float):
 def test_all_background_scores_next_to_nothing_on_real_masks():
     root = Path(os.environ.get("ONEHEAD_DATA", "")) / "mini"
     if "ONEHEAD_DATA" not in os.environ or not root.is_dir():
-        pytest.skip("ONEHEAD_DATA names no folder with the mini sample of real pictures")
+        pytest.skip("ONEHEAD_DATA names no folder with the mini sample of real images")
     split = read_split(DataRoots.under(root), "seg", "val")
     matrix = np.zeros((21, 21), np.int64)
     for item in split.items:

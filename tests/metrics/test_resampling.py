@@ -1,4 +1,4 @@
-"""A resample's score is what the referee says of the same pictures, each as often as drawn."""
+"""A resample's score is what the referee says of the same images, each as often as drawn."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ NAMES = ["a", "b", "c"]
 
 
 def scene(rng: np.random.Generator, number: int, skill: float) -> tuple[DetItem, Prediction]:
-    """A picture with objects, and detections that find them the better the skill."""
+    """An image with objects, and detections that find them the better the skill."""
     n = int(rng.integers(0, 5))
     corner = rng.uniform(0, 60, (n, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(8, 40, (n, 2))], 1).astype(np.float32)
     labels = rng.integers(0, 2, n)  # class c never stands in the truth
     item = DetItem(
-        picture=Path(f"{number}.jpg"),
+        image=Path(f"{number}.jpg"),
         image_id=number,
         width=100,
         height=100,
@@ -45,7 +45,7 @@ def scene(rng: np.random.Generator, number: int, skill: float) -> tuple[DetItem,
     strays = rng.uniform(0, 50, (3, 2))
     strays = np.concatenate([strays, strays + 20], 1).astype(np.float32)
     xyxy = np.concatenate([found, strays])
-    # Scores are the same in several pictures, but not within one.
+    # Scores are the same in several images, but not within one.
     scores = rng.choice(np.arange(1, 11) / 10, n + 3, replace=False)
     order = np.argsort(-scores, kind="stable")
     guessed = np.concatenate([labels, rng.integers(0, 3, 3)])
@@ -143,7 +143,7 @@ def test_pairing_leaves_no_doubt_where_both_are_the_same():
     assert difference_interval(meter, meter, "mIoU", counts) == Interval(0.0, 0.0, 0.0)
 
 
-def test_intervals_hold_the_value_and_narrow_with_more_pictures():
+def test_intervals_hold_the_value_and_narrow_with_more_images():
     widths = []
     for n in (40, 640):
         rng = np.random.default_rng(0)

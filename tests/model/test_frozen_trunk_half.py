@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mtl_core.learning.frozen_features import FrozenTrunk
+from mtl_core.learning.frozen_features import FrozenFeatures
 from mtl_core.learning.stage import begin_stage
 from mtl_core.model.backbone import Backbone, EvenSameConv2d
 from mtl_core.model.network import UnifiedVisionSystem
@@ -20,11 +20,11 @@ from mtl_core.presets import tiny
 
 
 def frozen_state(network: UnifiedVisionSystem) -> dict[str, Tensor]:
-    """Weights of the frozen half, and every batch-norm statistic of the trunk."""
-    trunk = network.backbone
-    weights = {id(p) for p in trunk.frozen_parameters()}
-    state = {f"w {n}": p for n, p in trunk.named_parameters() if id(p) in weights}
-    state |= {f"b {n}": b for n, b in trunk.named_buffers()}
+    """Weights of the frozen half, and every batch-norm statistic of the backbone."""
+    backbone = network.backbone
+    weights = {id(p) for p in backbone.frozen_parameters()}
+    state = {f"w {n}": p for n, p in backbone.named_parameters() if id(p) in weights}
+    state |= {f"b {n}": b for n, b in backbone.named_buffers()}
     return {name: value.detach().clone() for name, value in state.items()}
 
 
@@ -55,7 +55,7 @@ def test_a_step_of_any_stage_leaves_the_frozen_half(tiny_network: UnifiedVisionS
     assert any(n.startswith("neck.") for n in moved)
 
 
-def test_train_mode_does_not_reach_the_trunk(tiny_network: UnifiedVisionSystem):
+def test_train_mode_does_not_reach_the_backbone(tiny_network: UnifiedVisionSystem):
     tiny_network.train()
     assert tiny_network.training and not any(m.training for m in tiny_network.backbone.modules())
     assert tiny_network.neck.norm.training
@@ -75,19 +75,19 @@ def test_frozen_norms_stay_in_every_mode(tiny_network: UnifiedVisionSystem):
 
 @pytest.mark.parametrize("cut", [0, 3, 8, 16])  # nothing, at the first tap, as shipped, everything
 def test_the_halves_give_what_the_whole_gives(tiny_network: UnifiedVisionSystem, cut: int):
-    trunk = tiny_network.backbone.eval()
+    backbone = tiny_network.backbone.eval()
     x = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
-        whole = trunk(x)
-        trunk.freeze_until(cut)
-        halves = trunk.rest(trunk.frozen(x))
+        whole = backbone(x)
+        backbone.freeze_until(cut)
+        halves = backbone.rest(backbone.frozen(x))
     assert [tuple(f.shape[-2:]) for f in whole] == [(8, 12), (4, 6), (2, 3)]
     for a, b in zip(whole, halves, strict=True):
         assert torch.equal(a, b)
 
 
 def test_the_graph_equals_pytorch(tiny_network: UnifiedVisionSystem):
-    graph = FrozenTrunk(tiny_network.backbone, torch.device("cpu"), threads=1)
+    graph = FrozenFeatures(tiny_network.backbone, torch.device("cpu"), threads=1)
     assert graph.graph is not None
     x = torch.randn(2, 3, 96, 64)
     with torch.no_grad():
@@ -138,10 +138,10 @@ def test_classification_starts_from_timms_last_convolution(
     torch.testing.assert_close(F.silu(wide), last[:, : wide.shape[1]], atol=1e-4, rtol=1e-3)
 
 
-def test_a_fresh_trunk_is_not_moved_by_what_a_run_does_first():
+def test_a_fresh_backbone_is_not_moved_by_what_a_run_does_first():
     backbone = Backbone(tiny().model)
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
-    frozen = FrozenTrunk(backbone, torch.device("cpu"), 1)
+    frozen = FrozenFeatures(backbone, torch.device("cpu"), 1)
     pixels = torch.randn(3, 3, 64, 96)
     found, wanted = frozen(pixels), backbone.frozen(pixels)
     backbone(pixels)

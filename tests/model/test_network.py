@@ -41,7 +41,7 @@ def test_fewer_than_eight_million_parameters(name: str):
     network = UnifiedVisionSystem(preset(name).model, build_tasks(named(REAL_COUNTS)))
     counts = network.parameter_counts()
     assert sum(counts.values()) == sum(p.numel() for p in network.parameters()) < 8_000_000
-    assert 0.25e6 < counts["trunk_frozen"] < 0.35e6  # stages 1 to 4
+    assert 0.25e6 < counts["backbone_frozen"] < 0.35e6  # stages 1 to 4
 
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 96)])
@@ -72,7 +72,7 @@ def test_tasks_levels_and_kinds_can_be_chosen(tasks: list, levels: tuple, kind: 
         assert list(network(torch.randn(1, 3, 32, 32)).raw) == tasks
 
 
-def test_a_picture_does_not_see_its_batch(tiny_network: UnifiedVisionSystem):
+def test_a_image_does_not_see_its_batch(tiny_network: UnifiedVisionSystem):
     x = torch.randn(3, 3, 64, 64)
     with torch.no_grad():
         together = tiny_network.eval()(x).raw
@@ -134,7 +134,7 @@ def test_the_exported_graph_equals_eager(tiny_network: UnifiedVisionSystem):
         ("dla34", r"at strides \[4, 8, 16\]: expected 8, 16 and 32"),
     ],
 )
-def test_a_trunk_with_other_strides_is_refused(name: str, words: str):
+def test_a_backbone_with_other_strides_is_refused(name: str, words: str):
     with pytest.raises(InputError, match=words):
         UnifiedVisionSystem(
             ModelConfig(backbone=name, frozen_blocks=0), build_tasks({"cls": ["a"]})

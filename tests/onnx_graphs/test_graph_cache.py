@@ -43,11 +43,11 @@ def test_a_graph_is_made_once(stages: list[Path], tmp_path: Path, exports: list[
     assert graphs_of(copy, tmp_path) == first and len(exports) == 1  # content counts, not the name
 
 
-def test_stages_of_a_run_share_their_trunks_graph(stages: list[Path], tmp_path: Path):
+def test_stages_of_a_run_share_their_backbones_graph(stages: list[Path], tmp_path: Path):
     first, second = graphs_of(stages[0], tmp_path), graphs_of(stages[1], tmp_path)
-    assert first.trunk == second.trunk and first.keys.trunk == second.keys.trunk
+    assert first.backbone == second.backbone and first.keys.backbone == second.keys.backbone
     assert first.rest != second.rest
-    assert [n.split("-")[0] for n in names(tmp_path)] == ["rest", "rest", "trunk"]
+    assert [n.split("-")[0] for n in names(tmp_path)] == ["rest", "rest", "backbone"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"cut", None])
@@ -70,10 +70,10 @@ def test_other_versions_make_other_graphs(stages: list[Path], monkeypatch: pytes
     before = graph_keys(stages[0], read_info(stages[0]))
     monkeypatch.setattr(cache, "version", lambda name: "0.0")
     after = graph_keys(stages[0], read_info(stages[0]))
-    assert before.trunk != after.trunk and before.rest != after.rest
+    assert before.backbone != after.backbone and before.rest != after.rest
     monkeypatch.setattr(cache, "instruction_set", lambda: "another processor")
     elsewhere = graph_keys(stages[0], read_info(stages[0]))
-    assert after.trunk != elsewhere.trunk and after.rest != elsewhere.rest
+    assert after.backbone != elsewhere.backbone and after.rest != elsewhere.rest
 
 
 def test_the_frozen_hash_is_of_the_frozen_weights(
@@ -83,7 +83,7 @@ def test_the_frozen_hash_is_of_the_frozen_weights(
         return frozen_sha256(path, read_info(path))
 
     assert of(stages[0]) == of(stages[1]) == of(stages[2])
-    assert of(write_stage(2, seed=1, trunk_seed=9)) != of(stages[0])
+    assert of(write_stage(2, seed=1, backbone_seed=9)) != of(stages[0])
 
 
 def test_it_covers_every_frozen_tensor(stages: list[Path], monkeypatch: pytest.MonkeyPatch):
@@ -138,7 +138,7 @@ def test_the_oldest_go_beyond_the_bound(
     monkeypatch.setattr(cache, "KEPT_BYTES", kept + 100)
     graphs_of(stages[1], tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= kept + 100
-    assert any("trunk" in name for name in names(tmp_path))  # used by both, so used last
+    assert any("backbone" in name for name in names(tmp_path))  # used by both, so used last
 
 
 def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -149,19 +149,19 @@ def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.fixture
-def trunk_and_example(stages: list[Path]) -> tuple[onnx.ModelProto, graph_export.Example]:
-    """A trunk half as exported, and what it must give."""
+def backbone_and_example(stages: list[Path]) -> tuple[onnx.ModelProto, graph_export.Example]:
+    """A backbone half as exported, and what it must give."""
     network, _ = load_network(stages[0])
-    trunk = graph_export.TrunkHalf(network).eval()
+    backbone = graph_export.BackboneHalf(network).eval()
     pixels = graph_export.random_pixels(1, (64, 64))
     with torch.no_grad():
-        maps = trunk(pixels)
-        graph = graph_export.export(trunk, (pixels,), ["pixels"], [f"map{i}" for i in range(2)])
+        maps = backbone(pixels)
+        graph = graph_export.export(backbone, (pixels,), ["pixels"], [f"map{i}" for i in range(2)])
     return graph, graph_export.Example({"pixels": pixels}, maps)
 
 
-def test_a_wrong_graph_is_not_accepted(trunk_and_example: tuple):
-    graph, example = trunk_and_example
+def test_a_wrong_graph_is_not_accepted(backbone_and_example: tuple):
+    graph, example = backbone_and_example
     off = graph_export.Example(example.feed, [m + m.abs().max() for m in example.wanted])
     with pytest.raises(RuntimeError, match="off from PyTorch"):
         graph_export.fastest(graph, [example, off], True)
@@ -178,9 +178,9 @@ def wrong(model: onnx.ModelProto) -> onnx.ModelProto:
 
 @pytest.mark.parametrize("failure", [broken, wrong])
 def test_a_form_that_fails_gives_way_to_the_next(
-    trunk_and_example: tuple, monkeypatch: pytest.MonkeyPatch, failure: Callable
+    backbone_and_example: tuple, monkeypatch: pytest.MonkeyPatch, failure: Callable
 ):
-    graph, example = trunk_and_example
+    graph, example = backbone_and_example
     monkeypatch.setattr(graph_export, "blocked", failure)
     rewritten, distance = graph_export.fastest(graph, [example], True)
     assert rewritten == graph_export.fastest(graph, [example], False)[0] and distance < 1e-3

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mtl_core.engine.network_file import load_network
 from mtl_core.model.neck import DynamicFeatureFusion
-from mtl_core.onnx_graphs.export import Example, TrunkHalf, difference, export, random_pixels
+from mtl_core.onnx_graphs.export import BackboneHalf, Example, difference, export, random_pixels
 from mtl_core.onnx_graphs.folded_neck import FoldedFusion
 from mtl_core.onnx_graphs.rewrites import faster, fold_constants, fold_gains, merge_pads
 
@@ -28,13 +28,13 @@ def run(model: onnx.ModelProto, x: Tensor) -> np.ndarray:
     return session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
 
 
-def test_the_trunk_has_no_pads_and_its_gains_are_folded(stages: list[Path]):
+def test_the_backbone_has_no_pads_and_its_gains_are_folded(stages: list[Path]):
     network, info = load_network(stages[0])
-    trunk = TrunkHalf(network).eval()
+    backbone = BackboneHalf(network).eval()
     pixels = random_pixels(2, (64, 96))
     with torch.no_grad():
-        maps = trunk(pixels)
-        graph = export(trunk, (pixels,), ["pixels"], ["map0", "map1"])
+        maps = backbone(pixels)
+        graph = export(backbone, (pixels,), ["pixels"], ["map0", "map1"])
     assert kinds(fold_constants(graph))["Pad"] > 0
     model = faster(graph)
     assert kinds(model)["Pad"] == 0 and kinds(model)["BatchNormalization"] == 0
@@ -43,7 +43,7 @@ def test_the_trunk_has_no_pads_and_its_gains_are_folded(stages: list[Path]):
     assert difference(model.SerializeToString(), Example({"pixels": pixels}, maps)) < 1e-5
     other = random_pixels(1, (128, 32))
     with torch.no_grad():
-        wanted = Example({"pixels": other}, trunk(other))
+        wanted = Example({"pixels": other}, backbone(other))
     assert difference(model.SerializeToString(), wanted) < 1e-5
 
 

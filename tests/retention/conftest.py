@@ -1,4 +1,4 @@
-"""Lessons that tell which pictures were read."""
+"""Stages that tell which images were read."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_core.data.datasets import Lesson, ViewDataset
+from mtl_core.data.datasets import AugmentedImages, TrainingSet
 from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
 from mtl_core.tasks import build_tasks
 
 
-class WatchedViews(ViewDataset):
-    """Remembers every picture that was looked at."""
+class WatchedViews(AugmentedImages):
+    """Remembers every image that was looked at."""
 
     def sample(self, index):
         self.__dict__.setdefault("read", []).append(index)
@@ -34,20 +34,20 @@ def tiny_network(rendered: DataRoots) -> UnifiedVisionSystem:
 
 
 @pytest.fixture
-def lessons(
+def train_sets(
     rendered: DataRoots, tiny_network: UnifiedVisionSystem
-) -> Callable[[], dict[str, Lesson]]:
-    """All three lessons of the rendered set, watched."""
+) -> Callable[[], dict[str, TrainingSet]]:
+    """All three stages of the rendered set, watched."""
 
-    def make() -> dict[str, Lesson]:
+    def make() -> dict[str, TrainingSet]:
         found = {}
         for stage in tiny().stages:
             split = read_split(rendered, stage.task, "train")
             names = np.arange(len(split.class_names))
-            # Mosaics read other pictures, too: a memory must not.
+            # Mosaics read other images, too: a memory must not.
             mosaic = 0.5 if stage.task == "det" else 0.0
             views = WatchedViews(split, names, replace(stage, mosaic=mosaic), tiny().model, 0)
-            found[stage.task] = Lesson(tiny_network.tasks[stage.task], views)
+            found[stage.task] = TrainingSet(tiny_network.tasks[stage.task], views)
         return found
 
     return make

@@ -1,4 +1,4 @@
-"""What keeps the earlier tasks: the teacher stands still, and only the student is taught."""
+"""What keeps the earlier tasks: the teacher stands still, and only the student is trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
-from mtl_core.retention import METHODS, Situation
+from mtl_core.retention import METHODS, StageContext
 from mtl_core.retention.distill import Distill
 
 
@@ -17,7 +17,7 @@ def begun(network: UnifiedVisionSystem) -> Distill:
     """The third stage's distillation, which holds two tasks and the neck."""
     network.freeze_norms()
     method = Distill()
-    method.before_stage(Situation(network, tiny().stages[2], ["seg", "det"]))
+    method.before_stage(StageContext(network, tiny().stages[2], ["seg", "det"]))
     return method
 
 
@@ -73,7 +73,7 @@ def test_weights_scale_their_terms_and_zero_leaves_them_out(tiny_network: Unifie
     found = []
     for chosen in (stage, single):
         method = Distill()
-        method.before_stage(Situation(tiny_network, chosen, ["seg", "det"]))
+        method.before_stage(StageContext(tiny_network, chosen, ["seg", "det"]))
         torch.manual_seed(1)
         cut = tiny_network.eval().backbone.frozen(torch.randn(1, 3, 64, 64))
         outputs = tiny_network.rest(cut)
@@ -95,6 +95,6 @@ def test_nothing_is_added(tiny_network: UnifiedVisionSystem, method: str, number
     config = tiny()
     earlier = [stage.task for stage in config.stages[: number - 1]]
     retention = METHODS[method]()
-    retention.before_stage(Situation(tiny_network, config.stages[number - 1], earlier))
+    retention.before_stage(StageContext(tiny_network, config.stages[number - 1], earlier))
     cut = tiny_network.eval().backbone.frozen(torch.randn(1, 3, 32, 32))
     assert retention.loss(cut, tiny_network.rest(cut)) == {}

@@ -12,7 +12,7 @@ from mtl_core.config import ModelConfig
 from mtl_core.learning.stage import begin_stage
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
-from mtl_core.retention import Situation
+from mtl_core.retention import StageContext
 from mtl_core.retention.progressive import Progressive, column_of
 from mtl_core.tasks import build_tasks
 
@@ -38,8 +38,8 @@ def steps(network: UnifiedVisionSystem, method: Progressive, number: int, n: int
     if earlier:
         network.freeze_norms()
     stage = method.settings(replace(config.stages[number - 1], lr=0.05), earlier)
-    network.backbone.freeze_until(config.model.frozen_blocks if stage.lr_trunk else None)
-    method.before_stage(Situation(network, stage, earlier))
+    network.backbone.freeze_until(config.model.frozen_blocks if stage.lr_backbone else None)
+    method.before_stage(StageContext(network, stage, earlier))
     state = begin_stage(network, config, stage, earlier, [stage.task], n)
     network.train()
     generator = torch.Generator().manual_seed(number)
@@ -86,12 +86,12 @@ def test_a_later_task_reads_earlier_columns_and_moves_only_its_own(
     moved = (weight != before["head.layer2.1.weight"]).flatten(1)
     assert moved[column == 1].any() and not moved[column != 1].any()
     assert (weight[column == 1][:, column_of(weight.shape[1], 3) == 0] != 0).any()
-    trunk = [n for n in before if n.startswith("backbone.")]
-    assert all(torch.equal(dict(tiny_network.named_parameters())[n], before[n]) for n in trunk)
+    backbone = [n for n in before if n.startswith("backbone.")]
+    assert all(torch.equal(dict(tiny_network.named_parameters())[n], before[n]) for n in backbone)
 
 
-def test_nothing_is_distilled_and_the_trunk_stands_still_later():
+def test_nothing_is_distilled_and_the_backbone_stands_still_later():
     method, stages = Progressive(), tiny().stages
-    assert method.settings(stages[0], []).lr_trunk == stages[0].lr_trunk
+    assert method.settings(stages[0], []).lr_backbone == stages[0].lr_backbone
     later = method.settings(stages[2], ["seg", "det"])
-    assert (later.lr_trunk, later.lr_old, later.distill, later.distill_neck) == (0, 0, {}, 0)
+    assert (later.lr_backbone, later.lr_old, later.distill, later.distill_neck) == (0, 0, {}, 0)

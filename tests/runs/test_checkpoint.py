@@ -24,7 +24,7 @@ def test_a_file_gives_the_network_back(
     network, info = load_network(tiny_checkpoint)
     assert info.model == tiny_network.config
     assert info.class_names == {t: k.class_names for t, k in tiny_network.tasks.items()}
-    assert (info.stage, info.taught) == (2, ["seg", "det"])
+    assert (info.stage, info.trained) == (2, ["seg", "det"])
     assert not network.training and network.norms_frozen
     for name, value in tiny_network.state_dict().items():
         expected = value.half().float() if value.is_floating_point() else value
@@ -54,7 +54,7 @@ def test_weights_are_half_precision_and_the_header_tells_all(tiny_checkpoint: Pa
     with tiny_checkpoint.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))["__metadata__"]
-    assert {"format", "model", "class_names", "stage", "taught"} <= set(header)
+    assert {"format", "model", "class_names", "stage", "trained"} <= set(header)
     assert read_info(tiny_checkpoint).class_names["cls"] == json.loads(header["class_names"])["cls"]
 
 

@@ -26,7 +26,7 @@ def run_folder(tmp_path: Path) -> Path:
     """A run stopped after the first of its two stages."""
     write_json(tmp_path / "run.json", MANIFEST)
     (tmp_path / "stage1.safetensors").touch()
-    append_records(tmp_path / "records.jsonl", [ROW | {"n": 4, "scope": "probe", "per_class": {}}])
+    append_records(tmp_path / "records.jsonl", [ROW | {"n": 4, "scope": "subset", "per_class": {}}])
     return tmp_path
 
 

@@ -16,7 +16,7 @@ SIDE_PX = SIDE_CELLS * 8
 
 
 def assigned(boxes: Tensor, seed: int = 0) -> Assignment:
-    """What a new network of random scores would be taught."""
+    """What a new network of random scores would be trained."""
     generator = torch.Generator().manual_seed(seed)
     centres = cell_centres(SIDE_CELLS, SIDE_CELLS)
     distances = torch.randn(len(centres), 4, generator=generator)
@@ -27,7 +27,7 @@ def assigned(boxes: Tensor, seed: int = 0) -> Assignment:
 
 @st.composite
 def objects(draw: st.DrawFn) -> Tensor:
-    """Up to twelve boxes from half a pixel to the whole picture; some of them repeated."""
+    """Up to twelve boxes from half a pixel to the whole image; some of them repeated."""
     rows = []
     for _ in range(draw(st.integers(1, 6))):
         w, h = (draw(st.floats(0.5, SIDE_PX)) for _ in range(2))
@@ -39,7 +39,7 @@ def objects(draw: st.DrawFn) -> Tensor:
 CASES = [
     ("one pixel between four cells", [[8, 8, 9, 9]]),
     ("one pixel in the corner", [[0, 0, 1, 1]]),
-    ("the whole picture", [[0, 0, SIDE_PX, SIDE_PX]]),
+    ("the whole image", [[0, 0, SIDE_PX, SIDE_PX]]),
     ("identical", [[10, 10, 30, 30]] * 5),
     ("identical and of one pixel", [[20, 20, 21, 21]] * 5),
     ("one inside the other", [[0, 0, 60, 60], [28, 28, 32, 32]]),

@@ -1,4 +1,4 @@
-"""Losses on ordinary and on extreme inputs, distillation distances, and a picture overfitted."""
+"""Losses on ordinary and on extreme inputs, distillation distances, and an image overfitted."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ HALF = torch.cat([torch.zeros(64, 32), torch.ones(64, 32)], 1).to(torch.uint8)
 # remark, task, the two targets of a batch
 TARGETS = [
     ("no objects", "det", [NOTHING, NOTHING]),
-    ("objects in one picture alone", "det", [boxed([8, 8, 40, 40], [20, 20, 60, 60]), NOTHING]),
+    ("objects in one image alone", "det", [boxed([8, 8, 40, 40], [20, 20, 60, 60]), NOTHING]),
     ("one pixel", "det", [boxed([30, 30, 31, 31]), NOTHING]),
     ("nothing but regions to ignore", "det", [boxed(ignore=([0, 0, 64, 64],))] * 2),
     ("twice the same box", "det", [boxed([8, 8, 40, 40], [8, 8, 40, 40]), NOTHING]),
     ("void everywhere", "seg", [VOID, VOID]),
-    ("one picture void", "seg", [VOID, HALF]),
+    ("one image void", "seg", [VOID, HALF]),
     ("plain masks", "seg", [HALF, HALF]),
     ("labels", "cls", [0, 2]),
 ]
@@ -101,7 +101,7 @@ TRUTHS: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("task", "target"), TRUTHS)
-def test_one_picture_is_learned_by_heart(tiny_model, task: str, target: Any):
+def test_one_image_is_learned_by_heart(tiny_model, task: str, target: Any):
     torch.manual_seed(0)
     network = UnifiedVisionSystem(replace(tiny_model), build_tasks({task: NAMES[task]})).train()
     pixels = torch.randn(1, 3, 64, 64).repeat(2, 1, 1, 1)

@@ -19,7 +19,7 @@ from mtl_core.data.splits import Split
 from mtl_core.engine.network_file import load_network, save_checkpoint
 from mtl_core.learning.evaluation import measure
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.retention import Situation
+from mtl_core.retention import StageContext
 from mtl_core.retention.distill import Distill
 from mtl_core.tasks import TASKS, build_tasks
 from mtl_core.tasks.base import Meter, Score, Task
@@ -48,7 +48,7 @@ class BrightnessMeter(Meter):
 
 
 class Brightness(Task):
-    """How bright is the picture, told as the score of one box around all of it."""
+    """How bright is the image, told as the score of one box around all of it."""
 
     id = "bright"
     metrics = ("nearness",)
@@ -62,7 +62,7 @@ class Brightness(Task):
 
     @staticmethod
     def read(item: Any, split: Split) -> tuple[np.ndarray, float]:
-        return np.asarray(Image.open(item.picture).convert("RGB")), item.label
+        return np.asarray(Image.open(item.image).convert("RGB")), item.label
 
     @staticmethod
     def labels(truth: float, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
@@ -102,14 +102,14 @@ def network(tiny_model: ModelConfig, monkeypatch: pytest.MonkeyPatch) -> Unified
     return UnifiedVisionSystem(tiny_model, build_tasks(names))
 
 
-def flat_pictures(levels: list[float]) -> list[np.ndarray]:
+def flat_images(levels: list[float]) -> list[np.ndarray]:
     return [np.full((64, 64, 3), round(255 * level), np.uint8) for level in levels]
 
 
 def test_it_is_learned_measured_and_stored(network: UnifiedVisionSystem, tmp_path: Path):
     levels = [0.1, 0.4, 0.6, 0.9]
-    pictures = flat_pictures(levels)
-    pixels = torch.stack([torch.from_numpy(p).permute(2, 0, 1) for p in pictures]) / 127.5 - 1
+    images = flat_images(levels)
+    pixels = torch.stack([torch.from_numpy(p).permute(2, 0, 1) for p in images]) / 127.5 - 1
     task = network.tasks["bright"]
     targets = task.collate(levels)
     network.train()
@@ -128,9 +128,9 @@ def test_it_is_learned_measured_and_stored(network: UnifiedVisionSystem, tmp_pat
     loaded, info = load_network(path)
     assert list(info.class_names) == ["seg", "bright"]
     items = []
-    for i, (picture, level) in enumerate(zip(pictures, levels, strict=True)):
-        Image.fromarray(picture).save(tmp_path / f"{i}.png")
-        items.append(SimpleNamespace(picture=tmp_path / f"{i}.png", label=level))
+    for i, (image, level) in enumerate(zip(images, levels, strict=True)):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+        items.append(SimpleNamespace(image=tmp_path / f"{i}.png", label=level))
     split = Split("bright", ["brightness"], items, "val")
     score = measure(loaded, loaded.backbone.frozen, split)
     assert score.n == 4
@@ -140,7 +140,7 @@ def test_it_is_learned_measured_and_stored(network: UnifiedVisionSystem, tmp_pat
 def test_its_own_distance_keeps_it(network: UnifiedVisionSystem):
     stage = StageConfig("seg", epochs=1, lr=1e-3, temperature=2.0, distill={"bright": 3.0})
     method = Distill()
-    method.before_stage(Situation(network, stage, ["bright"]))
+    method.before_stage(StageContext(network, stage, ["bright"]))
     cut = network.eval().backbone.frozen(torch.randn(1, 3, 64, 64))
     outputs = network.rest(cut)
     outputs.raw["bright"] = outputs.raw["bright"] + 2

@@ -1,4 +1,4 @@
-"""Trunk weights to begin with, and one uninterrupted run of the tiny preset."""
+"""Backbone weights to begin with, and one uninterrupted run of the tiny preset."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from training.train import Options, main
 
 
 @pytest.fixture(scope="session")
-def trunk_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def backbone_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights under timm's names."""
     torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "trunk.safetensors"
+    path = tmp_path_factory.mktemp("weights") / "backbone.safetensors"
     state = timm.create_model("tf_efficientnet_b0", pretrained=False).state_dict()
     save_file(state, path, {"input_mean": "0.5,0.5,0.5", "origin": "random"})
     return path
 
 
 @pytest.fixture(scope="session")
-def options(rendered: DataRoots, trunk_weights: Path) -> Callable[..., Options]:
+def options(rendered: DataRoots, backbone_weights: Path) -> Callable[..., Options]:
     """Options of a tiny run, in this process and on one thread."""
 
     def make(out: Path, **changes: object) -> Options:
-        plain = {"data": rendered.seg.parent, "preset": "tiny", "init": trunk_weights}
+        plain = {"data": rendered.seg.parent, "preset": "tiny", "init": backbone_weights}
         return Options(out=out, **{**plain, "workers": 0, "threads": 1, **changes})
 
     return make

@@ -49,7 +49,7 @@ def test_quantiles_are_named():
     assert summary(np.arange(101.0)) == {"p50_ms": 50.0, "p95_ms": 95.0}
 
 
-def test_draft_decodes_a_smaller_picture():
+def test_draft_decodes_a_smaller_image():
     content = jpeg(scene((240, 320)))
     assert read(content).shape == (240, 320, 3)
     assert read(content, 100).shape == (120, 160, 3)
@@ -78,10 +78,10 @@ def test_a_quick_run_writes_what_it_found(whole_run: Path, tmp_path: Path):
             assert 0 < values["p50_ms"] <= values["p95_ms"]
         for values in told[name]["ratios"].values():
             assert 0 < values["low"] <= values["value"] <= values["high"]
-    assert "whole network / bare trunk" in told["engines"]["ratios"]
+    assert "whole network / bare backbone" in told["engines"]["ratios"]
     assert "3 stages, side by side / one stage" in told["bank"]["ratios"]
-    assert {"trunk", "rest"} <= set(told["profile"])
-    assert "Conv" in told["profile"]["trunk"]
+    assert {"backbone", "rest"} <= set(told["profile"])
+    assert "Conv" in told["profile"]["backbone"]
 
 
 def test_bad_options_are_told(whole_run: Path, tmp_path: Path):

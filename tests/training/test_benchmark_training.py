@@ -18,13 +18,13 @@ def test_blocks_walk_through_the_epochs():
     assert ["".join(blocks) for _ in range(4)] == ["ab", "cd", "ea", "bc"]
 
 
-def test_every_way_is_measured(rendered: DataRoots, trunk_weights: Path, tmp_path: Path):
+def test_every_way_is_measured(rendered: DataRoots, backbone_weights: Path, tmp_path: Path):
     out = tmp_path / "training.json"
     options = Options(
         data=rendered.seg.parent,
         out=out,
         preset="tiny",
-        init=trunk_weights,
+        init=backbone_weights,
         rounds=2,
         steps=1,
         threads=1,
@@ -38,7 +38,7 @@ def test_every_way_is_measured(rendered: DataRoots, trunk_weights: Path, tmp_pat
 
 
 def test_all_ways_move_the_same_weights(
-    rendered: DataRoots, trunk_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rendered: DataRoots, backbone_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     moved: dict[str, int] = {}
 
@@ -48,7 +48,9 @@ def test_all_ways_move_the_same_weights(
         return state
 
     monkeypatch.setattr("training.benchmark_training.begin_stage", counted)
-    options = Options(rendered.seg.parent, preset="tiny", init=trunk_weights, threads=1, workers=0)
+    options = Options(
+        rendered.seg.parent, preset="tiny", init=backbone_weights, threads=1, workers=0
+    )
     for name in WAYS:
         way(options, name, tmp_path / name)
     assert len(moved) == 3 and len(set(moved.values())) == 1

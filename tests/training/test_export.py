@@ -14,7 +14,7 @@ import onnx
 import pytest
 from PIL import Image
 
-from mtl_core.data.layout import DataRoots, read_picture, read_split
+from mtl_core.data.layout import DataRoots, read_image, read_split
 from mtl_core.engine.torch_engine import TorchEngine
 from mtl_core.types import InputError
 from training.export import Options, export
@@ -44,14 +44,14 @@ def exported(
 
 
 @pytest.fixture(scope="module")
-def picture(rendered: DataRoots) -> np.ndarray:
-    return read_picture(sorted((rendered.det / "val").glob("*.jpg"))[0])
+def image(rendered: DataRoots) -> np.ndarray:
+    return read_image(sorted((rendered.det / "val").glob("*.jpg"))[0])
 
 
-def test_a_file_answers_like_the_reference(whole_run: Path, exported: Path, picture: np.ndarray):
+def test_a_file_answers_like_the_reference(whole_run: Path, exported: Path, image: np.ndarray):
     for number in (1, 2, 3):
-        found = ExportedModel(exported / f"stage{number}.onnx").predict(picture, 0.0)
-        wanted = TorchEngine(whole_run / f"stage{number}.safetensors").predict(picture, 0.0)
+        found = ExportedModel(exported / f"stage{number}.onnx").predict(image, 0.0)
+        wanted = TorchEngine(whole_run / f"stage{number}.safetensors").predict(image, 0.0)
         assert found.mask is not None and wanted.mask is not None
         # The mask is decoded at the input's size, then enlarged: its edges are coarser.
         assert (found.mask == wanted.mask).mean() > 0.97
@@ -67,8 +67,8 @@ def test_a_file_answers_like_the_reference(whole_run: Path, exported: Path, pict
 
 @pytest.mark.parametrize("size", [(1, 1), (300, 40), (33, 200)])
 def test_any_size_will_do(exported: Path, size: tuple[int, int]):
-    picture = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
-    found = ExportedModel(exported / "stage3.onnx").predict(picture, 0.0)
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    found = ExportedModel(exported / "stage3.onnx").predict(image, 0.0)
     assert found.mask is not None and found.mask.shape == size
     assert found.boxes is not None and (found.boxes.xyxy <= [*size[::-1], *size[::-1]]).all()
 
@@ -83,10 +83,10 @@ def test_the_file_tells_its_contract(whole_run: Path, exported: Path):
     assert {"input_px", "max_enlarge", "pad_value", "checkpoint_sha256"} <= set(about)
 
 
-def test_the_pages_snippet_runs_without_torch(exported: Path, picture: np.ndarray, tmp_path: Path):
+def test_the_pages_snippet_runs_without_torch(exported: Path, image: np.ndarray, tmp_path: Path):
     page = (exported / "README.md").read_text()
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
-    Image.fromarray(picture).save(tmp_path / "photo.jpg")
+    Image.fromarray(image).save(tmp_path / "photo.jpg")
     for file in exported.glob("*.onnx"):
         (tmp_path / file.name).symlink_to(file)
     ending = (
@@ -101,23 +101,23 @@ def test_the_pages_snippet_runs_without_torch(exported: Path, picture: np.ndarra
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "in the picture:" in done.stdout and "the picture shows:" in done.stdout
+    assert "in the image:" in done.stdout and "the image shows:" in done.stdout
 
 
-def test_int8_comes_with_its_loss(exported: Path, picture: np.ndarray):
+def test_int8_comes_with_its_loss(exported: Path, image: np.ndarray):
     told = json.loads((exported / "stage3.int8.json").read_text())
     metrics = {"mIoU", "mAP", "mAP50", "top1"}
     assert set(told["float"]) == set(told["int8"]) == set(told["loss"]) == metrics
     for metric in metrics:
         assert told["loss"][metric] == pytest.approx(told["float"][metric] - told["int8"][metric])
-    assert told["calibrated_on"] == {"split": "train", "pictures": 5}
+    assert told["calibrated_on"] == {"split": "train", "images": 5}
     page = (exported / "README.md").read_text()
     assert "`stage3.int8.onnx`" in page and f"{told['int8']['mIoU']:.4f}" in page
     small, large = (exported / f"stage3{s}.onnx" for s in (".int8", ""))
     assert small.stat().st_size < 0.9 * large.stat().st_size
     model = onnx.load(small)
     assert {p.key for p in model.metadata_props} == {p.key for p in onnx.load(large).metadata_props}
-    found, wanted = (ExportedModel(file).predict(picture, 0.0) for file in (small, large))
+    found, wanted = (ExportedModel(file).predict(image, 0.0) for file in (small, large))
     assert (found.mask == wanted.mask).mean() > 0.5
 
 

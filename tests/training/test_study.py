@@ -21,21 +21,21 @@ from training.study.runs import Cell, StudyRuns, by_method, check_comparable, re
 
 @pytest.fixture(scope="module")
 def study(
-    rendered: DataRoots, trunk_weights: Path, tmp_path_factory: pytest.TempPathFactory
+    rendered: DataRoots, backbone_weights: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("study") / "study"
-    main(options(out, rendered, trunk_weights))
+    main(options(out, rendered, backbone_weights))
     return out
 
 
-def options(out: Path, rendered: DataRoots, trunk_weights: Path, **changes: object) -> Options:
+def options(out: Path, rendered: DataRoots, backbone_weights: Path, **changes: object) -> Options:
     plain = {
         "methods": "finetune,distill,progressive,joint,single",
         "preset": "tiny",
-        "init": trunk_weights,
+        "init": backbone_weights,
         "workers": 0,
         "threads": 1,
-        "probe_steps": 2,
+        "subset_steps": 2,
     }
     return Options(data=rendered.seg.parent, out=out, **{**plain, **changes})
 
@@ -117,9 +117,9 @@ def test_all_at_once_is_one_checkpoint_with_all_tasks(study: Path):
     assert [stage.number for stage in run.stages] == [3]
     whole = run.records().query("scope == 'stage'")
     assert set(whole["metric"]) == {"mIoU", "mAP", "mAP50", "top1"} and set(whole["stage"]) == {3}
-    taught = run.manifest["stages_as_taught"]
-    assert [stage["task"] for stage in taught] == ["seg", "det", "cls"]
-    assert len({(stage["lr"], stage["lr_trunk"], stage["lr_shared"]) for stage in taught}) == 1
+    trained = run.manifest["stages_as_trained"]
+    assert [stage["task"] for stage in trained] == ["seg", "det", "cls"]
+    assert len({(stage["lr"], stage["lr_backbone"], stage["lr_shared"]) for stage in trained}) == 1
 
 
 def test_columns_lose_nothing_at_all(study: Path):
@@ -130,13 +130,13 @@ def test_columns_lose_nothing_at_all(study: Path):
     assert (frame[["drop", "drop_low", "drop_high"]] == 0).all(axis=None)
 
 
-def test_probes_begin_with_the_stage(study: Path):
-    records = Run(study / "distill-seed0").records().query("scope == 'probe' and stage == 2")
+def test_subsets_begin_with_the_stage(study: Path):
+    records = Run(study / "distill-seed0").records().query("scope == 'subset' and stage == 2")
     assert sorted(set(records["step"])) == [0, 2]
     assert set(records.query("step == 0")["task"]) == {"seg"}
 
 
-def test_runs_that_saw_pictures_in_other_sizes_are_not_compared(study: Path):
+def test_runs_that_saw_images_in_other_sizes_are_not_compared(study: Path):
     one, other = (Run(study / name) for name in ("distill-seed0", "finetune-seed0"))
     check_comparable(one, other)
     other.manifest["evaluated_input_px"] = 96
@@ -150,7 +150,7 @@ def test_runs_of_another_recipe_or_other_constants_are_not_compared(study: Path)
     with pytest.raises(InputError, match="differ in epochs of det: expected one study"):
         check_comparable(one, other)
     other.manifest["config"]["stages"][1]["epochs"] -= 1
-    other.manifest["config"]["stages"][1]["lr_trunk"] += 1  # a part that may be left out
+    other.manifest["config"]["stages"][1]["lr_backbone"] += 1  # a part that may be left out
     check_comparable(one, other)
     other.manifest["config"]["model"]["head_channels"] += 1
     with pytest.raises(InputError, match="differ in model: expected one study"):
@@ -163,23 +163,23 @@ def test_runs_of_another_recipe_or_other_constants_are_not_compared(study: Path)
 
 
 def test_without_references_the_report_says_how_to_get_its_plane(
-    study: Path, rendered: DataRoots, trunk_weights: Path, tmp_path: Path
+    study: Path, rendered: DataRoots, backbone_weights: Path, tmp_path: Path
 ):
     title = "What the old kept, what the new reached"
     page = (study / "report.html").read_text()
     assert title in page and "--methods single" not in page
     for name in ("distill-seed0", "finetune-seed0"):
         (tmp_path / name).symlink_to(study / name)
-    main(options(tmp_path, rendered, trunk_weights, report_only=True))
+    main(options(tmp_path, rendered, backbone_weights, report_only=True))
     page = (tmp_path / "report.html").read_text()
     assert title not in page and "--methods single" in page
 
 
 def test_a_report_alone_leaves_the_maps_to_those_who_train(
-    study: Path, rendered: DataRoots, trunk_weights: Path
+    study: Path, rendered: DataRoots, backbone_weights: Path
 ):
     (study / "maps").mkdir()
-    main(options(study, rendered, trunk_weights, report_only=True))
+    main(options(study, rendered, backbone_weights, report_only=True))
     assert (study / "maps").is_dir()
     (study / "maps").rmdir()
 
@@ -221,12 +221,12 @@ def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
 
 
 def test_a_finished_study_trains_nothing(
-    study: Path, rendered: DataRoots, trunk_weights: Path, monkeypatch: pytest.MonkeyPatch
+    study: Path, rendered: DataRoots, backbone_weights: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(options: object) -> None:
         raise AssertionError("trained again")
 
     monkeypatch.setattr("training.compare.train", refuse)
-    main(options(study, rendered, trunk_weights))
+    main(options(study, rendered, backbone_weights))
     assert StudyRuns(study).first_stage(0) is not None
     assert StudyRuns(study).first_stage(5) is None

@@ -36,9 +36,9 @@ def test_without_a_reference_its_columns_are_empty():
 
 
 def test_what_cannot_be_a_summary_is_told():
-    with pytest.raises(InputError, match=r"taught \['seg', 'det'\]: expected one task alone"):
+    with pytest.raises(InputError, match=r"trained \['seg', 'det'\]: expected one task alone"):
         summary(records_of(SEQUENCE), [records_of(SEQUENCE)])
-    with pytest.raises(InputError, match="taught nothing"):
+    with pytest.raises(InputError, match="trained nothing"):
         summary(records_of(SEQUENCE), [records_of([])])
     with pytest.raises(InputError, match="holds no scores"):
         summary(records_of([]), [])

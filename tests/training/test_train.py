@@ -1,4 +1,4 @@
-"""The command that teaches: what it writes, how it goes on, and what it refuses."""
+"""The command that trains: what it writes, how it goes on, and what it refuses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_all_files_of_a_run_are_written(whole_run: Path):
     assert [stage.task for stage in run.stages] == TASKS
     for stage in run.stages:
         _, info = load_network(stage.weights)
-        assert (info.stage, info.taught) == (stage.number, TASKS[: stage.number])
+        assert (info.stage, info.trained) == (stage.number, TASKS[: stage.number])
         assert stage.weights.stat().st_size < 10 * 2**20
     assert RunConfig.from_dict(run.manifest["config"]) == tiny()
     assert run.manifest["initial_weights"]["origin"] == "random"
@@ -43,7 +43,7 @@ def test_all_files_of_a_run_are_written(whole_run: Path):
     assert not list(whole_run.rglob("*.part*"))
 
 
-def test_every_stage_records_all_that_was_taught_so_far(whole_run: Path):
+def test_every_stage_records_all_that_was_trained_so_far(whole_run: Path):
     frame = Run(whole_run).records()
     final = frame[frame["scope"] == "stage"]
     found = {n: list(rows["metric"]) for n, rows in final.groupby("stage")}
@@ -52,7 +52,7 @@ def test_every_stage_records_all_that_was_taught_so_far(whole_run: Path):
         2: ["mIoU", "mAP", "mAP50"],
         3: ["mIoU", "mAP", "mAP50", "top1"],
     }
-    assert (final["n"] == 6).all() and (frame[frame["scope"] == "probe"]["n"] == 4).all()
+    assert (final["n"] == 6).all() and (frame[frame["scope"] == "subset"]["n"] == 4).all()
     assert frame["value"].between(0, 1).all()
 
 
@@ -146,13 +146,13 @@ def test_another_config_cannot_resume(whole_run: Path, options: Make, tmp_path: 
         main(options(tmp_path / "run", resume=True, seed=1))
 
 
-def test_a_picture_in_train_and_val_is_refused(rendered: DataRoots, options: Make, tmp_path: Path):
+def test_a_image_in_train_and_val_is_refused(rendered: DataRoots, options: Make, tmp_path: Path):
     shutil.copytree(rendered.seg.parent, tmp_path / "data")
     folder = next((tmp_path / "data" / "imagenette_160" / "val").iterdir())
-    picture = next(folder.iterdir())
+    image = next(folder.iterdir())
     target = tmp_path / "data" / "imagenette_160" / "train" / folder.name / "renamed.JPEG"
-    shutil.copy(picture, target)
-    with pytest.raises(InputError, match=r"renamed\.JPEG.*are the same picture"):
+    shutil.copy(image, target)
+    with pytest.raises(InputError, match=r"renamed\.JPEG.*are the same image"):
         main(options(tmp_path / "run", data=tmp_path / "data"))
 
 
@@ -172,28 +172,28 @@ def test_bad_options_are_told(options: Make, tmp_path: Path, changes: dict, word
         run_config(options(tmp_path, **changes))
 
 
-def test_pictures_are_normalised_as_the_weights_ask(
-    options: Make, trunk_weights: Path, tmp_path: Path
+def test_images_are_normalised_as_the_weights_ask(
+    options: Make, backbone_weights: Path, tmp_path: Path
 ):
     other = tmp_path / "other.safetensors"
     statistics = {"input_mean": "0.485,0.456,0.406", "input_std": "0.229,0.224,0.225"}
-    save_file(load_file(trunk_weights), other, statistics)
+    save_file(load_file(backbone_weights), other, statistics)
     given = options(tmp_path / "run", init=other)
     trainer = Trainer(given, run_config(given))
     assert trainer.config.model.mean == (0.485, 0.456, 0.406)
     assert trainer.network.config.std == (0.229, 0.224, 0.225)
-    save_file(load_file(trunk_weights), other, {"input_mean": "grey"})
+    save_file(load_file(backbone_weights), other, {"input_mean": "grey"})
     with pytest.raises(InputError, match="expected three numbers"):
         Trainer(given, run_config(given))
 
 
-def test_a_run_is_not_resumed_on_other_pictures(whole_run: Path, options: Make, tmp_path: Path):
+def test_a_run_is_not_resumed_on_other_images(whole_run: Path, options: Make, tmp_path: Path):
     shutil.copytree(whole_run, tmp_path / "run")
-    with pytest.raises(InputError, match="other pictures or other weights"):
+    with pytest.raises(InputError, match="other images or other backbone weights"):
         main(options(tmp_path / "run", resume=True, train_split="train:fit"))
 
 
-def test_pictures_held_out_may_lie_elsewhere(rendered: DataRoots, options: Make, tmp_path: Path):
+def test_images_held_out_may_lie_elsewhere(rendered: DataRoots, options: Make, tmp_path: Path):
     shutil.copytree(rendered.seg.parent, tmp_path / "more")
     first = min((tmp_path / "more" / "mini_voc_seg" / "val").glob("*.jpg"))
     first.with_suffix(".png").unlink()
@@ -208,7 +208,7 @@ def test_pictures_held_out_may_lie_elsewhere(rendered: DataRoots, options: Make,
     [
         ({"method": "progressive"}, "progressive has a first stage of its own"),
         ({"seed": 1}, "differs in the run's settings"),
-        ({"train_split": "train:fit"}, "differs in the pictures"),
+        ({"train_split": "train:fit"}, "differs in the images"),
         ({"epochs": (1, 2, 2)}, "differs in the first stage's settings"),
     ],
 )

@@ -35,10 +35,10 @@ def test_training_ends_with_verdicts_and_the_command_gives_the_same(
     assert 0 < rows["seg"]["floor"] < 1 and rows["det"]["floor"] == 0.05
 
 
-def test_predictions_of_other_pictures_are_refused(
+def test_predictions_of_other_images_are_refused(
     whole_run: Path, rendered: DataRoots, tmp_path: Path
 ):
-    with pytest.raises(InputError, match="predictions of other pictures"):
+    with pytest.raises(InputError, match="predictions of other images"):
         judge.main(judge.Options(whole_run, rendered.seg.parent, split="train"))
 
 

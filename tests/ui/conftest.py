@@ -34,14 +34,14 @@ def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
     from app.page import build_page, launch_options
     from app.services.engines import EngineShelf
     from app.services.runs import RunShelf
-    from app.services.validation_images import Evidence
+    from app.services.validation_images import ValidationImages
     from app.site import Site
 
     folder = tmp_path_factory.mktemp("runs")
     runs = [make_run(folder, "keeps"), make_run(folder, "forgets", "finetune")]
     make_run(folder, "spare")
-    evidence = Evidence(make_evidence(folder / "data", judge(runs[1])))
-    demo = build_page(Site(RunShelf(runs), EngineShelf(StandInEngine), True, evidence))
+    validation_images = ValidationImages(make_evidence(folder / "data", judge(runs[1])))
+    demo = build_page(Site(RunShelf(runs), EngineShelf(StandInEngine), True, validation_images))
     demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     os.environ["SPARE_RUN"] = str(folder / "spare")
     yield demo
@@ -118,7 +118,7 @@ class Visitor:
         )
 
     def pixel(self, x: float, y: float) -> tuple[int, int, int]:
-        """Colour on the large picture at a fraction of its width and height."""
+        """Colour on the large image at a fraction of its width and height."""
         return tuple(
             self.page.evaluate(
                 """([x, y]) => {

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from app.palette import rgb_of
-from app.services.shown_image import example_pictures
+from app.services.viewed_image import example_images
 
-ASTRONAUT = example_pictures()["astronaut"]
+ASTRONAUT = example_images()["astronaut"]
 OPACITY = 0.65 * 205 / 255  # of a region's inside, as the viewer draws it
 
 
@@ -47,13 +47,13 @@ def test_the_first_look_draws_mask_boxes_and_bars(visit):
     visitor.shoot("compare")
 
 
-def test_side_by_side_says_what_was_not_taught_yet(visit):
+def test_side_by_side_says_what_was_not_trained_yet(visit):
     page = visit().page
     frames = page.locator(".ov-frame")
     assert frames.count() == 3
-    assert "not taught yet" in frames.nth(0).inner_text()
-    assert frames.nth(0).inner_text().count("not taught yet") == 2
-    assert frames.nth(2).inner_text().count("not taught yet") == 0
+    assert "not trained yet" in frames.nth(0).inner_text()
+    assert frames.nth(0).inner_text().count("not trained yet") == 2
+    assert frames.nth(2).inner_text().count("not trained yet") == 0
     assert "2 boxes: dog 0.91, person 0.40" in frames.nth(1).inner_text()
 
 
@@ -69,8 +69,8 @@ def test_scrubbing_needs_no_server_and_is_quick(visit):
         visitor.wait_stage(stage)
         draws_ms.append(float(visitor.viewer("drawMs")))
     assert min(draws_ms) < 100  # the best one: others may share the processor with anything
-    assert page.get_attribute(".ov-range", "aria-valuetext") == "Lesson 1: segmentation"
-    assert "not taught yet" in page.inner_text(".ov-bars")
+    assert page.get_attribute(".ov-range", "aria-valuetext") == "Stage 1: segmentation"
+    assert "not trained yet" in page.inner_text(".ov-bars")
     assert visitor.viewer("boxes") == "0"
     assert [url for url in visitor.requests[before:] if "/queue/join" in url] == []
 
@@ -119,7 +119,7 @@ def test_pointing_names_what_is_there(visit):
     assert "Mask: dog" in visitor.page.inner_text(".ov-tip")
 
 
-def test_the_same_picture_under_another_run(visit):
+def test_the_same_image_under_another_run(visit):
     visitor = visit()
     key = visitor.viewer("key")
     visitor.page.get_by_role("radio", name="forgets").check()
@@ -140,26 +140,26 @@ def test_an_example_and_an_upload(visit, tmp_path):
     Image.new("RGB", (1280, 960), (20, 90, 160)).save(tmp_path / "own.jpg")
     visitor.page.get_by_role("button", name="Remove Image").click()
     visitor.page.wait_for_selector('.ov[data-ready="no"]')
-    visitor.page.set_input_files("#picture input[type=file]", tmp_path / "own.jpg")
+    visitor.page.set_input_files("#image input[type=file]", tmp_path / "own.jpg")
     visitor.page.wait_for_selector('.ov[data-ready="yes"]')
     visitor.wait_other_answer(key)
     assert near(visitor.pixel(0.03, 0.1), (20, 90, 160))
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("notes.png", b"no picture"), ("cut.jpg", b"\xff\xd8\xff")]
+    ("name", "content"), [("notes.png", b"no image"), ("cut.jpg", b"\xff\xd8\xff")]
 )
-def test_what_is_no_picture_gets_one_sentence(visit, tmp_path, name, content):
+def test_what_is_no_image_gets_one_sentence(visit, tmp_path, name, content):
     visitor = visit()
     visitor.page.get_by_role("button", name="Remove Image").click()
     visitor.page.wait_for_selector('.ov[data-ready="no"]')
     (tmp_path / name).write_bytes(content)
-    visitor.page.set_input_files("#picture input[type=file]", tmp_path / name)
-    sentence = "This file could not be read as a picture: please choose a whole JPEG"
+    visitor.page.set_input_files("#image input[type=file]", tmp_path / name)
+    sentence = "This file could not be read as an image: please choose a whole JPEG"
     visitor.page.locator(".toast-body").get_by_text(sentence).wait_for()
     visitor.page.locator(".ov-empty").get_by_text(sentence).wait_for()
     assert visitor.page.locator("#against img").count() == 0
-    # Nothing of it stays over a good picture that comes next.
+    # Nothing of it stays over a good image that comes next.
     visitor.page.get_by_role("button", name=re.compile("tabby cat")).click()
     visitor.page.wait_for_selector('.ov[data-ready="yes"]')
     visitor.page.wait_for_function("document.querySelectorAll('#against img').length >= 2")
@@ -168,7 +168,7 @@ def test_what_is_no_picture_gets_one_sentence(visit, tmp_path, name, content):
     assert not visitor.page.locator(".ov-empty").is_visible()
 
 
-def test_the_legend_lists_what_the_lesson_shows(visit):
+def test_the_legend_lists_what_the_stage_shows(visit):
     visitor = visit("?run=forgets&stage=1")
     for stage, shown in ((1, ["dog"]), (2, ["dog", "person"]), (3, ["cat", "dog"])):
         visitor.page.locator(".ov-stop").nth(stage - 1).click()
@@ -210,7 +210,7 @@ def test_files_are_saved(visit):
     with visitor.page.expect_download() as mask:
         visitor.page.click("[data-kind=mask]")
     image = Image.open(io.BytesIO(mask.value.path().read_bytes()))
-    assert mask.value.suggested_filename == "astronaut-forgets-lesson3-mask.png"
+    assert mask.value.suggested_filename == "astronaut-forgets-stage3-mask.png"
     assert image.mode == "P"
     assert set(np.unique(np.asarray(image))) == {0, 3}
     with visitor.page.expect_download() as boxes:
@@ -232,10 +232,10 @@ def test_what_is_seen_is_saved_while_another_run_is_on_its_way(visit):
     held[0] = False
     with visitor.page.expect_download() as mask:
         visitor.page.click("[data-kind=mask]")
-    assert mask.value.suggested_filename == "astronaut-forgets-lesson3-mask.png"
+    assert mask.value.suggested_filename == "astronaut-forgets-stage3-mask.png"
 
 
-def test_hidden_classes_stay_hidden_in_the_same_picture(visit):
+def test_hidden_classes_stay_hidden_in_the_same_image(visit):
     visitor = visit("?run=keeps")
     visitor.page.locator(".ov-chip", has_text="dog").click()
     assert "0 boxes (switched off: dog" in visitor.page.inner_text(".ov-caption")
@@ -278,13 +278,13 @@ def test_a_link_to_what_is_not_here_opens_the_default(visit):
     visitor.wait_checked("keeps")
 
 
-def test_visitors_do_not_see_each_others_pictures(visit, tmp_path):
+def test_visitors_do_not_see_each_others_images(visit, tmp_path):
     one, two = visit(), visit()
     before = two.viewer("key")
     Image.new("RGB", (300, 300), (250, 10, 10)).save(tmp_path / "mine.png")
     one.page.get_by_role("button", name="Remove Image").click()
     one.page.wait_for_selector('.ov[data-ready="no"]')
-    one.page.set_input_files("#picture input[type=file]", tmp_path / "mine.png")
+    one.page.set_input_files("#image input[type=file]", tmp_path / "mine.png")
     one.page.wait_for_selector('.ov[data-ready="yes"]')
     key = two.viewer("key")
     assert key == before
@@ -315,21 +315,21 @@ def test_a_run_of_ones_own_opens(visit):
     page.wait_for_function(f"!{mask_lost}")
 
 
-def test_a_picture_is_forgotten_when_its_page_is_closed(visit, demo):
-    def sessions_with_a_picture():
+def test_a_image_is_forgotten_when_its_page_is_closed(visit, demo):
+    def sessions_with_a_image():
         return {
             name
             for name, session in demo.state_holder.session_data.items()
             if "data:image/jpeg" in str(list(session.components))
         }
 
-    before = sessions_with_a_picture()
+    before = sessions_with_a_image()
     visitor = visit()
     visitor.page.wait_for_function("document.querySelectorAll('#against img').length >= 2")
-    ours = sessions_with_a_picture() - before
+    ours = sessions_with_a_image() - before
     assert ours
     visitor.page.close()
     deadline = time.monotonic() + 30
-    while ours & sessions_with_a_picture() and time.monotonic() < deadline:
+    while ours & sessions_with_a_image() and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert not ours & sessions_with_a_picture()
+    assert not ours & sessions_with_a_image()

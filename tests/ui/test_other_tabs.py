@@ -55,7 +55,7 @@ def test_forgetting_follows_the_run_and_the_view(visit):
              .some(t => t.name.includes('along the way'))"""
     )
     visitor.page.locator("#class-task").get_by_role("radio", name="classification").check()
-    visitor.page.get_by_text("nothing was taught after it").wait_for()
+    visitor.page.get_by_text("nothing was trained after it").wait_for()
 
 
 def test_latency_is_measured_on_a_button(visit):
@@ -63,7 +63,7 @@ def test_latency_is_measured_on_a_button(visit):
     visitor.tab("Latency")
     visitor.wait_drawn("parameters")
     visitor.wait_drawn("reference-ratios")
-    assert any("bare trunk" in text for text in texts(visitor, "reference-ratios"))
+    assert any("bare backbone" in text for text in texts(visitor, "reference-ratios"))
     assert "onnxruntime" in visitor.page.inner_text("#latency-reference")
     assert "Nothing is measured yet" in visitor.page.inner_text("#latency-summary")
     visitor.page.click("#measure")
@@ -99,13 +99,13 @@ def test_chinese_by_link_and_by_locale(visit):
     visitor.shoot("chinese")
 
 
-def test_another_language_keeps_picture_run_sides_and_lesson(visit, tmp_path):
+def test_another_language_keeps_image_run_sides_and_stage(visit, tmp_path):
     visitor = visit("?left=keeps:2&right=forgets:2")
     page = visitor.page
     Image.new("RGB", (300, 200), (20, 90, 160)).save(tmp_path / "own.png")
     page.get_by_role("button", name="Remove Image").click()
     page.wait_for_selector('.ov[data-ready="no"]')
-    page.set_input_files("#picture input[type=file]", tmp_path / "own.png")
+    page.set_input_files("#image input[type=file]", tmp_path / "own.png")
     page.wait_for_selector('.ov[data-ready="yes"]')
     page.get_by_role("radio", name="forgets").check()
     visitor.tab("Latency")
@@ -176,22 +176,22 @@ def test_of_two_quick_switches_the_last_counts(visit, monkeypatch, module, name)
     page.wait_for_timeout(3000)  # whatever comes first has been said in English again
     go.set()
     page.wait_for_timeout(3000)  # the Chinese words come, and whatever follows them
-    page.locator("#broken-told").get_by_text("Pictures that lost something").wait_for()
+    page.locator("#broken-told").get_by_text("Images that lost something").wait_for()
     page.get_by_role("link", name="繁體中文").wait_for()
     page.get_by_role("tab", name="Forgetting").wait_for()
     visitor.tab("Compare")
     page.locator(".ov-chip", has_text="dog").first.wait_for()
     for side in ("left", "right"):
         page.wait_for_function(
-            "id => document.querySelector(`#${id} input`).value.includes('lesson')", arg=side
+            "id => document.querySelector(`#${id} input`).value.includes('stage')", arg=side
         )
     visitor.tab("Forgetting")
-    page.locator("#verdicts").get_by_text("the last lesson").first.wait_for()
+    page.locator("#verdicts").get_by_text("the last stage").first.wait_for()
 
 
-def test_the_picture_is_named_in_words(visit):
+def test_the_image_is_named_in_words(visit):
     page = visit("?lang=zh-TW").page
-    page.locator("#picture img[alt='The chosen picture · 選取的圖片']").wait_for()
+    page.locator("#image img[alt='The chosen image · 選取的圖片']").wait_for()
 
 
 def test_a_figure_that_changed_out_of_sight_fills_its_tab(visit):

@@ -13,7 +13,7 @@ import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
-from app.services.shown_image import example_pictures
+from app.services.viewed_image import example_images
 
 
 @pytest.fixture(scope="module")
@@ -22,25 +22,25 @@ def client(address):
 
 
 @pytest.fixture
-def picture():
-    return gradio_client.handle_file(str(example_pictures()["astronaut"]))
+def image():
+    return gradio_client.handle_file(str(example_images()["astronaut"]))
 
 
-def test_predict(client, picture):
-    answer = client.predict(picture=picture, run="forgets", stage=3, api_name="/predict")
+def test_predict(client, image):
+    answer = client.predict(image=image, run="forgets", stage=3, api_name="/predict")
     assert answer["run"] == "forgets"
     assert answer["size"] == [512, 512]
     assert list(answer["mask_shares"]) == ["cat"]
     assert answer["boxes"][0]["score"] == pytest.approx(0.91, abs=1e-4)
     assert answer["probabilities"]["English springer"] == pytest.approx(0.85, abs=1e-4)
-    first = client.predict(picture=picture, stage=1, api_name="/predict")
+    first = client.predict(image=image, stage=1, api_name="/predict")
     assert first["boxes"] is None
-    assert first["taught"] == ["seg"]
+    assert first["trained"] == ["seg"]
 
 
-def test_compare_stages(client, picture):
+def test_compare_stages(client, image):
     answer = client.predict(
-        picture=picture, run="forgets", before=2, after=3, api_name="/compare_stages"
+        image=image, run="forgets", before=2, after=3, api_name="/compare_stages"
     )
     assert {box["kind"] for box in answer["boxes"]} == {"lost", "kept"}
     assert answer["pixels"][0]["before"] == "dog"
@@ -69,9 +69,9 @@ def test_endpoints_are_documented(client):
 
 def test_bad_input_is_told_in_a_sentence(client, tmp_path):
     (tmp_path / "no.png").write_bytes(b"no")
-    with pytest.raises(Exception, match="could not be read as a picture"):
+    with pytest.raises(Exception, match="could not be read as an image"):
         client.predict(
-            picture=gradio_client.handle_file(str(tmp_path / "no.png")), api_name="/predict"
+            image=gradio_client.handle_file(str(tmp_path / "no.png")), api_name="/predict"
         )
     with pytest.raises(Exception, match="unknown"):
         client.predict(run="nowhere", api_name="/matrix")
@@ -82,28 +82,28 @@ def test_the_snippet_of_the_readme(address):
     snippet = re.search(r"```python\n(from gradio_client.*?)```", readme, re.DOTALL).group(1)
     assert "http://127.0.0.1:7860" in snippet and '"photo.jpg"' in snippet
     here = snippet.replace("http://127.0.0.1:7860", address.rstrip("/"))
-    here = here.replace('"photo.jpg"', repr(str(example_pictures()["astronaut"])))
+    here = here.replace('"photo.jpg"', repr(str(example_images()["astronaut"])))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(here, {})
     assert "dog 0.91 at [" in printed.getvalue()
 
 
-async def as_tools(address, picture):
-    """What a program that speaks MCP is offered, and what it is told of a picture and of a path."""
+async def as_tools(address, image):
+    """What a program that speaks MCP is offered, and what it is told of an image and of a path."""
     async with (
         streamablehttp_client(f"{address.rstrip('/')}/gradio_api/mcp/") as (read, write, _),
         ClientSession(read, write) as session,
     ):
         await session.initialize()
         tools = (await session.list_tools()).tools
-        said = await session.call_tool("predict", {"picture": picture, "run": "forgets"})
-        refused = await session.call_tool("predict", {"picture": __file__})
+        said = await session.call_tool("predict", {"image": image, "run": "forgets"})
+        refused = await session.call_tool("predict", {"image": __file__})
     return tools, said, refused
 
 
 def test_the_endpoints_are_mcp_tools(address):
-    content = base64.b64encode(example_pictures()["astronaut"].read_bytes()).decode()
+    content = base64.b64encode(example_images()["astronaut"].read_bytes()).decode()
     asked = as_tools(address, f"data:image/jpeg;base64,{content}")
     with ThreadPoolExecutor(1) as pool:  # the browser's tests keep a loop running in this thread
         tools, said, refused = pool.submit(asyncio.run, asked).result()

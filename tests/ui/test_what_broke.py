@@ -2,30 +2,30 @@ def chosen(visitor, elem_id):
     return visitor.page.locator(f"#{elem_id} input").first.input_value()
 
 
-def test_a_broken_picture_opens_in_compare_beside_the_truth(visit):
+def test_a_broken_image_opens_in_compare_beside_the_truth(visit):
     visitor = visit("?run=forgets&left=keeps:2&right=forgets:2")
     key = visitor.viewer("key")
     visitor.tab("What broke")
-    pictures = visitor.page.locator("#broken-gallery button.thumbnail-item, #broken-gallery img")
-    pictures.first.wait_for()
-    assert "Pictures that lost something: 2" in visitor.page.inner_text("#broken-told")
+    images = visitor.page.locator("#broken-gallery button.thumbnail-item, #broken-gallery img")
+    images.first.wait_for()
+    assert "Images that lost something: 2" in visitor.page.inner_text("#broken-told")
     assert "dog: mask eaten 30 %, wrong class 10 %" in visitor.page.inner_text("#broken-gallery")
     kinds = visitor.page.locator("#broken-kinds")
     assert "parts of an object now taken for background" in kinds.inner_text()
     visitor.shoot("broken")
-    pictures.first.click()
+    images.first.click()
     visitor.wait_other_answer(key)
     visitor.wait_stage(3)
     frames = visitor.page.locator(".ov-frame")
     assert frames.count() == 4
     assert "Truth: annotated by people" in frames.nth(3).inner_text()
     assert "dog" in frames.nth(3).inner_text()
-    assert "not taught yet" not in frames.nth(3).inner_text()
-    # The two lessons between which it broke lie against each other.
-    for side, lesson in (("left", 1), ("right", 3)):
-        assert chosen(visitor, side).startswith(f"forgets · lesson {lesson}")
+    assert "not trained yet" not in frames.nth(3).inner_text()
+    # The two stages between which it broke lie against each other.
+    for side, stage in (("left", 1), ("right", 3)):
+        assert chosen(visitor, side).startswith(f"forgets · stage {stage}")
     visitor.shoot("broken-in-compare")
-    # The answer stays when the browser has put the picture into the upload.
+    # The answer stays when the browser has put the image into the upload.
     visitor.page.wait_for_timeout(1500)
     assert visitor.page.locator(".ov-frame").count() == 4
     visitor.page.click(".ov-copy")
@@ -44,15 +44,15 @@ def test_filters_narrow_the_list(visit):
     visitor.page.locator("#broken-gallery img").first.wait_for()
     visitor.page.locator("#broken-kind input").click()
     visitor.page.get_by_role("option", name="mask flooded").click()
-    visitor.page.get_by_text("Pictures that lost something: 1").wait_for()
+    visitor.page.get_by_text("Images that lost something: 1").wait_for()
     visitor.page.locator("#broken-task").get_by_role("radio", name="detection").check()
-    # Only the masks' pictures are at hand: of the boxes the table is left.
+    # Only the masks' images are at hand: of the boxes the table is left.
     cell = visitor.page.locator("#broken-rows").get_by_test_id("cell-0-2")
     cell.get_by_text("lost box 2").wait_for()
     assert not visitor.page.locator("#broken-gallery").is_visible()
 
 
-def test_a_class_in_a_figure_leads_to_its_pictures(visit):
+def test_a_class_in_a_figure_leads_to_its_images(visit):
     visitor = visit("?run=forgets")
     # Another task was looked at before.
     visitor.tab("What broke")
@@ -71,7 +71,7 @@ def test_a_class_in_a_figure_leads_to_its_pictures(visit):
     visitor.page.mouse.move(x - 3, y)
     visitor.page.mouse.move(x, y)
     visitor.page.mouse.click(x, y)
-    visitor.page.locator("#broken-told").get_by_text("Pictures that lost something: 1").wait_for()
+    visitor.page.locator("#broken-told").get_by_text("Images that lost something: 1").wait_for()
     visitor.page.wait_for_timeout(1500)  # what else the choice of another task might set off
     assert chosen(visitor, "broken-class") == "dog"
     # One is led to the top of the list, wherever the figure stood.
@@ -91,6 +91,6 @@ def test_the_list_comes_back_after_a_run_that_has_none(visit):
     visitor.page.locator("#broken-gallery img").first.wait_for()
     for run in ("keeps", "forgets"):
         visitor.page.get_by_role("radio", name=run).check()
-        told = "not been judged" if run == "keeps" else "Pictures that lost something: 2"
+        told = "not been judged" if run == "keeps" else "Images that lost something: 2"
         visitor.page.locator("#broken-told").get_by_text(told).wait_for()
     assert not visitor.page.locator(".toast-body").count()

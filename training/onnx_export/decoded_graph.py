@@ -22,13 +22,13 @@ from mtl_core.decoding.boxes import (
 )
 from mtl_core.engine.network_file import CheckpointInfo, load_network
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.onnx_graphs.export import RestHalf, TrunkHalf, export, random_pixels
+from mtl_core.onnx_graphs.export import BackboneHalf, RestHalf, export, random_pixels
 from mtl_core.onnx_graphs.folded_neck import FoldedFusion
 from mtl_core.onnx_graphs.graph_cache import file_sha256
 from mtl_core.onnx_graphs.rewrites import cleaned, faster
 from mtl_core.tasks.box_coding import cell_centres, decode_boxes
 
-# Outputs of the three tasks; a stage has those of the tasks that it was taught.
+# Outputs of the three tasks; a stage has those of the tasks that it was trained.
 OUTPUTS = {
     "seg": {"mask": "H x W uint8, class index per pixel of the input, 0 is background"},
     "det": {
@@ -39,7 +39,7 @@ OUTPUTS = {
     "cls": {"probabilities": "C float32 that sum to 1"},
 }
 INPUT = (
-    "1 x H x W x 3 uint8 RGB, H and W multiples of 32: the picture resized (bilinear, antialiased) "
+    "1 x H x W x 3 uint8 RGB, H and W multiples of 32: the image resized (bilinear, antialiased) "
     "by min(input_px / long side, max_enlarge), at the top left of a canvas of pad_value"
 )
 
@@ -49,12 +49,12 @@ class DecodedNetwork(nn.Module):
 
     def __init__(self, network: UnifiedVisionSystem, tasks: list[str]) -> None:
         super().__init__()
-        self.trunk, self.rest = TrunkHalf(network), RestHalf(network)
+        self.backbone, self.rest = BackboneHalf(network), RestHalf(network)
         self.order, self.tasks = list(network.tasks), tasks
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """As the class says."""
-        raw = dict(zip(self.order, self.rest(*self.trunk(pixels)), strict=True))
+        raw = dict(zip(self.order, self.rest(*self.backbone(pixels)), strict=True))
         decoders = {"seg": mask, "det": boxes, "cls": probabilities}
         return tuple(v for task in self.tasks for v in decoders[task](raw[task], pixels))
 
@@ -106,7 +106,7 @@ def decoded_graph(checkpoint: Path, for_int8: bool = False) -> onnx.ModelProto:
     network, info = load_network(checkpoint)
     folded = FoldedFusion(network.neck, network.config.levels)
     network.neck = folded  # type: ignore[assignment]
-    tasks = [task for task in info.class_names if task in info.taught and task in OUTPUTS]
+    tasks = [task for task in info.class_names if task in info.trained and task in OUTPUTS]
     names = [name for task in tasks for name in OUTPUTS[task]]
     with torch.no_grad():
         module = DecodedNetwork(network, tasks).eval()
@@ -118,7 +118,7 @@ def decoded_graph(checkpoint: Path, for_int8: bool = False) -> onnx.ModelProto:
 
 
 def name_axes(model: onnx.ModelProto) -> None:
-    """Tell the shapes of input and outputs as they are: one picture, free sizes."""
+    """Tell the shapes of input and outputs as they are: one image, free sizes."""
     shapes: dict[str, list[int | str | None]] = {
         "pixels": [1, "H", "W", 3],
         "mask": ["H", "W"],

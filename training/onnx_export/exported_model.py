@@ -43,10 +43,10 @@ class ExportedModel:
             raise InputError(f"{path} is not a file that training.export wrote.") from error
         self.outputs = [output.name for output in self.session.get_outputs()]
 
-    def predict(self, picture: np.ndarray, score_threshold: float = 0.05) -> Prediction:
+    def predict(self, image: np.ndarray, score_threshold: float = 0.05) -> Prediction:
         """See mtl_core.engine.Engine.predict."""
         start = time.perf_counter()
-        pixels, box = prepare(picture, self.config)
+        pixels, box = prepare(image, self.config)
         prepared = time.perf_counter()
         found = dict(zip(self.outputs, self.session.run(None, {"pixels": pixels}), strict=True))
         ran = time.perf_counter()

@@ -1,7 +1,7 @@
 """An exported graph in int8, and what that costs in score.
 
-Static quantisation by onnxruntime (QDQ, weights per channel), calibrated on training pictures.
-Quantised are the projections of the trunk's blocks, which no activation follows, and the head's
+Static quantisation by onnxruntime (QDQ, weights per channel), calibrated on training images.
+Quantised are the projections of the backbone's blocks, which no activation follows, and the head's
 1 x 1 convolutions. The rest stays in float: the stem, the depthwise convolutions and squeeze-and-
 excitation because their ranges differ widely from channel to channel, the neck and the readouts
 because all tasks hang on them, the expansions because SiLU, which follows them, has to be computed
@@ -28,7 +28,7 @@ from onnxruntime.quantization import (
 )
 
 from mtl_core.config import ModelConfig
-from mtl_core.data.layout import DataRoots, Split, read_picture, read_split
+from mtl_core.data.layout import DataRoots, Split, read_image, read_split
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.rewrites import constants, readers
 from mtl_core.tasks import TASKS
@@ -39,7 +39,7 @@ Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 
 
 class Calibration(CalibrationDataReader):
-    """Training pictures, taken in turn from each task's set, as the graph's input."""
+    """Training images, taken in turn from each task's set, as the graph's input."""
 
     def __init__(self, splits: list[Split], count: int, config: ModelConfig) -> None:
         self.files = list(islice(in_turn(splits), count))
@@ -47,18 +47,18 @@ class Calibration(CalibrationDataReader):
         self.left = iter(self.files)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next picture, or None after the last."""
+        """The next image, or None after the last."""
         path = next(self.left, None)
-        return None if path is None else {"pixels": prepare(read_picture(path), self.config)[0]}
+        return None if path is None else {"pixels": prepare(read_image(path), self.config)[0]}
 
 
 def in_turn(splits: list[Split]) -> Iterator[Path]:
-    """One picture of each split after another, spread evenly over every split."""
+    """One image of each split after another, spread evenly over every split."""
     orders = [np.random.default_rng(0).permutation(len(split)) for split in splits]
     for i in range(max(len(order) for order in orders)):
         for split, order in zip(splits, orders, strict=True):
             if i < len(order):
-                yield split.items[order[i]].picture
+                yield split.items[order[i]].image
 
 
 def sturdy_nodes(model: onnx.ModelProto) -> list[str]:
@@ -115,7 +115,7 @@ def scores(path: Path, roots: DataRoots, split: str, progress: Progress) -> dict
         data = read_split(roots, task, split)
         meter = TASKS[task](names).meter(data)
         for item in progress(data.items, f"{path.name}, {task}"):
-            picture, truth = TASKS[task].read(item, data)
-            meter.add(model.predict(picture, 0.0), truth)
+            image, truth = TASKS[task].read(item, data)
+            meter.add(model.predict(image, 0.0), truth)
         values |= meter.score().values
     return values

@@ -14,27 +14,27 @@ from PIL import Image
 session = onnxruntime.InferenceSession("{file}")
 about = session.get_modelmeta().custom_metadata_map
 names = json.loads(about["class_names"])
-picture = Image.open("photo.jpg").convert("RGB")
-scale = min(int(about["input_px"]) / max(picture.size), float(about["max_enlarge"]))
-width, height = (max(1, round(side * scale)) for side in picture.size)
+image = Image.open("photo.jpg").convert("RGB")
+scale = min(int(about["input_px"]) / max(image.size), float(about["max_enlarge"]))
+width, height = (max(1, round(side * scale)) for side in image.size)
 pixels = np.full((1, -(-height // 32) * 32, -(-width // 32) * 32, 3), {pad}, np.uint8)
-pixels[0, :height, :width] = picture.resize((width, height), Image.Resampling.BILINEAR)
+pixels[0, :height, :width] = image.resize((width, height), Image.Resampling.BILINEAR)
 outputs = [output.name for output in session.get_outputs()]
 found = dict(zip(outputs, session.run(None, {{"pixels": pixels}})))
 """
 USES = {
     "seg": """\
 mask = found["mask"][:height, :width]
-print("in the picture:", [names["seg"][i] for i in np.unique(mask)])
+print("in the image:", [names["seg"][i] for i in np.unique(mask)])
 """,
     "det": """\
-boxes = found["boxes"] * np.tile(np.divide(picture.size, (width, height)), 2)
+boxes = found["boxes"] * np.tile(np.divide(image.size, (width, height)), 2)
 for box, score, label in zip(boxes, found["scores"], found["labels"]):
     if score > 0.3:
         print(names["det"][label], round(float(score), 2), box.round().astype(int))
 """,
     "cls": """\
-print("the picture shows:", names["cls"][found["probabilities"].argmax()])
+print("the image shows:", names["cls"][found["probabilities"].argmax()])
 """,
 }
 
@@ -88,7 +88,7 @@ def readme(
         metrics = list(next(iter(losses.values()))["float"])
         lines += [
             "",
-            "What int8 costs, measured on validation pictures:",
+            "What int8 costs, measured on validation images:",
             "",
             "| file | " + " | ".join(f"{m}, float | {m}, int8" for m in metrics) + " |",
             "|---|" + "---:|---:|" * len(metrics),

@@ -1,6 +1,6 @@
 """Samples of COCO 2017, PASCAL VOC 2012 and Imagenette, from the unpacked official downloads.
 
-Pictures and masks are copied byte for byte, boxes and ids are kept as they are.
+Images and masks are copied byte for byte, boxes and ids are kept as they are.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def sample_coco(
     tell: Tell,
     class_names: Iterable[str] = DETECTION_CLASSES,
 ) -> None:
-    """Copies ``counts`` pictures per split, with their boxes of ``class_names``, into ``out``.
+    """Copies ``counts`` images per split, with their boxes of ``class_names``, into ``out``.
 
-    The classes take turns in drawing a picture that shows them, so that none is missing.
+    The classes take turns in drawing an image that shows them, so that none is missing.
 
     Raises:
-        InputError: a file or class is missing, or a split has too few pictures.
+        InputError: a file or class is missing, or a split has too few images.
     """
     for split, count in counts.items():
         annotations = source / "annotations" / f"instances_{split}2017.json"
@@ -55,7 +55,7 @@ def sample_coco(
         for box in content["annotations"]:
             if box["category_id"] in ids:
                 boxes_of.setdefault(box["image_id"], []).append(box)
-        # A few of COCO's boxes have no area. Their pictures are not drawn, for a box that is left
+        # A few of COCO's boxes have no area. Their images are not drawn, for a box that is left
         # out would make its object count as background.
         images = {
             image["id"]: image
@@ -63,7 +63,7 @@ def sample_coco(
             if image["id"] in boxes_of
             and all(_has_area(box, image) for box in boxes_of[image["id"]])
         }
-        _require_enough(len(images), count, annotations, "pictures of the chosen classes")
+        _require_enough(len(images), count, annotations, "images of the chosen classes")
         chosen = _draw_in_turn(images, boxes_of, sorted(ids), count, _rng(seed, "coco", split))
 
         folder = out / split
@@ -89,13 +89,13 @@ def sample_coco(
 
 
 def sample_voc(source: Path, out: Path, counts: dict[str, int], seed: int, tell: Tell) -> None:
-    """Copies ``counts`` pictures per split and their masks into ``out``.
+    """Copies ``counts`` images per split and their masks into ``out``.
 
-    Train pictures come from the list ``train`` and, where ``SegmentationClassAug`` is there (the
+    Train images come from the list ``train`` and, where ``SegmentationClassAug`` is there (the
     extended masks of Hariharan et al., ICCV 2011), from all others that are not in ``val``.
 
     Raises:
-        InputError: a file is missing, a split has too few pictures, or a mask is not VOC's.
+        InputError: a file is missing, a split has too few images, or a mask is not VOC's.
     """
     source = _voc_root(source)
     names = {split: _listed(source, split) for split in ("train", "val")}
@@ -104,7 +104,7 @@ def sample_voc(source: Path, out: Path, counts: dict[str, int], seed: int, tell:
         names["train"] |= {path.stem for path in extended.glob("*.png")} - names["val"]
     for split, count in counts.items():
         available = sorted(names[split])
-        _require_enough(len(available), count, source, f"pictures with masks for {split}")
+        _require_enough(len(available), count, source, f"images with masks for {split}")
         folder = out / split
         folder.mkdir(parents=True)
         for name in sorted(_rng(seed, "voc", split).sample(available, count)):
@@ -112,9 +112,9 @@ def sample_voc(source: Path, out: Path, counts: dict[str, int], seed: int, tell:
             mask = source / "SegmentationClass" / f"{name}.png"
             if not mask.exists() and extended.is_dir():
                 mask = extended / f"{name}.png"
-            picture = source / "JPEGImages" / f"{name}.jpg"
-            read_seg(SegItem(picture, mask), len(VOC_CLASS_NAMES))
-            _copy(picture, folder / picture.name)
+            image = source / "JPEGImages" / f"{name}.jpg"
+            read_seg(SegItem(image, mask), len(VOC_CLASS_NAMES))
+            _copy(image, folder / image.name)
             _copy(mask, folder / mask.name)
             tell()
 
@@ -122,20 +122,20 @@ def sample_voc(source: Path, out: Path, counts: dict[str, int], seed: int, tell:
 def sample_imagenette(
     source: Path, out: Path, counts: dict[str, int], seed: int, tell: Tell
 ) -> None:
-    """Copies ``counts`` pictures per split into ``out``, evenly from every class folder.
+    """Copies ``counts`` images per split into ``out``, evenly from every class folder.
 
     Raises:
-        InputError: a folder is missing, or a class has too few pictures.
+        InputError: a folder is missing, or a class has too few images.
     """
     for split, count in counts.items():
         if not (source / split).is_dir():
             raise InputError(f"{source / split} is missing, expected Imagenette's {split} folder.")
         folders = sorted(path for path in (source / split).iterdir() if path.is_dir())
-        _require_enough(count, len(folders), source / split, f"pictures asked for with --{split}")
+        _require_enough(count, len(folders), source / split, f"images asked for with --{split}")
         for index, folder in enumerate(folders):
             share = count // len(folders) + (index < count % len(folders))
             available = sorted(path for path in folder.iterdir() if path.suffix == ".JPEG")
-            _require_enough(len(available), share, folder, "pictures")
+            _require_enough(len(available), share, folder, "images")
             (out / split / folder.name).mkdir(parents=True)
             rng = _rng(seed, "imagenette", split, folder.name)
             for path in sorted(rng.sample(available, share)):
@@ -170,7 +170,7 @@ def _draw_in_turn(
             waiting[category_id].append(image_id)
     for queue in waiting.values():
         rng.shuffle(queue)
-    # Pictures that show nothing but crowds come last, when all others are used up.
+    # Images that show nothing but crowds come last, when all others are used up.
     shown = set().union(*waiting.values())
     last = [image_id for image_id in sorted(images) if image_id not in shown]
     chosen: set[int] = set()
@@ -193,7 +193,7 @@ def _voc_root(source: Path) -> Path:
 def _listed(source: Path, split: str) -> set[str]:
     path = source / "ImageSets" / "Segmentation" / f"{split}.txt"
     if not path.is_file():
-        raise InputError(f"{path} is missing, expected VOC's list of {split} pictures.")
+        raise InputError(f"{path} is missing, expected VOC's list of {split} images.")
     return set(path.read_text(encoding="utf-8").split())
 
 

@@ -12,8 +12,8 @@ from mtl_core.types import InputError
 Change = Callable[[StageConfig, RunConfig], StageConfig]
 
 
-def _resting_trunk(stage: StageConfig, config: RunConfig) -> StageConfig:
-    return replace(stage, lr_trunk=config.stages[0].lr_trunk)
+def _resting_backbone(stage: StageConfig, config: RunConfig) -> StageConfig:
+    return replace(stage, lr_backbone=config.stages[0].lr_backbone)
 
 
 def _slow_layers(stage: StageConfig, config: RunConfig) -> StageConfig:
@@ -34,7 +34,7 @@ def _neck(stage: StageConfig, config: RunConfig) -> StageConfig:
 
 # What a later stage is without a part. The first stage has nothing to keep.
 PARTS: dict[str, Change] = {
-    "trunk": _resting_trunk,  # the trunk moves as it does in the first stage
+    "backbone": _resting_backbone,  # the backbone moves as it does in the first stage
     "slow": _slow_layers,  # shared layers move as fast as in the first stage
     "masks": _masks,  # segmentation is not distilled
     "boxes": _boxes,  # detection is not distilled

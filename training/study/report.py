@@ -121,7 +121,7 @@ def plane(table: pd.DataFrame) -> go.Figure:
             hovertemplate="%{text}<br>new %{x:.1f} %, old kept %{y:.1f} %<extra></extra>",
         )
     figure.update_layout(template="simple_white", height=520, showlegend=False)
-    figure.update_xaxes(title="what the new tasks reached, % of the same task taught alone")
+    figure.update_xaxes(title="what the new tasks reached, % of the same task trained alone")
     figure.update_yaxes(title="what the old tasks kept, % of their base")
     return figure
 
@@ -172,14 +172,14 @@ def drops_figure(frame: pd.DataFrame) -> go.Figure:
 
 
 def dips_figure(runs: list[tuple[Cell, Run]], task: str) -> go.Figure:
-    """The first task on the probe pictures, inside the later stages."""
+    """The first task on the subset images, inside the later stages."""
     figure = go.Figure()
     shown = [(c, r) for c, r in runs if c.plain and len(r.stages) > 1]
     lowest = min((c.seed for c, _ in shown), default=0)
     for ink, (cell, run) in zip(INKS, [x for x in shown if x[0].seed == lowest], strict=False):
         records = run.records()
-        probes = records[(records["scope"] == "probe") & (records["metric"] == PRIMARY[task])]
-        for stage, rows in probes[probes["stage"] > 1].groupby("stage"):
+        subsets = records[(records["scope"] == "subset") & (records["metric"] == PRIMARY[task])]
+        for stage, rows in subsets[subsets["stage"] > 1].groupby("stage"):
             rows = rows.sort_values("step")
             length = max(1, int(records[records["stage"] == stage]["step"].max()))
             figure.add_scatter(
@@ -188,12 +188,12 @@ def dips_figure(runs: list[tuple[Cell, Run]], task: str) -> go.Figure:
                 mode="lines+markers",
                 name=cell.label,
                 legendgroup=cell.label,
-                showlegend=bool(stage == probes[probes["stage"] > 1]["stage"].min()),
+                showlegend=bool(stage == subsets[subsets["stage"] > 1]["stage"].min()),
                 line=dict(color=ink),
             )
     figure.update_layout(template="simple_white", height=420)
     figure.update_xaxes(title="stage (1 is the end of the first)")
-    figure.update_yaxes(title=f"{PRIMARY[task]} on the probe pictures, %")
+    figure.update_yaxes(title=f"{PRIMARY[task]} on the subset images, %")
     return figure
 
 
@@ -232,12 +232,12 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
     n = ", ".join(f"{t} {frame[frame['task'] == t]['n'].iloc[0]}" for t in tasks)
     notes = (
         f"Scores in percent ({', '.join(PRIMARY[t] for t in tasks)}), means over the seeds. "
-        f"Pictures measured: {n}. Single-task references: {alone}. A drop is relative to the base; "
+        f"Images measured: {n}. Single-task references: {alone}. A drop is relative to the base; "
         "pass means that its whole 95 % interval lies at or below 5 % and the final score reaches "
-        "the task's floor; where no lesson followed, only the floor is asked. The dip is the "
-        "deepest relative fall of an earlier task inside a later stage, on the probe pictures. "
+        "the task's floor; where no stage followed, only the floor is asked. The dip is the "
+        "deepest relative fall of an earlier task inside a later stage, on the subset images. "
         "Forgetting (best score so far minus final), backward transfer (final minus base) and "
-        "forward transfer (base minus the task taught alone) are means over tasks, in points."
+        "forward transfer (base minus the task trained alone) are means over tasks, in points."
     )
     compares = set(tasks) <= set(reached_alone)
     if not compares:

@@ -1,4 +1,4 @@
-"""A study: runs of several methods on the same pictures, found in one directory."""
+"""A study: runs of several methods on the same images, found in one directory."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from mtl_core.types import InputError
 # All other methods start from the same first stage.
 OWN_START = [name for name, method in METHODS.items() if method.own_start]
 DIVERGED = "diverged.txt"  # why a run has no result: its loss exploded
-# Settings of a stage that a task taught alone and a recipe without a part have otherwise.
-FREED = ("distill", "distill_neck", "lr_trunk", "lr_shared")
+# Settings of a stage that a task trained alone and a recipe without a part have otherwise.
+FREED = ("distill", "distill_neck", "lr_backbone", "lr_shared")
 NAME = re.compile(
     r"(?P<method>[a-z]+)(-without-(?P<without>[a-z]+))?(-(?P<task>[a-z]+))?"
     r"(-x(?P<strength>[\d.e+-]+?))?-seed(?P<seed>\d+)"
@@ -116,7 +116,7 @@ class StudyRuns:
         """All finished runs, by name.
 
         Raises:
-            InputError: two of them were not made from the same pictures and weights.
+            InputError: two of them were not made from the same images and weights.
         """
         found: list[tuple[Cell, Run]] = []
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else []:
@@ -196,7 +196,7 @@ def results(study: StudyRuns) -> pd.DataFrame:
                     "drop": number_or_nan(drop.get("value")),
                     "drop_low": number_or_nan(drop.get("low")),
                     "drop_high": number_or_nan(drop.get("high")),
-                    # Nothing came after a last lesson, or after lessons taught together.
+                    # Nothing came after a last stage, or after stages trained together.
                     "retention": row["final"] / row["base"] if drop and row["base"] else math.nan,
                     **{k: row[k] for k in ("floor", "reached", "verdict", "n")},
                     "ece": number_or_nan(row["ece"]),
@@ -214,7 +214,7 @@ def number_or_nan(value: Any) -> float:
 
 
 def deepest_dips(run: Run) -> dict[str, float]:
-    """Per earlier task the largest relative fall inside a later stage, on the probe pictures."""
+    """Per earlier task the largest relative fall inside a later stage, on the subset images."""
     found: dict[str, float] = {}
     for dip in dips(run.records(), PRIMARY):
         if dip.before > 0:
@@ -226,7 +226,8 @@ def deepest_dips(run: Run) -> dict[str, float]:
 def references(frame: pd.DataFrame) -> dict[str, float]:
     """Per task the single-task score, a mean over seeds; tasks without a reference are left out.
 
-    The first task's is its own first stage, which starts from the same trunk with nothing to keep.
+    The first task's is its own first stage, which starts from the same backbone with nothing to
+    keep.
     """
     alone = frame[frame["method"] == "single"].groupby("task")["final"].mean().to_dict()
     shared = frame[~frame["method"].isin(["single", *OWN_START])]
@@ -245,7 +246,7 @@ def by_method(frame: pd.DataFrame, alone: dict[str, float]) -> pd.DataFrame:
 
     Columns: method, strength, seeds, per task ``base T``, ``final T``, ``drop T``, ``pass T`` (as
     "2/3"), ``of single T`` (final / single-task score, NaN without a reference), then ``old`` (mean
-    retention of the tasks that a later lesson followed, NaN where none did), ``new`` (mean of base
+    retention of the tasks that a later stage followed, NaN where none did), ``new`` (mean of base
     / single-task score over the tasks after the first), ``forgetting``, ``backward`` and
     ``forward`` (see accuracy_matrix; means over runs), ``dip`` and ``seconds``.
     """

@@ -80,14 +80,14 @@ class Bench:
         )
 
     def profile(self) -> dict[str, dict[str, float]]:
-        """Milliseconds per operator of both halves, and per part of a picture's way."""
+        """Milliseconds per operator of both halves, and per part of an image's way."""
         runs = 5 if self.quick else 30
         graphs = graphs_of(self.last)
         feed = {"pixels": self.pixels(self.side_px)}
         maps = {
             f"map{i}": value.numpy()
             for i, value in enumerate(
-                self.ours.trunk([ort.OrtValue.ortvalue_from_numpy(feed["pixels"])])
+                self.ours.backbone([ort.OrtValue.ortvalue_from_numpy(feed["pixels"])])
             )
         }
         content = around.jpeg(around.scene(around.PHOTO_HW))
@@ -104,28 +104,28 @@ class Bench:
             }
         return {
             **ways,
-            "trunk": operator_times(graphs.trunk, feed, self.threads, runs),
+            "backbone": operator_times(graphs.backbone, feed, self.threads, runs),
             "rest": operator_times(graphs.rest, maps, self.threads, runs),
         }
 
 
 def engines(bench: Bench) -> Comparison:
-    """The network alone: eager PyTorch, our graphs, the bare trunk, and int8 where it was made."""
+    """The network alone: eager PyTorch, our graphs, the bare backbone, int8 where it was made."""
     pixels = bench.pixels(bench.side_px)
-    trunk = networks.bare_trunk(bench.last, bench.threads)
-    plain_trunk = networks.bare_trunk(bench.last, bench.threads, rewritten=False)
+    backbone = networks.bare_backbone(bench.last, bench.threads)
+    plain_backbone = networks.bare_backbone(bench.last, bench.threads, rewritten=False)
     cases = {
         "torch eager": networks.eager(bench.last, pixels, channels_last=False),
         "torch eager, channels last": networks.eager(bench.last, pixels, channels_last=True),
         "onnx": bench.ours.on(pixels),
-        "bare trunk": networks.running(trunk, pixels),
-        "bare trunk as exported": networks.running(plain_trunk, pixels),
+        "bare backbone": networks.running(backbone, pixels),
+        "bare backbone as exported": networks.running(plain_backbone, pixels),
     }
     ratios = {
         "onnx / torch eager": ("onnx", "torch eager"),
         "onnx / torch eager, channels last": ("onnx", "torch eager, channels last"),
-        "whole network / bare trunk": ("onnx", "bare trunk"),
-        "whole network / bare trunk as exported": ("onnx", "bare trunk as exported"),
+        "whole network / bare backbone": ("onnx", "bare backbone"),
+        "whole network / bare backbone as exported": ("onnx", "bare backbone as exported"),
     }
     for kind, suffix in (("float", ".onnx"), ("int8", ".int8.onnx")):
         file = bench.last.parent / "export" / f"{bench.last.stem}{suffix}"
@@ -171,18 +171,18 @@ def specialists(bench: Bench) -> Comparison:
 
 
 def bank(bench: Bench) -> Comparison:
-    """All stages of a picture through the bank, beside one stage, decoding included."""
-    picture = around.scene((bench.info.model.input_px, bench.info.model.input_px))
+    """All stages of an image through the bank, beside one stage, decoding included."""
+    image = around.scene((bench.info.model.input_px, bench.info.model.input_px))
     one = OnnxEngine(bench.last, bench.threads)
     open_bank = partial(StageBank, threads=bench.threads, cache_bytes=0)
     count = len(bench.stages)
-    cases: dict[str, Case] = {"one stage": lambda: one.predict(picture)}
+    cases: dict[str, Case] = {"one stage": lambda: one.predict(image)}
     for turn, beside in (("side by side", True), ("one after another", False)):
         stages = open_bank(bench.stages, side_by_side=beside)
-        cases[f"{count} stages, {turn}"] = partial(stages.predict_all, picture)
+        cases[f"{count} stages, {turn}"] = partial(stages.predict_all, image)
         if not bench.quick:
             many = open_bank(bench.stages * METHODS, side_by_side=beside)
-            cases[f"{count * METHODS} stages, {turn}"] = partial(many.predict_all, picture)
+            cases[f"{count * METHODS} stages, {turn}"] = partial(many.predict_all, image)
     ratios = {f"{name} / one stage": (name, "one stage") for name in cases if name != "one stage"}
     return Comparison(cases, {}, ratios)
 
@@ -210,7 +210,7 @@ def growth(bench: Bench) -> Comparison:
 
 
 def decoded(outputs: dict[str, np.ndarray], names: dict[str, list[str]], box: Placement) -> None:
-    """All raw outputs of one picture, decoded."""
+    """All raw outputs of one image, decoded."""
     for task, raw in outputs.items():
         decode(task, names[task], raw, box, 0.05)
 
@@ -228,10 +228,10 @@ def way(bench: Bench) -> Comparison:
     cases: dict[str, Case] = {}
     sums: dict[str, list[str]] = {}
     for title, bound_px in (("all pixels", None), ("draft", bench.side_px)):
-        picture = around.read(content, bound_px)
-        pixels, box = prepare(picture, model)
-        prediction = engine.predict(picture)
-        values = bench.ours.rest(bench.ours.trunk([ort.OrtValue.ortvalue_from_numpy(pixels)]))
+        image = around.read(content, bound_px)
+        pixels, box = prepare(image, model)
+        prediction = engine.predict(image)
+        values = bench.ours.rest(bench.ours.backbone([ort.OrtValue.ortvalue_from_numpy(pixels)]))
         outputs = {
             task: value.numpy()[0]
             for task, value in zip(bench.ours.rest.outputs, values, strict=True)
@@ -239,9 +239,9 @@ def way(bench: Bench) -> Comparison:
         cases |= {
             f"network, {title}": bench.ours.on(pixels),
             f"read, {title}": partial(around.read, content, bound_px),
-            f"prepare, {title}": partial(prepare, picture, model),
+            f"prepare, {title}": partial(prepare, image, model),
             f"decode, {title}": partial(decoded, outputs, names, box),
-            f"draw, {title}": partial(around.draw, picture, prediction),
+            f"draw, {title}": partial(around.draw, image, prediction),
         }
         parts = ("read", "prepare", "decode", "draw")
         sums[f"all but the network, {title}"] = [f"{part}, {title}" for part in parts]

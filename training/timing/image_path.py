@@ -1,4 +1,4 @@
-"""A picture's whole way: from a JPEG file's bytes to the drawn overlay, part by part."""
+"""An image's whole way: from a JPEG file's bytes to the drawn overlay, part by part."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SHOWN_SCORE = 0.3
 
 
 def scene(hw: tuple[int, int], seed: int = 0) -> np.ndarray:
-    """A rendered picture with a few objects, H x W x 3 uint8."""
+    """A rendered image with a few objects, H x W x 3 uint8."""
     rng = np.random.default_rng(seed)
     canvas = Scene.with_background(*hw, rng)
     for kind in rng.integers(len(KIND_NAMES), size=6):
         canvas.place(int(kind), rng.uniform(0.06, 0.25) * min(hw))
-    return canvas.picture()
+    return canvas.image()
 
 
-def jpeg(picture: np.ndarray) -> bytes:
+def jpeg(image: np.ndarray) -> bytes:
     """As a camera would store it."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=90)
+    Image.fromarray(image).save(file, "JPEG", quality=90)
     return file.getvalue()
 
 
@@ -46,17 +46,17 @@ def read(content: bytes, long_side_px: int | None = None) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def draw(picture: np.ndarray, prediction: Prediction) -> np.ndarray:
-    """Mask and boxes on the picture."""
+def draw(image: np.ndarray, prediction: Prediction) -> np.ndarray:
+    """Mask and boxes on the image."""
     names = prediction.class_names
-    image = Image.fromarray(picture)
+    canvas = Image.fromarray(image)
     if prediction.mask is not None:
         colours: list[RGB | None] = [None, *(colour(i) for i in range(1, len(names["seg"])))]
-        tint(image, prediction.mask, colours, 0.55)
+        tint(canvas, prediction.mask, colours, 0.55)
     if prediction.boxes is not None:
         shown = prediction.boxes.above(SHOWN_SCORE)
-        outline(image, shown, [colour(i) for i in range(len(names["det"]))], names["det"])
-    return np.asarray(image)
+        outline(canvas, shown, [colour(i) for i in range(len(names["det"]))], names["det"])
+    return np.asarray(canvas)
 
 
 def colour(index: int) -> RGB:
@@ -81,11 +81,11 @@ class Way:
     def walk(self) -> dict[str, float]:
         """Once; milliseconds per part of ``PARTS``."""
         start = time.perf_counter()
-        picture = read(self.content, self.long_side_px)
+        image = read(self.content, self.long_side_px)
         was_read = time.perf_counter()
-        prediction = self.engine.predict(picture)
+        prediction = self.engine.predict(image)
         predicted = time.perf_counter()
-        draw(picture, prediction)
+        draw(image, prediction)
         drawn = time.perf_counter()
         return {
             "read": (was_read - start) * 1e3,

@@ -19,8 +19,8 @@ from mtl_core.config import ModelConfig
 from mtl_core.engine.network_file import load_network
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.onnx_graphs.export import (
+    BackboneHalf,
     Example,
-    TrunkHalf,
     export,
     export_halves,
     fastest,
@@ -36,12 +36,12 @@ from training.timing.alternating_times import Case
 USUAL_PX = {"lraspp": 520, "ssdlite": 320, "efficientnet_b0": 224}
 
 
-class BareTrunk(nn.Module):
-    """N x H x W x 3 uint8 -> the trunk's maps at strides 8, 16 and 32: the floor of the design."""
+class BareBackbone(nn.Module):
+    """N x H x W x 3 uint8 -> the backbone's maps at strides 8, 16, 32: the floor of the design."""
 
     def __init__(self, network: UnifiedVisionSystem) -> None:
         super().__init__()
-        self.frozen, self.backbone = TrunkHalf(network), network.backbone
+        self.frozen, self.backbone = BackboneHalf(network), network.backbone
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """As the class says."""
@@ -115,32 +115,32 @@ def running(graph: Graph, value: np.ndarray) -> Case:
 class OurGraphs:
     """Both halves of a network on a number of threads."""
 
-    trunk: Graph
+    backbone: Graph
     rest: Graph
 
     @staticmethod
     def of(checkpoint: Path, threads: int) -> OurGraphs:
         """The same graphs that the default engine runs."""
         graphs = graphs_of(checkpoint)
-        return OurGraphs(Graph(graphs.trunk, threads), Graph(graphs.rest, threads))
+        return OurGraphs(Graph(graphs.backbone, threads), Graph(graphs.rest, threads))
 
     @staticmethod
     def for_batches(checkpoint: Path, threads: int) -> OurGraphs:
-        """Graphs that take several pictures at once."""
-        halves = export_halves(checkpoint, one_picture=False)
-        return OurGraphs(Graph(halves.trunk, threads), Graph(halves.rest, threads))
+        """Graphs that take several images at once."""
+        halves = export_halves(checkpoint, one_image=False)
+        return OurGraphs(Graph(halves.backbone, threads), Graph(halves.rest, threads))
 
     def on(self, pixels: np.ndarray) -> Case:
         """The whole network on N x H x W x 3 uint8."""
         held = [ort.OrtValue.ortvalue_from_numpy(pixels)]
-        return lambda: self.rest(self.trunk(held))
+        return lambda: self.rest(self.backbone(held))
 
 
 @torch.no_grad()
-def bare_trunk(checkpoint: Path, threads: int, rewritten: bool = True) -> Graph:
-    """The trunk alone, in the same form as our graphs, or as it is exported."""
+def bare_backbone(checkpoint: Path, threads: int, rewritten: bool = True) -> Graph:
+    """The backbone alone, in the same form as our graphs, or as it is exported."""
     network, _ = load_network(checkpoint)
-    module = BareTrunk(network).eval()
+    module = BareBackbone(network).eval()
     pixels = random_pixels(1, (96, 64))
     example = Example({"pixels": pixels}, module(pixels))
     graph = export(module, (random_pixels(2, (64, 96)),), ["pixels"], ["p3", "p4", "p5"])
@@ -156,7 +156,7 @@ def single_task_copies(
     for task in names:
         network = UnifiedVisionSystem(config, build_tasks({task: names[task]})).eval()
         halves = halves_of(network)
-        copies[task] = OurGraphs(Graph(halves.trunk, threads), Graph(halves.rest, threads))
+        copies[task] = OurGraphs(Graph(halves.backbone, threads), Graph(halves.rest, threads))
     return copies
 
 

@@ -33,7 +33,7 @@ print(json.dumps({
 
 
 def serving(stages: list[Path], side_px: int) -> dict[str, object]:
-    """Open a bank over all stages from cached graphs and answer three pictures.
+    """Open a bank over all stages from cached graphs and answer three images.
 
     Returns:
         ``open_s`` (seconds from the first import to the open bank), ``peak_mb`` (resident memory),

@@ -1,7 +1,7 @@
-"""A rendered dataset in the project's layout, for tests and for anyone without pictures.
+"""A rendered dataset in the project's layout, for tests and for anyone without images.
 
 The kinds of ``synthetic_shapes.KINDS`` are the classes of all three tasks: segmented, boxed, and
-named where one of them dominates the picture. Every picture is drawn from its own random stream
+named where one of them dominates the image. Every image is drawn from its own random stream
 (seed, task, split, number), so a larger set contains the smaller one, and no two splits share any.
 """
 
@@ -33,16 +33,16 @@ def render_dataset(
     counts: dict[str, int],
     size_px: int = 256,
     seed: int = 0,
-    on_picture: Callable[[], None] | None = None,
+    on_image: Callable[[], None] | None = None,
 ) -> DataRoots:
     """Renders all three sets below ``out``.
 
     Args:
         out: folder to write into; made if it is missing.
-        counts: pictures per split and task, such as ``{"train": 240, "val": 60}``.
-        size_px: length of every picture's longer side, in pixels.
-        seed: another seed gives other pictures.
-        on_picture: called after each picture that is written, for progress bars.
+        counts: images per split and task, such as ``{"train": 240, "val": 60}``.
+        size_px: length of every image's longer side, in pixels.
+        seed: another seed gives other images.
+        on_image: called after each image that is written, for progress bars.
 
     Returns:
         Where the three sets lie.
@@ -58,10 +58,10 @@ def render_dataset(
         if count < len(KIND_NAMES):
             raise InputError(
                 f'The count for split "{split}" is {count}, expected at least '
-                f"{len(KIND_NAMES)}, one picture for each kind."
+                f"{len(KIND_NAMES)}, one image for each kind."
             )
     roots = DataRoots.under(out)
-    tell = on_picture or (lambda: None)
+    tell = on_image or (lambda: None)
     for split, count in counts.items():
         _render_seg(roots.seg, split, count, size_px, seed, tell)
         _render_det(roots.det, split, count, size_px, seed, tell)
@@ -94,7 +94,7 @@ def _render_seg(
     folder = _made(root / split)
     for number in range(count):
         scene = _crowded_scene(_stream(seed, "seg", split, number), number, size_px, 0.09, 0.34, 4)
-        _save_jpeg(scene.picture(), folder / f"{split}_{number:06d}.jpg")
+        _save_jpeg(scene.image(), folder / f"{split}_{number:06d}.jpg")
         mask = Image.fromarray(scene.mask())
         mask.putpalette(voc_palette())
         mask.save(folder / f"{split}_{number:06d}.png")
@@ -114,7 +114,7 @@ def _render_det(
             kind = int(rng.integers(len(KIND_NAMES)))
             scene.place_crowd(kind, 0.035 * size_px, int(rng.integers(6, 11)))
         name = f"{split}_{number:06d}.jpg"
-        _save_jpeg(scene.picture(), folder / name)
+        _save_jpeg(scene.image(), folder / name)
         height, width = scene.owner.shape
         images.append({"id": number + 1, "file_name": name, "width": width, "height": height})
         for instance in scene.instances():
@@ -153,7 +153,7 @@ def _render_cls(
         while not scene.place(kind, rng.uniform(0.7, 1) * largest_px):
             scene = _empty_scene(rng, size_px)
         folder = _made(root / split / KIND_NAMES[kind])
-        _save_jpeg(scene.picture(), folder / f"{split}_{number:06d}.JPEG")
+        _save_jpeg(scene.image(), folder / f"{split}_{number:06d}.JPEG")
         tell()
 
 
@@ -194,9 +194,9 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _save_jpeg(picture: np.ndarray, path: Path) -> None:
+def _save_jpeg(image: np.ndarray, path: Path) -> None:
     # Chroma is kept whole: colour edges of small objects are part of what is to be learned.
-    Image.fromarray(picture).save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    Image.fromarray(image).save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
 
 
 def _write_json(path: Path, content: dict) -> None:

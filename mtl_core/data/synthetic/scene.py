@@ -35,7 +35,7 @@ class Instance:
 
 @dataclass
 class Scene:
-    """A picture in the making, H x W x 3 float32 in 0..1, and what has been placed on it."""
+    """An image in the making, H x W x 3 float32 in 0..1, and what has been placed on it."""
 
     pixels: np.ndarray
     rng: np.random.Generator
@@ -102,7 +102,7 @@ class Scene:
             other[edge] = 255
         return ids
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """H x W x 3 uint8 with a little light falling off to one side, and sensor noise."""
         height, width = self.owner.shape
         slope = self.rng.uniform(-0.2, 0.2, 2)

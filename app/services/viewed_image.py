@@ -1,4 +1,4 @@
-"""One visitor's picture and what each run said of it. Kept per visitor, never shared."""
+"""One visitor's image and what each run said of it. Kept per visitor, never shared."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 
 
 @dataclass
-class Look:
-    """A picture and its answers by run name.
+class ViewedImage:
+    """An image and its answers by run name.
 
     Attributes:
-        picture: H x W x 3 uint8 RGB.
-        example: name of the example picture, or None for a visitor's own.
+        image: H x W x 3 uint8 RGB.
+        example: name of the example image, or None for a visitor's own.
         truth: what people annotated on it, or None.
-        annotated: "task/picture" of the validation picture that it is, or None.
+        annotated: "task/image" of the validation image that it is, or None.
         placed: the file that the page itself put into the upload, or None.
         answers: every stage's answer, per run of those asked last.
         spent_ms: how long they took together, per run.
@@ -35,7 +35,7 @@ class Look:
         key: tells this look from any other.
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     example: str | None = None
     truth: StageAnswer | None = None
     annotated: str | None = None
@@ -46,13 +46,13 @@ class Look:
     key: str = field(default_factory=lambda: secrets.token_hex(6))
 
     def of(self, run_name: str, runs: RunShelf, engines: EngineShelf) -> list[StageAnswer]:
-        """All stages of a run on this picture; remembered until their checkpoints change."""
+        """All stages of a run on this image; remembered until their checkpoints change."""
         run = runs.get(run_name)
         versions = [stage.version for stage in run.stages]
         if self.versions.get(run_name) == versions:
             answers = self.answers.pop(run_name)
         else:
-            answers, self.spent_ms[run_name] = engines.answers(run, self.picture)
+            answers, self.spent_ms[run_name] = engines.answers(run, self.image)
             self.versions[run_name] = versions
         self.answers[run_name] = answers  # the one asked last stands last
         while len(self.answers) > RUNS_KEPT:
@@ -77,8 +77,8 @@ class Look:
         raise Refusal("error.no_stage", run=run_name, number=number, known=known)
 
 
-def example_pictures() -> dict[str, Path]:
-    """The example pictures by name, in the order in which they are offered."""
+def example_images() -> dict[str, Path]:
+    """The example images by name, in the order in which they are offered."""
     order = ("astronaut", "cat", "coffee", "pagoda", "rocket")
     found = {path.stem: path for path in sorted(EXAMPLES.glob("*.jpg"))}
     return dict(sorted(found.items(), key=lambda i: order.index(i[0]) if i[0] in order else 99))

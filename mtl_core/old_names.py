@@ -1,0 +1,38 @@
+"""Names that files and configs had before, read as what they are called now, for one version."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+CONFIG_KEYS = {
+    "lr_trunk": "lr_backbone",
+    "probe_every": "subset_every",
+    "probe_steps": "subset_steps",
+    "probe_n": "subset_n",
+    "stages_as_taught": "stages_as_trained",
+    "trunk_frozen": "backbone_frozen",
+    "trunk_trainable": "backbone_trainable",
+}
+SCOPES = {"probe": "subset"}  # of records
+_WORDS = {"trunk": "backbone", "lessons": "stages", "pictures": "images", "taught": "trained"}
+
+
+def renamed_keys(content: Any) -> Any:
+    """JSON content with the present names of configs and run.json, at every depth."""
+    if isinstance(content, dict):
+        return {CONFIG_KEYS.get(key, key): renamed_keys(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [renamed_keys(value) for value in content]
+    return content
+
+
+def renamed_words(content: Any) -> Any:
+    """Measurements with the present words in the names of what was measured."""
+    if isinstance(content, dict):
+        return {_words(key): renamed_words(value) for key, value in content.items()}
+    return content
+
+
+def _words(name: str) -> str:
+    return re.sub("|".join(_WORDS), lambda found: _WORDS[found[0]], name)
