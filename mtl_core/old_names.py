@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mtl_core.types import Kind
+
 CONFIG_KEYS = {
     "lr_trunk": "lr_backbone",
     "probe_every": "subset_every",
@@ -14,6 +16,7 @@ CONFIG_KEYS = {
     "trunk_frozen": "backbone_frozen",
     "trunk_trainable": "backbone_trainable",
 }
+KINDS: dict[str, Kind] = {"seg": "label_map", "det": "boxes", "cls": "bars"}  # of headers without
 SCOPES = {"probe": "subset"}  # of records
 _WORDS = {"trunk": "backbone", "lessons": "stages", "pictures": "images", "taught": "trained"}
 

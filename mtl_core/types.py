@@ -2,20 +2,25 @@
 
 >>> import numpy as np
 >>> boxes = Boxes(np.array([[0, 0, 4, 4]], np.float32), np.array([0.9], np.float32), np.array([0]))
->>> p = Prediction((4, 4), {"det": ["cat"]}, boxes=boxes)
->>> p.boxes.names(p.class_names["det"])
+>>> p = Prediction((4, 4), {"pets": ["cat"]}, {"pets": boxes})
+>>> p.boxes.names(p.names("boxes"))
 ['cat']
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, cast
 
 import numpy as np
 
 
 class InputError(ValueError):
     """Bad input, told in one sentence that names the file or field and what was expected."""
+
+
+Kind = Literal["boxes", "label_map", "bars", "scalar_map"]  # of answers
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Boxes:
     xyxy: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
+    kind: ClassVar[Kind] = "boxes"
 
     def __post_init__(self) -> None:
         n = len(self.scores)
@@ -63,37 +69,142 @@ class Boxes:
 
 
 @dataclass(frozen=True)
+class LabelMap:
+    """One class index per pixel.
+
+    Attributes:
+        ids: H x W uint8, 0 is the background.
+    """
+
+    ids: np.ndarray
+    kind: ClassVar[Kind] = "label_map"
+
+    def __post_init__(self) -> None:
+        if self.ids.ndim != 2 or self.ids.dtype != np.uint8:
+            raise InputError(
+                f"LabelMap.ids is {self.ids.dtype} {self.ids.shape}, expected uint8 H x W."
+            )
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """One probability per class.
+
+    Attributes:
+        values: C float32 that sum to 1.
+    """
+
+    values: np.ndarray
+    kind: ClassVar[Kind] = "bars"
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 1:
+            raise InputError(
+                f"Probabilities.values has shape {self.values.shape}, expected one per class."
+            )
+
+
+@dataclass(frozen=True)
+class ScalarMap:
+    """One number per pixel, such as a depth.
+
+    Attributes:
+        values: H x W float32, in the task's own unit.
+    """
+
+    values: np.ndarray
+    kind: ClassVar[Kind] = "scalar_map"
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2:
+            raise InputError(f"ScalarMap.values has shape {self.values.shape}, expected H x W.")
+
+
+Part = Boxes | LabelMap | Probabilities | ScalarMap
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What a task is called and how its answers are scored and drawn; needs no PyTorch to know.
+
+    Attributes:
+        id: short name: configs, records and checkpoints use it.
+        metrics: fractions; the first one is what drops are measured in.
+        kind: of its answers, by which they are decoded, stored and drawn.
+        folder: usual name of its set below a data root.
+    """
+
+    id: str
+    metrics: tuple[str, ...]
+    kind: Kind
+    folder: str
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What one network says of one image.
 
     Attributes:
-        size_hw: height and width of the original image, in pixels.
-        class_names: names per task id (``"seg"``, ``"det"``, ``"cls"``), in index order.
-        boxes: detections, or None where the network has no such task.
-        mask: H x W uint8 class index per original pixel (0 is background), or None.
-        probabilities: C float32 that sum to 1, or None.
-        timings_ms: milliseconds per part of the pass.
+        size_hw: height and width of the image as it was given, in pixels.
+        class_names: names per task id, in index order.
+        parts: answers by task id; a task that was left out has none.
+        timings_ms: milliseconds per step of the pass.
+
+    Raises:
+        InputError: a part does not fit the image or its task's class names.
     """
 
     size_hw: tuple[int, int]
     class_names: dict[str, list[str]]
-    boxes: Boxes | None = None
-    mask: np.ndarray | None = None
-    probabilities: np.ndarray | None = None
+    parts: dict[str, Part] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.mask is not None and (
-            self.mask.shape != tuple(self.size_hw) or self.mask.dtype != np.uint8
-        ):
-            raise InputError(
-                f"Prediction.mask is {self.mask.dtype} {self.mask.shape}, "
-                f"expected uint8 {tuple(self.size_hw)}."
-            )
-        if self.probabilities is not None:
-            expected = (len(self.class_names.get("cls", ())),)
-            if self.probabilities.shape != expected:
+        for task, part in self.parts.items():
+            if isinstance(part, LabelMap | ScalarMap):
+                found = (part.ids if isinstance(part, LabelMap) else part.values).shape
+                expected: tuple[int, ...] = tuple(self.size_hw)
+            elif isinstance(part, Probabilities):
+                found, expected = part.values.shape, (len(self.class_names.get(task, ())),)
+            else:
+                continue
+            if found != expected:
                 raise InputError(
-                    f"Prediction.probabilities has shape {self.probabilities.shape}, "
-                    f"expected {expected}, one for each class name."
+                    f"Prediction.parts[{task!r}] has shape {found}, expected {expected}."
                 )
+
+    def of_kind(self, kind: Kind) -> tuple[str, Part] | None:
+        """The first task whose answer is of this kind, and that answer; None without one."""
+        return next(((t, p) for t, p in self.parts.items() if p.kind == kind), None)
+
+    def names(self, kind: Kind) -> list[str]:
+        """The class names of the first task whose answer is of this kind; none without one."""
+        found = self.of_kind(kind)
+        return self.class_names[found[0]] if found else []
+
+    @property
+    def boxes(self) -> Boxes | None:
+        """The first task's boxes, or None."""
+        found = self.of_kind("boxes")
+        return cast(Boxes, found[1]) if found else None
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """The first label map, H x W uint8, or None."""
+        found = self.of_kind("label_map")
+        return cast(LabelMap, found[1]).ids if found else None
+
+    @property
+    def probabilities(self) -> np.ndarray | None:
+        """The first task's class probabilities, C float32, or None."""
+        found = self.of_kind("bars")
+        return cast(Probabilities, found[1]).values if found else None
+
+    def above(self, score: float) -> Prediction:
+        """The same with only the boxes whose score is at least ``score``."""
+        parts = {t: p.above(score) if isinstance(p, Boxes) else p for t, p in self.parts.items()}
+        return replace(self, parts=parts)
+
+    def only(self, tasks: Iterable[str]) -> Prediction:
+        """The same with the answers of these tasks alone."""
+        return replace(self, parts={t: p for t, p in self.parts.items() if t in set(tasks)})

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from mtl_core.config import ModelConfig
-from mtl_core.data.layout import DataRoots
-from mtl_core.data.synthetic.dataset import render_dataset
 from mtl_core.engine.network_file import save_checkpoint
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
 from mtl_core.tasks import build_tasks
+from mtl_core.tasks.data_roots import DataRoots
+from mtl_core.tasks.rendered_sets import render_dataset
 
 KINDS = ["disc", "box", "star"]
 pytest_plugins = ["tests.stage_files"]

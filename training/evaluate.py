@@ -6,7 +6,7 @@ python -m training.evaluate --weights FILE.safetensors --data DIR --split val --
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from mtl_core.data.layout import DataRoots, fingerprint, read_split
+from mtl_core.data.layout import fingerprint
 from mtl_core.engine.network_file import load_network
 from mtl_core.learning.evaluation import measure
 from mtl_core.learning.frozen_features import FrozenFeatures
 from mtl_core.runs.run_directory import write_json
+from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 
 
@@ -35,9 +36,7 @@ class Options:
     tasks: tuple[str, ...] = ("all",)  # all, or some of seg, det, cls
     input_px: int | None = None  # long side of an image, instead of the checkpoint's own
     json: Path | None = None  # also write the scores there
-    seg: Path | None = None  # the segmentation set, where it lies elsewhere
-    det: Path | None = None  # the detection set
-    cls: Path | None = None  # the classification set
+    sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
 
 
 def evaluate(options: Options) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def evaluate(options: Options) -> dict[str, Any]:
     network, info = load_network(options.weights)
     if options.input_px:
         network.config = replace(network.config, input_px=options.input_px)
-    roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
+    roots = data_roots(options.data, options.sets)
     tasks = list(info.class_names) if options.tasks == ("all",) else list(options.tasks)
     unknown = [task for task in tasks if task not in info.class_names]
     if unknown:

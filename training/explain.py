@@ -6,7 +6,7 @@ python -m training.explain --run RUN --data DIR
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from rich.table import Table
 from tqdm import tqdm
 
 from mtl_core.analysis.module_swap import PARTS, put_back
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.engine.network_file import load_network
 from mtl_core.learning.evaluation import measure
 from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 
 
@@ -31,9 +31,7 @@ class Options:
     run: Path  # a run directory with all its stages
     data: Path  # root of the three sets
     split: str = "val"
-    seg: Path | None = None  # the segmentation set, where it lies elsewhere
-    det: Path | None = None  # the detection set
-    cls: Path | None = None  # the classification set
+    sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
 
 
 def explain(options: Options) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def explain(options: Options) -> dict[str, Any]:
     run = Run(options.run)
     if len(run.stages) < 2:
         raise InputError(f"{options.run} has a single stage: expected a later one to explain.")
-    roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
+    roots = data_roots(options.data, options.sets)
     network, _ = load_network(run.stages[-1].weights)
     final = {name: value.clone() for name, value in network.state_dict().items()}
     found = {}

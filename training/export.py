@@ -5,6 +5,7 @@ python -m training.export --run RUN --format onnx [--int8 --data DIR]
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -16,9 +17,9 @@ import onnx
 import tyro
 from tqdm import tqdm
 
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.runs.checkpoint import read_header
 from mtl_core.runs.run_directory import Run, StageFile, write_json
+from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.onnx_export.decoded_graph import OUTPUTS, decoded_graph
 from training.onnx_export.quantise import Calibration, quantised, scores
@@ -76,7 +77,7 @@ def export_int8(options: Options, stage: StageFile, float_file: Path) -> dict[st
         InputError: the data is not usable.
     """
     assert options.data is not None
-    roots = DataRoots.under(options.data)
+    roots = data_roots(options.data)
     info = read_header(stage.weights)
     splits = [read_split(roots, task, options.calibrate_split) for task in info.trained]
     calibration = Calibration(splits, options.calibrate_n, info.model)
@@ -114,12 +115,13 @@ def export(options: Options) -> Path:
         save(model, path)
         metadata = {p.key: p.value for p in model.metadata_props}
         trained = read_header(stage.weights).trained
-        files[path.name] = [task for task in OUTPUTS if task in trained]
+        kinds = read_header(stage.weights).kinds
+        files[path.name] = [task for task in kinds if task in trained and kinds[task] in OUTPUTS]
         if options.int8:
             name = f"{path.stem}.int8.onnx"
             losses[name] = export_int8(options, stage, path)
             files[name] = files[path.name]
-    told = {n: text for t in OUTPUTS if t in trained for n, text in OUTPUTS[t].items()}
+    told = json.loads(metadata["outputs"])
     page = readme(run.name, files, metadata, told, losses)
     (out / "README.md").write_text(page, encoding="utf-8")
     return out

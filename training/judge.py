@@ -6,7 +6,7 @@ python -m training.judge --run RUN --data DIR
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_core.analysis.verdicts import judge
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 
 
@@ -26,15 +26,13 @@ class Options:
     run: Path  # a run directory with its predictions
     data: Path  # root of the three sets
     split: str = "val"  # the one that the run was evaluated on
-    seg: Path | None = None  # the segmentation set, where it lies elsewhere
-    det: Path | None = None  # the detection set
-    cls: Path | None = None  # the classification set
+    sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
 
 
 def main(options: Options) -> None:
     """Judge, print a table."""
     run = Run(options.run)
-    roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
+    roots = data_roots(options.data, options.sets)
     splits = {task: read_split(roots, task, options.split) for task in run.class_names}
     table = Table("task", "base", "final", "drop, 95 % interval", "floor", "verdict", "n")
     for row in judge(run, splits)["tasks"]:

@@ -22,8 +22,9 @@ from typing import Literal
 import tyro
 from tqdm import tqdm
 
-from mtl_core.data.layout import DataRoots, check_disjoint, fingerprint, read_split
-from mtl_core.data.synthetic.dataset import render_dataset
+from mtl_core.data.layout import check_disjoint, fingerprint
+from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
+from mtl_core.tasks.rendered_sets import render_dataset
 from mtl_core.types import InputError
 from training.sources.official import sample_coco, sample_imagenette, sample_voc
 
@@ -78,13 +79,13 @@ def prepare_data(options: Options) -> DataRoots:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not empty, expected a new or empty folder to write into.")
     counts = {"train": options.train, "val": options.val}
-    roots = DataRoots.under(out)
+    roots = data_roots(out)
     try:
         _write(options, roots, counts)
         for task in TASK_TITLES:
             check_disjoint(read_split(roots, task, "train"), read_split(roots, task, "val"))
     except BaseException:
-        for folder in (roots.seg, roots.det, roots.cls):
+        for folder in (roots["seg"], roots["det"], roots["cls"]):
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return roots
@@ -122,9 +123,9 @@ def _write(options: Options, roots: DataRoots, counts: dict[str, int]) -> None:
             return
         # Checked together in __post_init__.
         assert options.coco and options.voc and options.imagenette
-        sample_coco(options.coco, roots.det, counts, options.seed, bar.update)
-        sample_voc(options.voc, roots.seg, counts, options.seed, bar.update)
-        sample_imagenette(options.imagenette, roots.cls, counts, options.seed, bar.update)
+        sample_coco(options.coco, roots["det"], counts, options.seed, bar.update)
+        sample_voc(options.voc, roots["seg"], counts, options.seed, bar.update)
+        sample_imagenette(options.imagenette, roots["cls"], counts, options.seed, bar.update)
 
 
 def _and(options: list[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +16,13 @@ import tyro
 from tqdm import tqdm
 
 from mtl_core.analysis.verdicts import judge
-from mtl_core.data.layout import DataRoots, fingerprint, read_split
+from mtl_core.data.layout import fingerprint
 from mtl_core.engine.network_file import load_network, read_info, set_input_px
 from mtl_core.learning.evaluation import measure, score_rows
 from mtl_core.learning.frozen_features import FrozenFeatures
 from mtl_core.runs.predictions import PredictionFile
 from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 
 
@@ -33,9 +34,7 @@ class Options:
     data: Path  # root of the three sets
     split: str = "val"  # the one that the run was evaluated on
     input_px: int | None = None  # from now on the checkpoints see an image's long side so large
-    seg: Path | None = None  # the segmentation set, where it lies elsewhere
-    det: Path | None = None  # the detection set
-    cls: Path | None = None  # the classification set
+    sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
 
 
 def rescore(options: Options) -> None:
@@ -48,7 +47,7 @@ def rescore(options: Options) -> None:
         InputError: the data is not what the run was evaluated on, or files are unusable.
     """
     run = Run(options.run)
-    roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
+    roots = data_roots(options.data, options.sets)
     splits = {task: read_split(roots, task, options.split) for task in run.class_names}
     for task, split in splits.items():
         if fingerprint(split) != run.manifest["data_fingerprint"][task]["eval"]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,7 @@ class Options:
     train_split: str = "train"  # "train:fit" with eval_split "train:tune" to choose a recipe
     eval_split: str = "val"
     eval_data: Path | None = None  # root of the sets that hold eval_split; those of data by default
-    seg: Path | None = None  # the segmentation set, where it lies elsewhere
-    det: Path | None = None  # the detection set
-    cls: Path | None = None  # the classification set
+    sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
     epochs: tuple[int, ...] = ()  # per stage, instead of the preset's
     subset_steps: int | None = (
         None  # optimizer steps between subset evaluations; the preset's own by default

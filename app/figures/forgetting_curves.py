@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
 from app.palette import TASK_COLORS
-from mtl_core.config import PRIMARY
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
+from mtl_core.tasks import primary_metrics
 
 _MARKERS = {"seg": "circle", "det": "square", "cls": "diamond"}
 _HEIGHT_PX = 400
@@ -94,7 +94,7 @@ def forgetting_curves(
 
 
 def _whole(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
-    label = f"{words.task(task)} ({PRIMARY[task]})"
+    label = f"{words.task(task)} ({primary_metrics()[task]})"
     return go.Scatter(
         x=rows.x,
         y=rows[show],

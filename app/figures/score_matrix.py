@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from app.figures.theme import dressed
 from app.language import Words
-from mtl_core.config import PRIMARY
+from mtl_core.tasks import primary_metrics
 
 # Blue for what is kept, orange for what is lost: a pair that colour-blind eyes tell apart.
 _LOW, _HIGH = 0.5, 1.1
@@ -50,7 +50,7 @@ def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Fig
             row.append(f"<b>{value:.3f}</b>{change}")
         kept.append(shares)
         texts.append(row)
-    names = [f"{words.task(task)}<br>{PRIMARY[task]}" for task in tasks]
+    names = [f"{words.task(task)}<br>{primary_metrics()[task]}" for task in tasks]
     rows = [words("forgetting.after", number=n).replace(" ", "<br>", 1) for n in stages]
     figure = go.Figure(
         go.Heatmap(

@@ -15,7 +15,7 @@ from PIL import Image
 from app.language import Refusal
 from app.palette import class_key, is_background, rgb_of
 from app.results.overlay import overlay
-from mtl_core.types import Boxes, InputError, Prediction
+from mtl_core.types import Boxes, InputError, LabelMap, Prediction
 
 
 def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
@@ -95,15 +95,15 @@ def overlay_png(
 
 def without_classes(prediction: Prediction, hidden: Collection[str]) -> Prediction:
     """The prediction without the boxes and pixels of some classes, by their keys."""
-    boxes, mask = prediction.boxes, prediction.mask
-    if boxes is not None:
-        names = prediction.class_names["det"]
-        kept = np.array([class_key(names[label]) not in hidden for label in boxes.labels], bool)
-        boxes = Boxes(boxes.xyxy[kept], boxes.scores[kept], boxes.labels[kept])
-    if mask is not None:
-        gone = [i for i, n in enumerate(prediction.class_names["seg"]) if class_key(n) in hidden]
-        mask = np.where(np.isin(mask, gone), np.uint8(0), mask)
-    return replace(prediction, boxes=boxes, mask=mask)
+    parts = dict(prediction.parts)
+    for task, part in parts.items():
+        gone = [i for i, n in enumerate(prediction.class_names[task]) if class_key(n) in hidden]
+        if isinstance(part, Boxes):
+            kept = ~np.isin(part.labels, gone)
+            parts[task] = Boxes(part.xyxy[kept], part.scores[kept], part.labels[kept])
+        elif isinstance(part, LabelMap):
+            parts[task] = LabelMap(np.where(np.isin(part.ids, gone), np.uint8(0), part.ids))
+    return replace(prediction, parts=parts)
 
 
 def saved_file(

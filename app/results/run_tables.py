@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtl_core.config import PRIMARY, TASK_IDS
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks import TASKS, primary_metrics
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def stage_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     if scores.empty:
         return pd.DataFrame()
     matrix = scores.pivot(index="stage", columns="task", values="value")
-    return matrix[[task for task in TASK_IDS if task in matrix]].astype(float)
+    return matrix[[task for task in TASKS if task in matrix]].astype(float)
 
 
 def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:
@@ -143,7 +143,7 @@ def class_drops(frame: pd.DataFrame, order: list[str], task: str) -> pd.DataFram
 def _of_scope(
     frame: pd.DataFrame, scope: str, metrics: dict[str, str] | None = None
 ) -> pd.DataFrame:
-    wanted = metrics or PRIMARY
+    wanted = metrics or primary_metrics()
     rows = frame.copy()
     for column in ("per_class", "n", "epoch", "step", "scope"):
         if column not in rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -207,9 +207,4 @@ class EngineShelf:
 
 def only_trained(prediction: Prediction, trained: tuple[str, ...]) -> Prediction:
     """The prediction without the outputs that no stage has shaped yet: they are noise."""
-    return replace(
-        prediction,
-        boxes=prediction.boxes if "det" in trained else None,
-        mask=prediction.mask if "seg" in trained else None,
-        probabilities=prediction.probabilities if "cls" in trained else None,
-    )
+    return prediction.only(trained)

@@ -19,12 +19,13 @@ from app.services.engines import StageAnswer
 from app.services.image_reading import bounded
 from app.services.viewed_image import ViewedImage
 from mtl_core.data.fingerprint import fingerprint
-from mtl_core.data.layout import DataRoots, Split, read_image, read_split
+from mtl_core.data.layout import Split, read_image
 from mtl_core.data.splits import VOID
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.runs.predictions import prediction_key, read_predictions
 from mtl_core.runs.run_directory import Run
-from mtl_core.types import Boxes, InputError, Prediction
+from mtl_core.tasks.data_roots import data_roots, read_split
+from mtl_core.types import Boxes, InputError, LabelMap, Prediction
 
 THUMBNAIL_PX = 360
 SPLIT = "val"  # the one that is read
@@ -98,7 +99,7 @@ class ValidationImages:
 
     def _split(self, task: str) -> Split:
         if task not in self._splits:
-            self._splits[task] = read_split(DataRoots.under(self.data), task, SPLIT)
+            self._splits[task] = read_split(data_roots(self.data), task, SPLIT)
         return self._splits[task]
 
     def _of(self, task: str) -> dict[str, Any]:
@@ -170,7 +171,7 @@ class ValidationImages:
         split, item = self.item(task, stem)
         _, annotated = TASKS[task].read(item, split)
         to_model = data_to_model(run.class_names[task], list(split.class_names), task)
-        if task == "seg":
+        if TASKS.infos[task].kind == "label_map":
             table = np.full(256, VOID, np.uint8)
             table[: len(to_model)] = to_model
             mask = Image.fromarray(table[annotated])
@@ -178,10 +179,10 @@ class ValidationImages:
             resized = np.asarray(mask.resize(size, Image.Resampling.NEAREST))
             # What nobody annotated is drawn as background.
             shown = np.where(resized == VOID, 0, resized).astype(np.uint8)
-            return Prediction(size_hw, run.class_names, mask=shown)
+            return Prediction(size_hw, run.class_names, {task: LabelMap(shown)})
         solid = ~annotated.crowd
         scale = np.array([size_hw[1] / annotated.width, size_hw[0] / annotated.height] * 2)
         xyxy = (annotated.boxes_xyxy_px[solid] * scale).astype(np.float32)
         labels = to_model[annotated.labels[solid]]
         boxes = Boxes(xyxy, np.ones(len(xyxy), np.float32), labels)
-        return Prediction(size_hw, run.class_names, boxes=boxes)
+        return Prediction(size_hw, run.class_names, {task: boxes})

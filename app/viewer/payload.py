@@ -16,7 +16,7 @@ from app.results.change_words import one_line
 from app.results.changes import SHOWN_SCORE, compare, mask_shares
 from app.services.engines import StageAnswer
 from app.services.image_reading import bounded
-from mtl_core.config import TASK_IDS
+from mtl_core.tasks import TASKS
 from mtl_core.types import Prediction
 
 # Wide enough for a large screen's hero image, small enough for a phone's connection.
@@ -67,8 +67,8 @@ def viewer_payload(
         "alt": alt,
         "link": link,
         "stage": stage,
-        "tasks": [task for task in TASK_IDS if task in trained],
-        "classes": {task: [_class(n, words) for n in names.get(task, [])] for task in TASK_IDS},
+        "tasks": [task for task in TASKS if task in trained],
+        "classes": {task: [_class(n, words) for n in names.get(task, [])] for task in TASKS},
         "stages": stages,
         "words": {k: v for k, v in words.table.items() if k.startswith(("viewer.", "task."))},
     }

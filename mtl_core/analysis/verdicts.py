@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mtl_core.analysis.floors import floor
 from mtl_core.analysis.regressions import keep_regressions
 from mtl_core.config import RunConfig
 from mtl_core.data.layout import Split
+from mtl_core.metrics.base import Meter
 from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
 from mtl_core.metrics.calibration import calibration
 from mtl_core.runs.predictions import prediction_key, read_predictions
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.tasks import TASKS
-from mtl_core.tasks.base import Meter
 from mtl_core.types import InputError
 
 
@@ -55,10 +54,10 @@ def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list
     for task in [task for task in splits if task in set(whole["task"])]:
         split = splits[task]
         first = int(whole[whole["task"] == task]["stage"].min())
-        metric = TASKS[task].metrics[0]
+        metric = TASKS.infos[task].metrics[0]
         final = stored_meter(run, last, split)
         score = final.score()
-        floor_metric, least = floor(split)
+        floor_metric, least = TASKS[task](split.class_names).floor(split)
         least = floors.get(task, least)
         base, drop = score.values[metric], None
         if first != last:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from mtl_core.data.image_io import read_image
-from mtl_core.data.splits import DetItem, SegItem, Split
+from mtl_core.data.splits import ClsItem, DetItem, SegItem, Split
 from mtl_core.types import InputError
 
 # Two images count as the same when their 64 x 64 grey thumbnails agree this well. On resized
@@ -37,7 +38,7 @@ def fingerprint(split: Split) -> dict:
         InputError: a file went missing.
     """
     rows = [f"class {name}" for name in split.class_names]
-    files = [(_inner_name(item.image, split), item.image) for item in split.items]
+    files = [(_inner_name(item), item.image) for item in split.items]
     files += [(i.mask.name, i.mask) for i in split.items if isinstance(i, SegItem)]
     if split.annotations is not None:
         files.append(("annotations", split.annotations))
@@ -105,8 +106,9 @@ def _unit_contrast(thumbs: np.ndarray) -> np.ndarray:
     return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
 
 
-def _inner_name(image: Path, split: Split) -> str:
-    return f"{image.parent.name}/{image.name}" if split.task == "cls" else image.name
+def _inner_name(item: Any) -> str:
+    image = item.image
+    return f"{image.parent.name}/{image.name}" if isinstance(item, ClsItem) else image.name
 
 
 def _sha256(path: Path) -> str:

@@ -18,29 +18,28 @@ Names and annotation files are checked here; pixels when they are read (``read_i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from mtl_core.config import TASK_IDS
 from mtl_core.data.coco_annotations import load_json, read_coco
 from mtl_core.data.fingerprint import check_disjoint, fingerprint
 from mtl_core.data.image_io import IMAGE_SUFFIXES, read_det, read_image, read_mask, read_seg
-from mtl_core.data.splits import ClsItem, DetItem, SegItem, Split, part_of
+from mtl_core.data.splits import ClsItem, DetItem, SegItem, Split
 from mtl_core.types import InputError
 
 __all__ = [
     "ClsItem",
-    "DataRoots",
     "DetItem",
     "SegItem",
     "Split",
     "check_disjoint",
     "fingerprint",
+    "read_box_folder",
+    "read_class_folders",
     "read_det",
     "read_image",
     "read_mask",
+    "read_mask_folder",
     "read_seg",
-    "read_split",
 ]
 
 VOC_CLASS_NAMES = [
@@ -84,59 +83,8 @@ IMAGENETTE_NAMES = {
 FILE_MANAGER_LITTER = {"Thumbs.db", "desktop.ini"}
 
 
-@dataclass(frozen=True)
-class DataRoots:
-    """The folder of each task's set; each holds one folder per split.
-
-    >>> DataRoots.under(Path("data"), cls=Path("elsewhere/flowers")).cls.name
-    'flowers'
-    """
-
-    seg: Path
-    det: Path
-    cls: Path
-
-    @staticmethod
-    def under(
-        root: Path | str,
-        seg: Path | str | None = None,
-        det: Path | str | None = None,
-        cls: Path | str | None = None,
-    ) -> DataRoots:
-        """The sets under their usual names below ``root``, except for those given by themselves."""
-        root = Path(root)
-        return DataRoots(
-            seg=Path(seg or root / "mini_voc_seg"),
-            det=Path(det or root / "mini_coco_det"),
-            cls=Path(cls or root / "imagenette_160"),
-        )
-
-
-def read_split(roots: DataRoots, task: str, split: str) -> Split:
-    """One task's images and labels of one split; pixels are not decoded.
-
-    Args:
-        roots: where the sets lie.
-        task: ``"seg"``, ``"det"`` or ``"cls"``.
-        split: a folder name such as ``"val"``, or with ``":fit"`` or ``":tune"`` a part of it.
-
-    Raises:
-        InputError: anything is missing, unlisted, ambiguous or malformed.
-    """
-    if task not in TASK_IDS:
-        raise InputError(f'Task "{task}" is unknown, expected one of {", ".join(TASK_IDS)}.')
-    folder_name, colon, part = split.partition(":")
-    if (colon and part not in ("fit", "tune")) or Path(folder_name).name != folder_name:
-        raise InputError(
-            f'Split "{split}" is no folder name, expected one such as "val", or "train:fit" '
-            'or "train:tune" for a part.'
-        )
-    reader = {"seg": _read_seg_split, "det": _read_det_split, "cls": _read_cls_split}[task]
-    whole = reader(getattr(roots, task), folder_name)
-    return part_of(whole, part) if part else whole
-
-
-def _read_seg_split(root: Path, split: str) -> Split:
+def read_mask_folder(root: Path, split: str) -> Split:
+    """A split of images that each have a mask of class ids of the same name beside them."""
     files = _images_in(_split_folder(root, split))
     # In this set a .png is a mask; an image in that format could not be told from its own mask.
     masks = {path.stem: path for path in files if path.suffix.lower() == ".png"}
@@ -149,17 +97,19 @@ def _read_seg_split(root: Path, split: str) -> Split:
         if stem not in stems:
             raise InputError(f"{mask} is a mask without an image, expected {stem}.jpg beside it.")
     items = [SegItem(path, masks[path.stem]) for path in images]
-    return Split("seg", _seg_class_names(root), items, split)
+    return Split(_seg_class_names(root), items, split)
 
 
-def _read_det_split(root: Path, split: str) -> Split:
+def read_box_folder(root: Path, split: str) -> Split:
+    """A split of images with a COCO annotation file."""
     folder = _split_folder(root, split)
     annotations = root / "annotations" / f"instances_{split}.json"
     class_names, items = read_coco(annotations, folder, _differently_named(_images_in(folder)))
-    return Split("det", class_names, items, split, annotations)
+    return Split(class_names, items, split, annotations)
 
 
-def _read_cls_split(root: Path, split: str) -> Split:
+def read_class_folders(root: Path, split: str) -> Split:
+    """A split with one folder of images per class."""
     split_folder = _split_folder(root, split)
     folders = _entries(split_folder)
     for entry in folders:
@@ -173,7 +123,7 @@ def _read_cls_split(root: Path, split: str) -> Split:
         for image in _differently_named(_images_in(folder))
     ]
     names = _cls_class_names(root, [folder.name for folder in folders])
-    return Split("cls", names, items, split)
+    return Split(names, items, split)
 
 
 def _seg_class_names(root: Path) -> list[str]:

@@ -60,19 +60,19 @@ class Split:
     """One task's images of one split.
 
     Attributes:
-        task: ``"seg"``, ``"det"`` or ``"cls"``.
-        class_names: names in label order; for ``"seg"`` index 0 is the background.
+        class_names: names in label order; of masks index 0 is the background.
         items: ``SegItem``, ``DetItem`` or ``ClsItem`` in a fixed order.
         name: what was asked for, such as ``"val"`` or ``"train:fit"``.
-        annotations: the COCO json, for ``"det"`` only. It knows all images of the folder, so
+        annotations: the COCO json, of boxes only. It knows all images of the folder, so
             a ``":fit"`` or ``":tune"`` part must be evaluated on its items' ``image_id`` alone.
+        task: id of the task that reads it.
     """
 
-    task: str
     class_names: list[str]
     items: list
     name: str
     annotations: Path | None = None
+    task: str = ""
 
     def __len__(self) -> int:
         return len(self.items)

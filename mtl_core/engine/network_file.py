@@ -35,11 +35,12 @@ def save_checkpoint(
 ) -> None:
     """Write float16 weights and the header, under a temporary name first."""
     names = {t: k.class_names for t, k in network.tasks.items()}
+    kinds = {t: k.info.kind for t, k in network.tasks.items()}
     state = {
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
         for name, value in network.state_dict().items()
     }
-    _write(path, state, CheckpointInfo(network.config, names, stage, trained))
+    _write(path, state, CheckpointInfo(network.config, names, stage, trained, kinds))
 
 
 def _write(path: Path, state: dict[str, Tensor], info: CheckpointInfo) -> None:
@@ -49,6 +50,7 @@ def _write(path: Path, state: dict[str, Tensor], info: CheckpointInfo) -> None:
         "class_names": json.dumps(info.class_names),
         "stage": str(info.stage),
         "trained": json.dumps(info.trained),
+        "kinds": json.dumps(info.kinds),
     }
     temporary = path.with_name(path.name + ".part")
     save_file(state, temporary, metadata)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
-from mtl_core.decoding.probabilities import decode
+from mtl_core.decoding import decode
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.graph_cache import graphs_of
 from mtl_core.onnx_graphs.session import shared_graph
@@ -45,13 +44,13 @@ class OnnxEngine:
         maps = self.backbone([ort.OrtValue.ortvalue_from_numpy(pixels)])
         raw = [value.numpy()[0] for value in self.rest(maps)]
         ran = time.perf_counter()
-        parts: dict[str, Any] = {}
-        for task, output in zip(self.rest.outputs, raw, strict=True):
-            names = self.info.class_names[task]
-            parts.update(decode(task, names, output, box, score_threshold))
+        parts = {
+            task: decode(self.info.kinds[task], output, box, score_threshold)
+            for task, output in zip(self.rest.outputs, raw, strict=True)
+        }
         timings = {
             "prepare": (prepared - start) * 1e3,
             "network": (ran - prepared) * 1e3,
             "decode": (time.perf_counter() - ran) * 1e3,
         }
-        return Prediction(box.size_hw, self.info.class_names, timings_ms=timings, **parts)
+        return Prediction(box.size_hw, self.info.class_names, parts, timings)

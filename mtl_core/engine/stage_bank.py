@@ -12,20 +12,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
 from mtl_core.data.letterbox import Placement
-from mtl_core.decoding.probabilities import decode
+from mtl_core.decoding import decode
 from mtl_core.engine.prediction_cache import PredictionCache, image_sha256
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.graph_cache import graphs_of
 from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.onnx_graphs.session import Graph, shared_graph
 from mtl_core.runs.checkpoint import CheckpointInfo, read_header
-from mtl_core.types import InputError, Prediction
+from mtl_core.types import InputError, Part, Prediction
 
 LOG = logging.getLogger(__name__)
 CACHE_BYTES = 128 * 2**20
@@ -182,8 +181,7 @@ class StageBank:
                     self.predictions.put((image_key, stage.key), prediction)
                     timings = cut.cost_ms | prediction.timings_ms
                     cut.cost_ms.clear()
-                boxes = prediction.boxes and prediction.boxes.above(score_threshold)
-                yield replace(prediction, boxes=boxes, timings_ms=timings)
+                yield replace(prediction.above(score_threshold), timings_ms=timings)
         finally:
             for future in running.values():
                 future.cancel()  # whoever stops listening needs no more answers
@@ -202,13 +200,13 @@ class StageBank:
         start = time.perf_counter()
         raw = stage.rest(cut.maps)
         ran = time.perf_counter()
-        parts: dict[str, Any] = {}
+        parts: dict[str, Part] = {}
         for task, output in zip(stage.rest.outputs, raw, strict=True):
             if task in stage.info.trained or not self.trained_only:
-                names = stage.info.class_names[task]
-                parts.update(decode(task, names, output.numpy()[0], cut.box, lowest_score))
+                kind = stage.info.kinds[task]
+                parts[task] = decode(kind, output.numpy()[0], cut.box, lowest_score)
         timings = {
             "rest": (ran - start) * 1e3,
             "decode": (time.perf_counter() - ran) * 1e3,
         }
-        return Prediction(cut.box.size_hw, stage.info.class_names, timings_ms=timings, **parts)
+        return Prediction(cut.box.size_hw, stage.info.class_names, parts, timings)

@@ -39,14 +39,11 @@ class TorchEngine:
         prepared = time.perf_counter()
         raw = {task: r[0].float().cpu().numpy() for task, r in self.network(pixels).raw.items()}
         ran = time.perf_counter()
-        parts = {}
-        for task, output in raw.items():
-            parts.update(self.network.tasks[task].decode(output, box))
-        if "boxes" in parts:
-            parts["boxes"] = parts["boxes"].above(score_threshold)
+        parts = {t: self.network.tasks[t].decode(output, box) for t, output in raw.items()}
         timings = {
             "prepare": (prepared - start) * 1e3,
             "network": (ran - prepared) * 1e3,
             "decode": (time.perf_counter() - ran) * 1e3,
         }
-        return Prediction(box.size_hw, self.info.class_names, timings_ms=timings, **parts)
+        said = Prediction(box.size_hw, self.info.class_names, parts, timings)
+        return said.above(score_threshold)

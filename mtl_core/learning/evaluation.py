@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mtl_core.data.layout import Split
 from mtl_core.data.tensor_input import to_input
+from mtl_core.metrics.base import Score
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.tasks.base import Score
 from mtl_core.types import Prediction
 
 Frozen = Callable[[Tensor], list[Tensor]]
@@ -35,7 +35,7 @@ def predict_task(
     outputs = network.rest(frozen(pixels.to(device)))
     part = network.tasks[task].decode(outputs.raw[task][0].float().cpu().numpy(), box)
     names = {t: k.class_names for t, k in network.tasks.items()}
-    return Prediction(box.size_hw, names, **part)
+    return Prediction(box.size_hw, names, {task: part})
 
 
 def measure(

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from mtl_core.analysis.verdicts import judge
 from mtl_core.config import RunConfig, StageConfig
 from mtl_core.data.datasets import AugmentedImages, TrainingSet, training_loader
-from mtl_core.data.layout import DataRoots, Split, check_disjoint, fingerprint, read_split
+from mtl_core.data.layout import Split, check_disjoint, fingerprint
 from mtl_core.engine.network_file import save_checkpoint
 from mtl_core.learning.evaluation import measure, score_rows
 from mtl_core.learning.frozen_features import FrozenFeatures, frozen_key
@@ -31,6 +31,7 @@ from mtl_core.retention import METHODS, StageContext
 from mtl_core.runs.predictions import PredictionFile
 from mtl_core.runs.run_directory import Run, append_records, write_json
 from mtl_core.tasks import build_tasks
+from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if options.threads:
             torch.set_num_threads(options.threads)
-        roots = DataRoots.under(options.data, options.seg, options.det, options.cls)
+        roots = data_roots(options.data, options.sets)
         tasks = [stage.task for stage in config.stages]
         self.train_splits = {t: read_split(roots, t, options.train_split) for t in tasks}
-        held_out = DataRoots.under(options.eval_data) if options.eval_data else roots
+        held_out = data_roots(options.eval_data) if options.eval_data else roots
         self.eval_splits = {t: read_split(held_out, t, options.eval_split) for t in tasks}
         for task in tasks:
             check_disjoint(self.train_splits[task], self.eval_splits[task])

@@ -9,27 +9,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import pandas as pd
-
-from mtl_core.config import PRIMARY
 
 ALLOWED_DROP = 0.05  # relative to a task's own base; the gate of all verdicts
 
 
+def primary_metrics(records: pd.DataFrame) -> dict[str, str]:
+    """Per task the metric that drops are measured in: the first one that is recorded of it."""
+    return records.groupby("task", sort=False)["metric"].first().to_dict()
+
+
 def accuracy_matrix(
-    records: pd.DataFrame, metrics: Mapping[str, str] = MappingProxyType(PRIMARY)
+    records: pd.DataFrame, metrics: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """Whole-split scores: one row per stage, one column per task in training
     order; NaN before a task was trained.
 
     Args:
         records: as ``Run.records`` gives them.
-        metrics: of each task the one to take; tasks without one are left out.
+        metrics: of each task the one to take, by default its first; tasks without one are left out.
     """
     whole = records[records["scope"] == "stage"]
-    primary = whole[whole["metric"] == whole["task"].map(metrics)]
+    chosen = primary_metrics(records) if metrics is None else metrics
+    primary = whole[whole["metric"] == whole["task"].map(chosen)]
     # A resumed or repeated evaluation counts once, the last time.
     latest = primary.drop_duplicates(["stage", "task"], keep="last")
     matrix = latest.pivot(index="stage", columns="task", values="value").astype(float)

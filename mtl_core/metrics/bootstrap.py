@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
-from mtl_core.tasks.base import Meter
+from mtl_core.metrics.base import Meter
 
 RESAMPLES = 1000
 COVERAGE = (2.5, 97.5)  # percentiles

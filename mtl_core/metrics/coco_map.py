@@ -10,9 +10,9 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from mtl_core.metrics.base import Meter, Score
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.metrics.resampled_map import matches, resampled_map
-from mtl_core.tasks.base import Meter, Score
 from mtl_core.types import Prediction
 
 SHOWN = 0.25  # scores below it are rarely looked at, and there are a hundred of them an image

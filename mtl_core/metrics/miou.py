@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mtl_core.data.splits import VOID
+from mtl_core.metrics.base import Meter, Score
 from mtl_core.metrics.class_mapping import data_to_model
-from mtl_core.tasks.base import Meter, Score
 from mtl_core.types import Prediction
 
 

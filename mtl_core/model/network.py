@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -14,8 +14,19 @@ from mtl_core.model.backbone import Backbone
 from mtl_core.model.head import TaskAdaptiveProcessor
 from mtl_core.model.neck import DynamicFeatureFusion
 
-if TYPE_CHECKING:
-    from mtl_core.tasks.base import Task
+
+class OutputTask(Protocol):
+    """What the network asks of a task; ``tasks.base.Task`` says what each member is."""
+
+    class_names: list[str]
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def channels(self) -> int: ...  # noqa: D102
+    def build_readout(self, context_channels: int) -> nn.Module: ...  # noqa: D102
+    def initialise(self, weight: nn.Parameter, bias: nn.Parameter) -> None: ...  # noqa: D102
+    def take_over(self, readout: nn.Module, weight: Tensor, bias: Tensor) -> None: ...  # noqa: D102
 
 
 @dataclass
@@ -41,7 +52,7 @@ class UnifiedVisionSystem(nn.Module):
         tasks: the tasks whose outputs it has, in the order of the output slices.
     """
 
-    def __init__(self, config: ModelConfig, tasks: Sequence[Task]) -> None:
+    def __init__(self, config: ModelConfig, tasks: Sequence[Any]) -> None:
         super().__init__()
         self.config = config
         self.tasks = {task.id: task for task in tasks}

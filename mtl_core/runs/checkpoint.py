@@ -9,7 +9,8 @@ from pathlib import Path
 from safetensors import safe_open
 
 from mtl_core.config import ModelConfig, model_from_dict
-from mtl_core.types import InputError
+from mtl_core.old_names import KINDS
+from mtl_core.types import InputError, Kind
 
 FORMAT = "onehead-1"
 
@@ -22,6 +23,7 @@ class CheckpointInfo:
         model: the network's shape.
         class_names: names per task id, in index order and in the order of the output slices.
         stage: the stage after which it was written, from 1.
+        kinds: of each task's answers, by which they are decoded and drawn.
         trained: ids of the tasks trained so far; others are still as they were initialised.
     """
 
@@ -29,6 +31,7 @@ class CheckpointInfo:
     class_names: dict[str, list[str]]
     stage: int
     trained: list[str]
+    kinds: dict[str, Kind]
 
 
 def read_header(path: Path) -> CheckpointInfo:
@@ -51,12 +54,15 @@ def read_header(path: Path) -> CheckpointInfo:
         )
     try:
         class_names = json.loads(metadata["class_names"])
+        kinds = json.loads(metadata["kinds"]) if "kinds" in metadata else dict(KINDS)
         return CheckpointInfo(
             model=model_from_dict(json.loads(metadata["model"])),
             class_names={task: list(names) for task, names in class_names.items()},
             stage=int(metadata["stage"]),
             # Before, the key was called taught.
+            # Before, the key was called taught.
             trained=list(json.loads(metadata.get("trained", metadata.get("taught", "")))),
+            kinds={task: kinds[task] for task in class_names},
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} has a damaged header ({error}).") from error

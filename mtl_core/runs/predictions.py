@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from mtl_core.data.splits import ClsItem
-from mtl_core.types import Boxes, InputError, Prediction
+from mtl_core.types import (
+    Boxes,
+    InputError,
+    Kind,
+    LabelMap,
+    Part,
+    Prediction,
+    Probabilities,
+    ScalarMap,
+)
 
 
 def prediction_key(item: Any) -> str:
@@ -27,7 +36,7 @@ class PredictionFile:
     """Collects one task's predictions of one stage and writes them as a compressed .npz.
 
     Keys are ``<prediction_key>/<part>``: ``mask`` (H x W uint8), ``boxes`` (N x 6 float32: xyxy in
-    original pixels, score, label) or ``probabilities`` (C float32).
+    original pixels, score, label), ``probabilities`` (C float32) or ``values`` (H x W float32).
     """
 
     def __init__(self, folder: Path, stage: int, task: str) -> None:
@@ -37,14 +46,8 @@ class PredictionFile:
     def add(self, item: Any, prediction: Prediction) -> None:
         """Take one image's prediction."""
         stem = prediction_key(item)
-        if prediction.mask is not None:
-            self.arrays[f"{stem}/mask"] = prediction.mask
-        if prediction.boxes is not None:
-            b = prediction.boxes
-            columns = [b.xyxy, b.scores[:, None], b.labels[:, None]]
-            self.arrays[f"{stem}/boxes"] = np.concatenate(columns, 1).astype(np.float32)
-        if prediction.probabilities is not None:
-            self.arrays[f"{stem}/probabilities"] = prediction.probabilities
+        for part in prediction.parts.values():
+            self.arrays[f"{stem}/{_NAMES[part.kind]}"] = _packed(part)
 
     def write(self) -> None:
         """Write the file under a temporary name, then move it into place."""
@@ -59,7 +62,7 @@ def read_predictions(
 ) -> dict[str, Prediction]:
     """What ``PredictionFile`` wrote: prediction_key -> the task's part of its prediction.
 
-    A prediction's ``size_hw`` is its mask's; where there is no mask it is (0, 0), not stored.
+    A prediction's ``size_hw`` is its map's; where there is no map it is (0, 0), not stored.
 
     Raises:
         InputError: the file is missing or damaged.
@@ -75,11 +78,34 @@ def read_predictions(
     found = {}
     for name, array in arrays.items():
         stem, part = name.rsplit("/", 1)
-        if part == "mask":
-            found[stem] = Prediction((array.shape[0], array.shape[1]), class_names, mask=array)
-        elif part == "boxes":
-            boxes = Boxes(array[:, :4], array[:, 4], array[:, 5].astype(np.int64))
-            found[stem] = Prediction((0, 0), class_names, boxes=boxes)
-        else:
-            found[stem] = Prediction((0, 0), class_names, probabilities=array)
+        found[stem] = _prediction(task, _unpacked(part, array), class_names)
     return found
+
+
+_NAMES: dict[Kind, str] = {
+    "label_map": "mask",
+    "boxes": "boxes",
+    "bars": "probabilities",
+    "scalar_map": "values",
+}
+
+
+def _packed(part: Part) -> np.ndarray:
+    if isinstance(part, Boxes):
+        columns = [part.xyxy, part.scores[:, None], part.labels[:, None]]
+        return np.concatenate(columns, 1).astype(np.float32)
+    return part.ids if isinstance(part, LabelMap) else part.values
+
+
+def _unpacked(name: str, array: np.ndarray) -> Part:
+    if name == "boxes":
+        return Boxes(array[:, :4], array[:, 4], array[:, 5].astype(np.int64))
+    if name == "mask":
+        return LabelMap(array)
+    return Probabilities(array) if name == "probabilities" else ScalarMap(array)
+
+
+def _prediction(task: str, part: Part, class_names: dict[str, list[str]]) -> Prediction:
+    array = part.ids if isinstance(part, LabelMap) else getattr(part, "values", np.zeros(0))
+    size_hw = (array.shape[0], array.shape[1]) if array.ndim == 2 else (0, 0)
+    return Prediction(size_hw, class_names, {task: part})

@@ -3,60 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
 from mtl_core.data.letterbox import Placement
-from mtl_core.types import InputError, Prediction
-
-
-@dataclass
-class Score:
-    """What a meter found.
-
-    Attributes:
-        values: metric name -> fraction.
-        per_class: metric of the first name in ``values`` per class name; absent classes left out.
-        n: images measured.
-    """
-
-    values: dict[str, float]
-    per_class: dict[str, float] = field(default_factory=dict)
-    n: int = 0
-
-
-class Meter(ABC):
-    """Collects predictions of one split and scores them."""
-
-    @abstractmethod
-    def add(self, prediction: Prediction, item: Any) -> None:
-        """Take one image's prediction beside its annotated item."""
-
-    @abstractmethod
-    def score(self) -> Score:
-        """The score of all that was added."""
-
-    def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
-        """The scores of other samples of the images that were added.
-
-        Args:
-            counts: R x n, how often each image stands in each of R samples, in the order in
-                which they were added.
-
-        Returns:
-            Per metric R scores, NaN where a sample has none.
-
-        Raises:
-            InputError: this metric cannot be resampled.
-        """
-        raise InputError(f"{type(self).__name__} cannot score resampled images.")
-
-    def answers(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Stated probabilities N in 0..1 and whether each came true, N bool; None without any."""
-        return None
+from mtl_core.data.splits import Split
+from mtl_core.decoding import decode
+from mtl_core.metrics.base import Meter
+from mtl_core.types import Part, Prediction, TaskInfo
 
 
 class Task(ABC):
@@ -66,11 +23,29 @@ class Task(ABC):
         class_names: in index order; they come from the data.
     """
 
-    id: str  # short name: config, records and checkpoints use it
-    metrics: tuple[str, ...]  # the first one is what drops are measured in
+    info: ClassVar[TaskInfo]
+    joins_images: ClassVar[bool] = False  # whether a mosaic of four images makes sense
 
     def __init__(self, class_names: list[str]) -> None:
         self.class_names = list(class_names)
+
+    @property
+    def id(self) -> str:
+        """The task's short name."""
+        return self.info.id
+
+    @staticmethod
+    @abstractmethod
+    def read_split(root: Path, name: str) -> Split:
+        """The images and labels of a split; pixels are not decoded.
+
+        Args:
+            root: of the task's set, with a folder per split.
+            name: a folder name, such as ``"val"``.
+
+        Raises:
+            InputError: anything is missing, unlisted, ambiguous or malformed.
+        """
 
     @property
     @abstractmethod
@@ -138,10 +113,31 @@ class Task(ABC):
             logits_only: leave out what is no logit, such as coordinates.
         """
 
-    @abstractmethod
-    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
-        """One image's raw float32 output (no batch axis) -> its fields of Prediction."""
+    def decode(self, raw: np.ndarray, box: Placement) -> Part:
+        """One image's raw float32 output (no batch axis) -> the answer in the image's own frame."""
+        return decode(self.info.kind, raw, box)
 
     @abstractmethod
-    def meter(self, split: Any) -> Meter:
+    def meter(self, split: Split) -> Meter:
         """A fresh meter for a split whose class names were matched to this task's."""
+
+    def floor(self, split: Split) -> tuple[str, float]:
+        """A metric, and the least value of it that counts as learned; 0 where none is known."""
+        return self.info.metrics[0], 0.0
+
+    @staticmethod
+    def losses(
+        truth: Any, to_model: np.ndarray, before: Prediction, after: Prediction
+    ) -> tuple[float, dict[str, float], list[int]]:
+        """What of one image was right before and is wrong after; nothing is looked for by default.
+
+        Args:
+            truth: what ``read`` gave.
+            to_model: the network's class index for every class of the data.
+            before: the prediction after an earlier stage.
+            after: the prediction after a later one.
+
+        Returns:
+            The loss 0 to 1, how much of each kind, and the network's indices of the true classes.
+        """
+        return 0.0, {}, []

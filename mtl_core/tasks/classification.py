@@ -5,6 +5,7 @@ Raw output: logits N x C_cls.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -12,11 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtl_core.data.layout import ClsItem, Split, read_image
-from mtl_core.data.letterbox import Placement
-from mtl_core.decoding.probabilities import softmax
+from mtl_core.data.layout import ClsItem, Split, read_class_folders, read_image
 from mtl_core.metrics.top1 import ClassificationMeter
+from mtl_core.metrics.trivial_floor import floor_over
+from mtl_core.tasks import CLS
 from mtl_core.tasks.base import Task
+from mtl_core.types import Prediction
 
 LABEL_SMOOTHING = 0.1
 WIDTH = 640  # channels made of P5 before it is pooled; half of the backbone's last convolution
@@ -50,8 +52,7 @@ class PooledEvidence(nn.Module):
 class Classification(Task):
     """Cross-entropy with label smoothing; Top-1."""
 
-    id = "cls"
-    metrics = ("top1",)
+    info = CLS
 
     @property
     def channels(self) -> int:
@@ -67,6 +68,11 @@ class Classification(Task):
         widen = cast(PooledEvidence, readout).widen
         if weight.shape[0] >= WIDTH and weight.shape[1:] == widen.weight.shape[1:]:
             widen.load_state_dict({"weight": weight[:WIDTH], "bias": bias[:WIDTH]})
+
+    @staticmethod
+    def read_split(root: Path, name: str) -> Split:
+        """One folder of images per class."""
+        return read_class_folders(root, name)
 
     @staticmethod
     def read(item: ClsItem, split: Split) -> tuple[np.ndarray, int]:
@@ -99,10 +105,24 @@ class Classification(Task):
         teacher = F.log_softmax(teacher_raw.float() / temperature, dim=1)
         return F.kl_div(student, teacher, log_target=True, reduction="batchmean") * temperature**2
 
-    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
-        """C logits -> probabilities."""
-        return {"probabilities": softmax(raw)}
-
     def meter(self, split: Any) -> ClassificationMeter:
         """Counts of right first choices."""
         return ClassificationMeter(self.class_names, split.class_names)
+
+    def floor(self, split: Split) -> tuple[str, float]:
+        """Over a predictor that always says the most frequent class."""
+        counts = np.bincount([item.label for item in split.items])
+        return CLS.metrics[0], floor_over(float(counts.max() / counts.sum()))
+
+    @staticmethod
+    def losses(
+        truth: int, to_model: np.ndarray, before: Prediction, after: Prediction
+    ) -> tuple[float, dict[str, float], list[int]]:
+        """Whether the class was right and is not any more."""
+        label = int(to_model[truth])
+        assert before.probabilities is not None and after.probabilities is not None
+        was, is_now = (
+            int(p.argmax()) == label for p in (before.probabilities, after.probabilities)
+        )
+        lost = was and not is_now
+        return float(lost), {"wrong class": 1.0} if lost else {}, [label] if lost else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,19 @@ from torch import Tensor, nn
 from torchvision import tv_tensors
 from torchvision.ops import complete_box_iou_loss
 
-from mtl_core.data.layout import DetItem, Split, read_det
-from mtl_core.data.letterbox import Placement
-from mtl_core.decoding.boxes import boxes_of
+from mtl_core.data.layout import DetItem, Split, read_box_folder, read_det
+from mtl_core.metrics.box_regressions import box_losses
 from mtl_core.metrics.coco_map import DetectionMeter
+from mtl_core.tasks import DET
 from mtl_core.tasks.assignment import assign
 from mtl_core.tasks.base import Task
 from mtl_core.tasks.box_coding import FIRST_LOG_DISTANCE, cell_centres, decode_boxes
+from mtl_core.types import Prediction
 
 BOX_WEIGHT, CLASS_WEIGHT = 4.0, 1.0  # beside the objectness term's 1
 NEGATIVE_ALPHA, NEGATIVE_GAMMA = 0.75, 2.0  # varifocal weight of empty cells
 FIRST_OBJECTNESS = 0.01  # a new network's objectness everywhere
+LEARNED_MAP50 = 0.05  # least mAP50 that counts as having learned to find anything
 TEACHER_CONFIDENT = 0.05  # objectness above which a teacher's box is worth keeping
 
 
@@ -51,8 +54,8 @@ class Slice(nn.Module):
 class Detection(Task):
     """Objectness, class and complete-IoU terms with task-aligned assignment; COCO mAP."""
 
-    id = "det"
-    metrics = ("mAP", "mAP50")
+    info = DET
+    joins_images = True
 
     @property
     def channels(self) -> int:
@@ -68,6 +71,11 @@ class Detection(Task):
         with torch.no_grad():
             bias[:4] = FIRST_LOG_DISTANCE
             bias[4] = -math.log((1 - FIRST_OBJECTNESS) / FIRST_OBJECTNESS)
+
+    @staticmethod
+    def read_split(root: Path, name: str) -> Split:
+        """Images with a COCO annotation file."""
+        return read_box_folder(root, name)
 
     @staticmethod
     def read(item: DetItem, split: Split) -> tuple[np.ndarray, DetItem]:
@@ -165,13 +173,22 @@ class Detection(Task):
         distance = (student[:, :4] - teacher[:, :4]).abs().mean(1)
         return logits + (distance * confident).sum() / total
 
-    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
-        """channels x h x w -> at most 100 boxes after class-wise suppression and voting."""
-        return {"boxes": boxes_of(raw, box)}
-
     def meter(self, split: Any) -> DetectionMeter:
         """pycocotools on the split's own annotations."""
         return DetectionMeter(self.class_names, split)
+
+    def floor(self, split: Split) -> tuple[str, float]:
+        """A twentieth of all that could be found at half an overlap."""
+        return DET.metrics[1], LEARNED_MAP50
+
+    @staticmethod
+    def losses(
+        truth: DetItem, to_model: np.ndarray, before: Prediction, after: Prediction
+    ) -> tuple[float, dict[str, float], list[int]]:
+        """Objects that were found and no longer are, and new false alarms."""
+        assert before.boxes is not None and after.boxes is not None
+        labels = to_model[truth.labels]
+        return box_losses(truth.boxes_xyxy_px, labels, truth.crowd, before.boxes, after.boxes)
 
 
 def inside_any(points: Tensor, boxes: Tensor) -> Tensor:

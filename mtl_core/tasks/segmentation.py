@@ -5,6 +5,7 @@ Raw output: class logits N x C_seg x H/4 x W/4, background first.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import tv_tensors
 
-from mtl_core.data.layout import SegItem, Split, read_seg
-from mtl_core.data.letterbox import Placement
+from mtl_core.data.layout import SegItem, Split, read_mask_folder, read_seg
 from mtl_core.data.splits import VOID
-from mtl_core.decoding.masks import mask_of
+from mtl_core.metrics.mask_regressions import mask_losses
 from mtl_core.metrics.miou import SegmentationMeter
+from mtl_core.metrics.trivial_floor import floor_over
+from mtl_core.tasks import SEG
 from mtl_core.tasks.base import Task
+from mtl_core.types import LabelMap, Prediction
 
 FOCAL_GAMMA = 1.0  # exponent of the focal weight
 
@@ -45,8 +48,7 @@ class BilinearUpsample(nn.Module):
 class Segmentation(Task):
     """Focal cross-entropy per pixel; mIoU."""
 
-    id = "seg"
-    metrics = ("mIoU",)
+    info = SEG
 
     @property
     def channels(self) -> int:
@@ -56,6 +58,11 @@ class Segmentation(Task):
     def build_readout(self, context_channels: int) -> nn.Module:
         """Twice the resolution of the slice."""
         return BilinearUpsample(self.channels)
+
+    @staticmethod
+    def read_split(root: Path, name: str) -> Split:
+        """Images with a mask of the same name beside each."""
+        return read_mask_folder(root, name)
 
     @staticmethod
     def read(item: SegItem, split: Split) -> tuple[np.ndarray, np.ndarray]:
@@ -111,13 +118,28 @@ class Segmentation(Task):
         divergence = F.kl_div(student, teacher, log_target=True, reduction="none").sum(1)
         return divergence.mean() * temperature**2
 
-    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
-        """C x h x w logits -> the mask of the original image."""
-        return {"mask": mask_of(raw, box)}
-
     def meter(self, split: Any) -> SegmentationMeter:
         """A confusion matrix over the whole split."""
         return SegmentationMeter(self.class_names, split.class_names)
+
+    def floor(self, split: Split) -> tuple[str, float]:
+        """Over a predictor that says background everywhere."""
+        meter = SegmentationMeter(split.class_names, split.class_names)
+        for item in split.items:
+            truth = self.read(item, split)[1]
+            blank = LabelMap(np.zeros(truth.shape, np.uint8))
+            meter.add(Prediction(truth.shape, {SEG.id: split.class_names}, {SEG.id: blank}), truth)
+        return SEG.metrics[0], floor_over(meter.score().values[SEG.metrics[0]])
+
+    @staticmethod
+    def losses(
+        truth: np.ndarray, to_model: np.ndarray, before: Prediction, after: Prediction
+    ) -> tuple[float, dict[str, float], list[int]]:
+        """Shares of pixels whose class was lost."""
+        assert before.mask is not None and after.mask is not None
+        table = np.full(256, VOID, np.uint8)
+        table[: len(to_model)] = to_model
+        return mask_losses(table[truth], before.mask, after.mask)
 
 
 def central_labels(targets: Tensor, stride_px: int) -> Tensor:

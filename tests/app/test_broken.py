@@ -29,9 +29,9 @@ from app.site import Site
 from app.tabs.broken import ANY, behind, broken_rows, caption, missing_told
 from app.tabs.compare import show
 from mtl_core.data.fingerprint import fingerprint
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.data.splits import SegItem
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 
 WORDS = Words("en")
@@ -115,7 +115,7 @@ def test_of_another_set_the_list_alone_is_shown_and_why_is_said(run: Run, data: 
         assert list(found[7]["value"].iloc[:, 0]) == ["p1", "p2"]
         return found[3], found[5]["visible"]
 
-    own = fingerprint(read_split(DataRoots.under(data), "seg", "val"))
+    own = fingerprint(read_split(data_roots(data), "seg", "val"))
     run.manifest["data_fingerprint"] = {"seg": {"eval": own}}
     assert told_and_gallery()[1]
     # Images of the same names, but not those that the run was measured on.

@@ -4,7 +4,8 @@ from stand_in import CAT, DOG, NAMES, StandInEngine, mask
 
 from app.palette import rgb_of
 from app.results.overlay import outline, overlay, tint
-from mtl_core.types import Boxes, Prediction
+from mtl_core.types import Boxes
+from tests.answers import prediction
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_box_edge_has_its_class_colour(image):
     box = Boxes(
         np.array([[30, 40, 90, 80]], np.float32), np.array([0.9], np.float32), np.array([2])
     )
-    drawn = outline(image, Prediction((90, 120), NAMES, boxes=box), 0.3)
+    drawn = outline(image, prediction((90, 120), NAMES, boxes=box), 0.3)
     assert tuple(drawn[79, 60]) == rgb_of("cat")
     assert tuple(drawn[60, 30]) == rgb_of("cat")
 
@@ -65,8 +66,8 @@ def test_a_box_edge_has_its_class_colour(image):
 )
 def test_odd_boxes_are_drawn_without_complaint(image, box):
     boxes = Boxes(np.array([box], np.float32), np.array([0.9], np.float32), np.array([0]))
-    assert outline(image, Prediction((90, 120), NAMES, boxes=boxes), 0.1).shape == image.shape
+    assert outline(image, prediction((90, 120), NAMES, boxes=boxes), 0.1).shape == image.shape
 
 
 def test_nothing_trained_draws_nothing(image):
-    np.testing.assert_array_equal(overlay(image, Prediction((90, 120), NAMES)), image)
+    np.testing.assert_array_equal(overlay(image, prediction((90, 120), NAMES)), image)

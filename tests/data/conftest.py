@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.data.layout import DataRoots
-from mtl_core.data.synthetic.dataset import render_dataset
+from mtl_core.tasks.data_roots import DataRoots, data_roots
+from mtl_core.tasks.rendered_sets import render_dataset
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +20,5 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> DataRoots:
 @pytest.fixture
 def own_scenes(scenes: DataRoots, tmp_path: Path) -> DataRoots:
     """The same set for one test alone, which may change it."""
-    shutil.copytree(scenes.seg.parent, tmp_path / "own")
-    return DataRoots.under(tmp_path / "own")
+    shutil.copytree(scenes["seg"].parent, tmp_path / "own")
+    return data_roots(tmp_path / "own")

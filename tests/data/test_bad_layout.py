@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.data.layout import DataRoots, read_split
+from mtl_core.tasks.data_roots import DataRoots, read_split
 from mtl_core.types import InputError
 
 
 def annotations(roots: DataRoots) -> Path:
-    return roots.det / "annotations" / "instances_val.json"
+    return roots["det"] / "annotations" / "instances_val.json"
 
 
 def edit(change: Callable[[dict], object]) -> Callable[[DataRoots], None]:
@@ -82,7 +82,7 @@ CASES = [
     ("cls", write("cls", "val/a.jpg", "x"), ["a.jpg stands outside", "expected only folders"]),
     (
         "cls",
-        lambda r: (r.cls / "val" / "ring" / "more").mkdir(),
+        lambda r: (r["cls"] / "val" / "ring" / "more").mkdir(),
         ["ring/more is no image", "expected only"],
     ),
     # segmentation
@@ -108,14 +108,14 @@ CASES = [
     ),
     (
         "cls",
-        lambda r: shutil.copy(p := first_in(r.cls / "val/ring"), p.with_suffix(".png")),
+        lambda r: shutil.copy(p := first_in(r["cls"] / "val/ring"), p.with_suffix(".png")),
         ["have one name", "expected different ones"],
     ),
     ("seg", write("seg", "classes.txt", "background\n"), ["classes.txt holds 1", "expected 2"]),
     ("seg", write("seg", "classes.txt", "a\nb\nb\n"), ["classes.txt holds 3", "of which 2"]),
     (
         "seg",
-        lambda r: (r.seg / "classes.txt").write_bytes(b"\xff\xfe\x00"),
+        lambda r: (r["seg"] / "classes.txt").write_bytes(b"\xff\xfe\x00"),
         ["classes.txt cannot be read", "expected text in UTF-8"],
     ),
     # classification

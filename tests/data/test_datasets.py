@@ -17,9 +17,9 @@ from mtl_core.data.datasets import (
     TrainingSet,
     training_loader,
 )
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.presets import tiny
 from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import DataRoots, read_split
 from mtl_core.tasks.detection import DetectionTarget
 
 STAGES = {stage.task: replace(stage, crop_px=64, batch=4) for stage in tiny().stages}

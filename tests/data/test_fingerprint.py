@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtl_core.config import TASK_IDS
-from mtl_core.data.layout import DataRoots, Split, check_disjoint, fingerprint, read_split
+from mtl_core.data.layout import Split, check_disjoint, fingerprint
+from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 from mtl_core.types import InputError
 
 
-@pytest.mark.parametrize("task", TASK_IDS)
+@pytest.mark.parametrize("task", TASKS)
 def test_fingerprint_does_not_depend_on_the_place(
     scenes: DataRoots, own_scenes: DataRoots, task: str
 ):
@@ -75,7 +76,7 @@ def test_fingerprint_changes_with_images_and_labels(
     assert fingerprint(read_split(own_scenes, task, "val"))["sha256"] != digest
 
 
-@pytest.mark.parametrize("task", TASK_IDS)
+@pytest.mark.parametrize("task", TASKS)
 def test_rendered_splits_share_nothing(scenes: DataRoots, task: str):
     check_disjoint(read_split(scenes, task, "train"), read_split(scenes, task, "val"))
 
@@ -109,18 +110,18 @@ def test_a_image_in_both_splits_is_found_under_another_name(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr("mtl_core.data.fingerprint._AT_ONCE", at_once)
-    roots = DataRoots.under(tmp_path)
+    roots = data_roots(tmp_path)
     for split in ("train", "val"):
-        (roots.cls / split / "thing").mkdir(parents=True)
+        (roots["cls"] / split / "thing").mkdir(parents=True)
     rng = np.random.default_rng(1)
     for number in range(6):
         blocks = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8))
         split = "train" if number < 3 else "val"
         image = blocks.resize((160, 120), Image.Resampling.BICUBIC)
-        image.save(roots.cls / split / "thing" / f"{number}.jpg")
+        image.save(roots["cls"] / split / "thing" / f"{number}.jpg")
     train, val = (read_split(roots, "cls", split) for split in ("train", "val"))
     check_disjoint(train, val)
-    leak(train.items[1].image, roots.cls / "val" / "thing" / "other.jpg")
+    leak(train.items[1].image, roots["cls"] / "val" / "thing" / "other.jpg")
     with pytest.raises(InputError) as caught:
         check_disjoint(train, read_split(roots, "cls", "val"))
     sentence = str(caught.value)
@@ -139,10 +140,10 @@ def test_a_image_in_both_splits_is_found_under_another_name(
 def test_images_of_one_colour_are_compared_by_it(
     tmp_path: Path, first: tuple, second: tuple, same: bool
 ):
-    roots = DataRoots.under(tmp_path)
+    roots = data_roots(tmp_path)
     for split, colour in (("train", first), ("val", second)):
-        (roots.cls / split / "thing").mkdir(parents=True)
-        Image.new("RGB", (32, 32), colour).save(roots.cls / split / "thing" / "p.png")
+        (roots["cls"] / split / "thing").mkdir(parents=True)
+        Image.new("RGB", (32, 32), colour).save(roots["cls"] / split / "thing" / "p.png")
     splits = [read_split(roots, "cls", split) for split in ("train", "val")]
     if same:
         with pytest.raises(InputError, match="the same image"):

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from mtl_core.data.layout import DataRoots, read_det, read_image, read_mask, read_seg, read_split
+from mtl_core.data.layout import read_det, read_image, read_mask, read_seg
 from mtl_core.data.synthetic.dataset import voc_palette
+from mtl_core.tasks.data_roots import DataRoots, read_split
 from mtl_core.types import InputError
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)

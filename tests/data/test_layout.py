@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl_core.config import TASK_IDS
 from mtl_core.data.coco_annotations import clip_xywh
-from mtl_core.data.layout import IMAGENETTE_NAMES, VOC_CLASS_NAMES, DataRoots, read_split
+from mtl_core.data.layout import IMAGENETTE_NAMES, VOC_CLASS_NAMES
 from mtl_core.data.splits import TUNE_SHARE, in_tune_part
+from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 
 KINDS = ["triangle", "disc", "star", "ring", "cross"]
 
 
 def test_roots_lie_below_one_folder_unless_one_is_given_by_itself():
-    roots = DataRoots.under("data", det="boxes")
+    roots = data_roots("data", {"det": "boxes"})
     assert roots == DataRoots(Path("data/mini_voc_seg"), Path("boxes"), Path("data/imagenette_160"))
 
 
@@ -31,15 +32,15 @@ def test_class_names_come_from_the_set(scenes: DataRoots, task: str, names: list
 
 
 def test_segmentation_has_vocs_names_unless_told_otherwise(own_scenes: DataRoots):
-    (own_scenes.seg / "classes.txt").unlink()
+    (own_scenes["seg"] / "classes.txt").unlink()
     names = read_split(own_scenes, "seg", "val").class_names
     assert names == VOC_CLASS_NAMES
     assert (len(names), names[0], names[15], names[20]) == (21, "background", "person", "tvmonitor")
 
 
 def test_imagenettes_folders_have_names_and_unknown_ones_keep_theirs(own_scenes: DataRoots):
-    (own_scenes.cls / "classes.json").unlink()
-    (own_scenes.cls / "val" / "ring").rename(own_scenes.cls / "val" / "n03888257")
+    (own_scenes["cls"] / "classes.json").unlink()
+    (own_scenes["cls"] / "val" / "ring").rename(own_scenes["cls"] / "val" / "n03888257")
     names = read_split(own_scenes, "cls", "val").class_names
     assert names == ["cross", "disc", "parachute", "star", "triangle"]
     assert len(IMAGENETTE_NAMES) == 10
@@ -66,7 +67,7 @@ def test_category_order_in_the_file_does_not_matter(own_scenes: DataRoots):
 
 
 def test_boxes_are_corners_in_pixels_with_crowds_marked(own_scenes: DataRoots):
-    path = own_scenes.det / "annotations" / "instances_val.json"
+    path = own_scenes["det"] / "annotations" / "instances_val.json"
     content = json.loads(path.read_text())
     image, other = content["images"][0], content["images"][1]
     width, height = image["width"], image["height"]
@@ -92,7 +93,7 @@ def test_boxes_are_corners_in_pixels_with_crowds_marked(own_scenes: DataRoots):
     assert (empty.labels.dtype, empty.crowd.dtype) == (np.int64, bool)
 
 
-@pytest.mark.parametrize("task", TASK_IDS)
+@pytest.mark.parametrize("task", TASKS)
 def test_any_folder_name_is_a_split(own_scenes: DataRoots, task: str):
     before = read_split(own_scenes, task, "val")
     root = getattr(own_scenes, task)
@@ -107,7 +108,7 @@ def test_any_folder_name_is_a_split(own_scenes: DataRoots, task: str):
     )
 
 
-@pytest.mark.parametrize("task", TASK_IDS)
+@pytest.mark.parametrize("task", TASKS)
 def test_fit_and_tune_divide_a_split(scenes: DataRoots, task: str):
     whole = read_split(scenes, task, "train")
     parts = [read_split(scenes, task, f"train:{part}") for part in ("fit", "tune")]
@@ -120,7 +121,7 @@ def test_fit_and_tune_divide_a_split(scenes: DataRoots, task: str):
 
 
 def test_a_split_with_no_image_for_a_part_says_so(own_scenes: DataRoots):
-    folder = own_scenes.seg / "val"
+    folder = own_scenes["seg"] / "val"
     keep = next(p for p in sorted(folder.glob("*.jpg")) if not in_tune_part(p))
     for path in folder.iterdir():
         if path.stem != keep.stem:
@@ -141,11 +142,11 @@ def test_the_tune_part_is_about_its_share_and_depends_on_the_stem_alone():
 
 
 def test_hidden_files_and_file_manager_litter_are_no_images(own_scenes: DataRoots):
-    before = [len(read_split(own_scenes, task, "val")) for task in TASK_IDS]
-    for root in (own_scenes.seg, own_scenes.det, own_scenes.cls):
+    before = [len(read_split(own_scenes, task, "val")) for task in TASKS]
+    for root in (own_scenes["seg"], own_scenes["det"], own_scenes["cls"]):
         (root / "val" / ".DS_Store").write_bytes(b"x")
         (root / "val" / "Thumbs.db").write_bytes(b"x")
-    assert [len(read_split(own_scenes, task, "val")) for task in TASK_IDS] == before
+    assert [len(read_split(own_scenes, task, "val")) for task in TASKS] == before
 
 
 sides = st.integers(1, 2000)

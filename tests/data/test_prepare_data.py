@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtl_core.config import TASK_IDS
-from mtl_core.data.layout import IMAGENETTE_NAMES, DataRoots, fingerprint, read_split
+from mtl_core.data.layout import IMAGENETTE_NAMES, fingerprint
 from mtl_core.data.synthetic.dataset import voc_palette
+from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 from mtl_core.types import InputError
 from training.prepare_data import Options, main, prepare_data
 from training.sources.official import DETECTION_CLASSES
@@ -120,7 +121,7 @@ def test_synthetic_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
         ["segmentation", "train", "6"],
         ["segmentation", "val", "5"],
     ]
-    assert len(read_split(DataRoots.under(out), "det", "train")) == 6
+    assert len(read_split(data_roots(out), "det", "train")) == 6
 
 
 def test_the_official_sample_has_the_counts_and_all_classes(sampled: DataRoots):
@@ -164,7 +165,7 @@ def test_the_original_mask_goes_before_the_extended_one(sampled: DataRoots):
 
 def test_the_seed_draws_other_images(made_downloads: Path, sampled: DataRoots, tmp_path: Path):
     def prints(roots: DataRoots) -> list[str]:
-        return [fingerprint(read_split(roots, t, "train"))["sha256"] for t in TASK_IDS]
+        return [fingerprint(read_split(roots, t, "train"))["sha256"] for t in TASKS]
 
     again = prepare_data(official(made_downloads, tmp_path / "again"))
     other = prepare_data(official(made_downloads, tmp_path / "other", seed=1))

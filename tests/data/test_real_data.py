@@ -8,23 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.config import TASK_IDS
-from mtl_core.data.layout import (
-    DataRoots,
-    check_disjoint,
-    read_det,
-    read_image,
-    read_seg,
-    read_split,
-)
+from mtl_core.data.layout import check_disjoint, read_det, read_image, read_seg
+from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 from mtl_core.types import InputError
 
 ROOT = Path(os.environ.get("ONEHEAD_DATA", ""))
 
 
 def roots_of(sample: str) -> DataRoots:
-    roots = DataRoots.under(ROOT / sample)
-    if "ONEHEAD_DATA" not in os.environ or not roots.seg.is_dir():
+    roots = data_roots(ROOT / sample)
+    if "ONEHEAD_DATA" not in os.environ or not roots["seg"].is_dir():
         pytest.skip(f"ONEHEAD_DATA names no folder with the {sample} sample of real images")
     return roots
 
@@ -71,7 +65,7 @@ def test_every_pixel_of_val_can_be_read():
         read_image(item.image)
 
 
-@pytest.mark.parametrize("task", TASK_IDS)
+@pytest.mark.parametrize("task", TASKS)
 def test_val_stands_in_no_train_folder_of_either_sample(task: str):
     trains = [read_split(roots_of(sample), task, "train") for sample in ("mini", "plus")]
     for train in trains:
@@ -86,7 +80,7 @@ def test_resized_copies_are_found(task: str):
         check_disjoint(*(read_split(roots_of(s), task, "val") for s in ("mini", "plus")))
 
 
-@pytest.mark.parametrize("task", TASK_IDS)
+@pytest.mark.parametrize("task", TASKS)
 def test_a_split_opens_without_decoding_it(task: str):
     roots = roots_of("plus")
     start = time.perf_counter()
@@ -94,7 +88,7 @@ def test_a_split_opens_without_decoding_it(task: str):
     assert time.perf_counter() - start < 2  # 0.04 s when idle; decoding takes longer than 2 s
 
 
-@pytest.mark.parametrize("task", TASK_IDS)
+@pytest.mark.parametrize("task", TASKS)
 def test_the_tune_part_is_about_its_share(task: str):
     whole, tune = (read_split(roots_of("plus"), task, name) for name in ("train", "train:tune"))
     assert 0.10 < len(tune) / len(whole) < 0.20

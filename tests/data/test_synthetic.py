@@ -12,16 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mtl_core.config import TASK_IDS
-from mtl_core.data.layout import DataRoots, fingerprint, read_det, read_seg, read_split
-from mtl_core.data.synthetic.dataset import render_dataset, voc_palette
+from mtl_core.data.layout import fingerprint, read_det, read_seg
+from mtl_core.data.synthetic.dataset import voc_palette
 from mtl_core.data.synthetic.scene import Scene
 from mtl_core.data.synthetic.shapes import KIND_NAMES, KINDS, area_px
+from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import DataRoots, read_split
+from mtl_core.tasks.rendered_sets import render_dataset
 from mtl_core.types import InputError
 
 
 def prints(roots: DataRoots, split: str) -> list[str]:
-    return [fingerprint(read_split(roots, task, split))["sha256"] for task in TASK_IDS]
+    return [fingerprint(read_split(roots, task, split))["sha256"] for task in TASKS]
 
 
 def test_the_seed_decides_every_byte(scenes: DataRoots, tmp_path: Path):
@@ -34,12 +36,12 @@ def test_the_seed_decides_every_byte(scenes: DataRoots, tmp_path: Path):
 def test_a_larger_set_contains_the_smaller(scenes: DataRoots, tmp_path: Path):
     small = render_dataset(tmp_path, {"train": 5}, 64, seed=3)
     for item in read_split(small, "seg", "train").items:
-        assert item.image.read_bytes() == (scenes.seg / "train" / item.image.name).read_bytes()
+        assert item.image.read_bytes() == (scenes["seg"] / "train" / item.image.name).read_bytes()
 
 
 def test_every_split_has_its_count_and_every_kind(scenes: DataRoots):
     for split, count in (("train", 12), ("val", 6)):
-        seg, det, cls = (read_split(scenes, task, split) for task in TASK_IDS)
+        seg, det, cls = (read_split(scenes, task, split) for task in TASKS)
         assert [len(s) for s in (seg, det, cls)] == [count] * 3
         assert {label for item in det.items for label in item.labels} == set(range(5))
         assert Counter(i.label for i in cls.items).keys() == set(range(5))

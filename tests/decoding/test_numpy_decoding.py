@@ -17,9 +17,8 @@ from mtl_core.data.tensor_input import to_input
 from mtl_core.decoding import boxes as decode_boxes
 from mtl_core.decoding.boxes import best_first, boxes_of, suppress
 from mtl_core.decoding.masks import mask_of, winners
-from mtl_core.decoding.probabilities import DECODERS, decode, softmax
+from mtl_core.decoding.probabilities import probabilities_of
 from mtl_core.engine.preprocess import prepare, resized
-from mtl_core.tasks import TASKS
 from mtl_core.tasks import box_coding as boxes
 from mtl_core.tasks.box_coding import cell_centres
 from mtl_core.types import Boxes, InputError
@@ -39,7 +38,6 @@ def soft_logits(box: Placement, classes: int, stride: int, noise: float) -> np.n
 def test_constants_are_the_tasks_own():
     for name in ("STRIDE_PX", "LOG_DISTANCE_MIN", "LOG_DISTANCE_MAX"):
         assert getattr(decode_boxes, name) == getattr(boxes, name)
-    assert set(DECODERS) == set(TASKS)
 
 
 def interpolated_winners(logits: np.ndarray, box: Placement) -> np.ndarray:
@@ -144,14 +142,8 @@ def test_the_best_come_first_and_equal_ones_keep_their_order():
 
 
 def test_probabilities_survive_large_logits():
-    found = softmax(np.array([1000.0, 0.0, -1000.0], np.float32))
+    found = probabilities_of(np.array([1000.0, 0.0, -1000.0], np.float32)).values
     assert found.tolist() == [1.0, 0.0, 0.0] and found.dtype == np.float32
-
-
-def test_a_task_without_a_decoder_here_decodes_itself(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delitem(DECODERS, "cls")
-    parts = decode("cls", ["a", "b"], np.zeros(2, np.float32), Placement(*[(4, 4)] * 3), 0.5)
-    assert parts["probabilities"].tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("size", [*SIZES, (96, 128), (700, 500)])
@@ -167,7 +159,7 @@ def test_the_input_is_the_letterbox_own(size: tuple):
     assert off.max() < 1.01 and (off > 0.5).mean() < 0.02
 
 
-def test_a_view_of_a_larger_array_is_a_image_too():
+def test_a_view_of_a_larger_array_is_an_image_too():
     image = np.random.default_rng(0).integers(0, 256, (100, 120, 3)).astype(np.uint8)
     view = image[10:90:2, ::-1]
     np.testing.assert_array_equal(prepare(view, CONFIG)[0], prepare(view.copy(), CONFIG)[0])

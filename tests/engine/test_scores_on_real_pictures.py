@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.engine.onnx_engine import OnnxEngine
 from mtl_core.engine.torch_engine import TorchEngine
 from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import data_roots, read_split
 
 ROOT = Path(os.environ.get("ONEHEAD_DATA", "")) / "mini"
 LAST_STAGE = Path(__file__).resolve().parents[2] / "assets/runs/onehead/stage3.safetensors"
@@ -22,7 +22,7 @@ def test_no_score_moves_by_more_than_a_thousandth(task: str):
         pytest.skip("ONEHEAD_DATA names no folder with the mini sample of real images")
     if not LAST_STAGE.is_file():
         pytest.skip("the shipped run has no last stage")
-    split = read_split(DataRoots.under(ROOT), task, "val")
+    split = read_split(data_roots(ROOT), task, "val")
     engines = [TorchEngine(LAST_STAGE), OnnxEngine(LAST_STAGE)]
     meters = [TASKS[task](e.info.class_names[task]).meter(split) for e in engines]
     for item in split.items:

@@ -13,6 +13,7 @@ from mtl_core.engine.onnx_engine import OnnxEngine
 from mtl_core.engine.prediction_cache import PredictionCache, image_sha256, size_bytes
 from mtl_core.engine.stage_bank import StageBank
 from mtl_core.types import InputError, Prediction
+from tests.answers import prediction
 
 
 def assert_same(found: Prediction, wanted: Prediction, trained: list[str]) -> None:
@@ -130,7 +131,7 @@ def test_an_empty_bank_and_a_bad_image_are_refused(stages: list[Path]):
 
 
 def masked(value: int) -> Prediction:
-    return Prediction((50, 100), {}, mask=np.full((50, 100), value, np.uint8))
+    return prediction((50, 100), {}, mask=np.full((50, 100), value, np.uint8))
 
 
 def test_the_cache_keeps_within_its_bound_and_drops_the_oldest():

@@ -15,24 +15,26 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
-from mtl_core.data.layout import DataRoots, Split, read_mask, read_split
+from mtl_core.data.layout import Split, read_mask
 from mtl_core.data.splits import VOID
 from mtl_core.metrics.coco_map import DetectionMeter
 from mtl_core.metrics.miou import SegmentationMeter, confusion, mean_iou
 from mtl_core.metrics.top1 import ClassificationMeter
+from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 from mtl_core.types import Boxes, InputError, Prediction
+from tests.answers import prediction
 
 NAMES = [f"class {i}" for i in range(7)]
 
 
 def masked(mask: np.ndarray) -> Prediction:
-    return Prediction(mask.shape, {"seg": NAMES}, mask=mask)
+    return prediction(mask.shape, {"seg": NAMES}, mask=mask)
 
 
 def chosen(label: int, names: list[str]) -> Prediction:
     probabilities = np.full(len(names), 0.1, np.float32)
     probabilities[label] = 0.9
-    return Prediction((4, 4), {"cls": names}, probabilities=probabilities)
+    return prediction((4, 4), {"cls": names}, probabilities=probabilities)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -79,7 +81,7 @@ def test_all_background_scores_next_to_nothing_on_real_masks():
     root = Path(os.environ.get("ONEHEAD_DATA", "")) / "mini"
     if "ONEHEAD_DATA" not in os.environ or not root.is_dir():
         pytest.skip("ONEHEAD_DATA names no folder with the mini sample of real images")
-    split = read_split(DataRoots.under(root), "seg", "val")
+    split = read_split(data_roots(root), "seg", "val")
     matrix = np.zeros((21, 21), np.int64)
     for item in split.items:
         truth = read_mask(item.mask, 21)
@@ -106,7 +108,7 @@ def truth_as_boxes(item, to_model: list[int]) -> Boxes:
 
 
 def boxed(item, boxes: Boxes, names: list[str]) -> Prediction:
-    return Prediction((item.height, item.width), {"det": names}, boxes=boxes)
+    return prediction((item.height, item.width), {"det": names}, boxes=boxes)
 
 
 @pytest.mark.parametrize("order", ["same", "reversed", "among others"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mtl_core.data.splits import DetItem, Split
+from mtl_core.metrics.base import Meter
 from mtl_core.metrics.bootstrap import (
     Interval,
     difference_interval,
@@ -20,8 +21,8 @@ from mtl_core.metrics.bootstrap import (
 from mtl_core.metrics.coco_map import DetectionMeter
 from mtl_core.metrics.miou import SegmentationMeter
 from mtl_core.metrics.top1 import ClassificationMeter
-from mtl_core.tasks.base import Meter
 from mtl_core.types import Boxes, InputError, Prediction
+from tests.answers import prediction
 
 NAMES = ["a", "b", "c"]
 
@@ -49,18 +50,18 @@ def scene(rng: np.random.Generator, number: int, skill: float) -> tuple[DetItem,
     scores = rng.choice(np.arange(1, 11) / 10, n + 3, replace=False)
     order = np.argsort(-scores, kind="stable")
     guessed = np.concatenate([labels, rng.integers(0, 3, 3)])
-    prediction = Prediction(
+    said = prediction(
         (100, 100),
         {"det": NAMES},
         boxes=Boxes(xyxy[order], scores[order].astype(np.float32), guessed[order]),
     )
-    return item, prediction
+    return item, said
 
 
 def detection_meter(pairs: list[tuple[DetItem, Prediction]]) -> DetectionMeter:
-    meter = DetectionMeter(NAMES, Split("det", NAMES, [], "val"))
-    for item, prediction in pairs:
-        meter.add(prediction, item)
+    meter = DetectionMeter(NAMES, Split(NAMES, [], "val", task="det"))
+    for item, said in pairs:
+        meter.add(said, item)
     return meter
 
 
@@ -96,7 +97,7 @@ def seg_meter(rng: np.random.Generator, n: int, noise: float) -> SegmentationMet
     for _ in range(n):
         truth = rng.integers(0, 3, (6, 7)).astype(np.uint8)
         guess = np.where(rng.random(truth.shape) < noise, 0, truth).astype(np.uint8)
-        meter.add(Prediction((6, 7), {"seg": NAMES}, mask=guess), truth)
+        meter.add(prediction((6, 7), {"seg": NAMES}, mask=guess), truth)
     return meter
 
 
@@ -104,7 +105,7 @@ def cls_meter(right: list[bool]) -> ClassificationMeter:
     meter = ClassificationMeter(NAMES, NAMES)
     for hit in right:
         row = np.array([1, 0, 0] if hit else [0, 1, 0], np.float32)
-        meter.add(Prediction((1, 1), {"cls": NAMES}, probabilities=row), 0)
+        meter.add(prediction((1, 1), {"cls": NAMES}, probabilities=row), 0)
     return meter
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from mtl_core.data.datasets import AugmentedImages, TrainingSet
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.presets import tiny
 from mtl_core.tasks import build_tasks
+from mtl_core.tasks.data_roots import DataRoots, read_split
 
 
 class WatchedViews(AugmentedImages):

@@ -11,10 +11,10 @@ from box_encoding import encode_boxes
 from torch import Tensor
 
 from mtl_core.config import ModelConfig
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.data.letterbox import Placement
 from mtl_core.decoding.boxes import MAX_BOXES
 from mtl_core.tasks.box_coding import cell_centres
+from mtl_core.tasks.data_roots import DataRoots, read_split
 from mtl_core.tasks.detection import Detection
 from mtl_core.types import Prediction
 
@@ -50,7 +50,7 @@ def test_the_truth_survives_encoding_and_decoding(rendered: DataRoots, input_px:
     for item in split.items:
         box = Placement.of((item.height, item.width), config)
         part = task.decode(perfect_raw(item, box, len(split.class_names)).numpy(), box)
-        meter.add(Prediction(box.size_hw, {"det": split.class_names}, **part), item)
+        meter.add(Prediction(box.size_hw, {"det": split.class_names}, {"det": part}), item)
     assert meter.score().values == {"mAP": pytest.approx(1.0), "mAP50": pytest.approx(1.0)}
 
 
@@ -67,7 +67,7 @@ def test_decoding_suppresses_repeats_within_a_class_and_sorts():
         raw[:4, row, column] = encode_boxes(target, centres[row, column][None])[0]
         raw[4, row, column] = objectness
         raw[5 + label, row, column] = 20
-    boxes = task.decode(raw.numpy(), box)["boxes"]
+    boxes = task.decode(raw.numpy(), box)
     assert boxes.labels.tolist() == [0, 1]
     np.testing.assert_allclose(boxes.xyxy, [[10, 10, 50, 50]] * 2, atol=1e-2)
     np.testing.assert_allclose(boxes.scores, torch.tensor([3.0, 1.0]).sigmoid(), atol=1e-4)
@@ -78,7 +78,7 @@ def test_decoding_gives_no_box_or_a_hundred_at_most(bias: float):
     raw = torch.randn(7, 16, 16)
     raw[4] = bias
     box = Placement((100, 128), (100, 128), (128, 128))
-    boxes = Detection(["a", "b"]).decode(raw.numpy(), box)["boxes"]
+    boxes = Detection(["a", "b"]).decode(raw.numpy(), box)
     assert (len(boxes) == 0) if bias < 0 else (0 < len(boxes) <= MAX_BOXES)
     assert (boxes.xyxy >= 0).all() and (boxes.xyxy <= [128, 100, 128, 100]).all()
     assert ((boxes.scores >= 0) & (boxes.scores <= 1)).all()

@@ -18,11 +18,12 @@ from mtl_core.data.letterbox import Placement
 from mtl_core.data.splits import Split
 from mtl_core.engine.network_file import load_network, save_checkpoint
 from mtl_core.learning.evaluation import measure
+from mtl_core.metrics.base import Meter, Score
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import StageContext
 from mtl_core.retention.distill import Distill
 from mtl_core.tasks import TASKS, build_tasks
-from mtl_core.tasks.base import Meter, Score, Task
+from mtl_core.tasks.base import Task
 from mtl_core.types import Boxes, Prediction
 
 

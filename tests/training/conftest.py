@@ -10,7 +10,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from mtl_core.data.layout import DataRoots
+from mtl_core.tasks.data_roots import DataRoots
 from training.train import Options, main
 
 
@@ -29,7 +29,7 @@ def options(rendered: DataRoots, backbone_weights: Path) -> Callable[..., Option
     """Options of a tiny run, in this process and on one thread."""
 
     def make(out: Path, **changes: object) -> Options:
-        plain = {"data": rendered.seg.parent, "preset": "tiny", "init": backbone_weights}
+        plain = {"data": rendered["seg"].parent, "preset": "tiny", "init": backbone_weights}
         return Options(out=out, **{**plain, "workers": 0, "threads": 1, **changes})
 
     return make

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.data.layout import DataRoots
 from mtl_core.learning.stage import StageState, begin_stage
 from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.tasks.data_roots import DataRoots
 from training.benchmark_training import WAYS, Blocks, Options, main, way
 
 
@@ -21,7 +21,7 @@ def test_blocks_walk_through_the_epochs():
 def test_every_way_is_measured(rendered: DataRoots, backbone_weights: Path, tmp_path: Path):
     out = tmp_path / "training.json"
     options = Options(
-        data=rendered.seg.parent,
+        data=rendered["seg"].parent,
         out=out,
         preset="tiny",
         init=backbone_weights,
@@ -49,7 +49,7 @@ def test_all_ways_move_the_same_weights(
 
     monkeypatch.setattr("training.benchmark_training.begin_stage", counted)
     options = Options(
-        rendered.seg.parent, preset="tiny", init=backbone_weights, threads=1, workers=0
+        rendered["seg"].parent, preset="tiny", init=backbone_weights, threads=1, workers=0
     )
     for name in WAYS:
         way(options, name, tmp_path / name)

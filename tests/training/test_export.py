@@ -14,8 +14,9 @@ import onnx
 import pytest
 from PIL import Image
 
-from mtl_core.data.layout import DataRoots, read_image, read_split
+from mtl_core.data.layout import read_image
 from mtl_core.engine.torch_engine import TorchEngine
+from mtl_core.tasks.data_roots import DataRoots, read_split
 from mtl_core.types import InputError
 from training.export import Options, export
 from training.onnx_export.decoded_graph import INPUT, decoded_graph
@@ -36,7 +37,7 @@ def exported(
             out=out,
             stages=(3,),
             int8=True,
-            data=rendered.seg.parent,
+            data=rendered["seg"].parent,
             calibrate_n=5,
         )
     )
@@ -45,7 +46,7 @@ def exported(
 
 @pytest.fixture(scope="module")
 def image(rendered: DataRoots) -> np.ndarray:
-    return read_image(sorted((rendered.det / "val").glob("*.jpg"))[0])
+    return read_image(sorted((rendered["det"] / "val").glob("*.jpg"))[0])
 
 
 def test_a_file_answers_like_the_reference(whole_run: Path, exported: Path, image: np.ndarray):

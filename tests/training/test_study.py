@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from mtl_core.data.layout import DataRoots
 from mtl_core.presets import preset
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks.data_roots import DataRoots
 from mtl_core.types import InputError
 from training.compare import Options, main, planned
 from training.study.ablation import PARTS, parts_of, without
@@ -37,7 +37,7 @@ def options(out: Path, rendered: DataRoots, backbone_weights: Path, **changes: o
         "threads": 1,
         "subset_steps": 2,
     }
-    return Options(data=rendered.seg.parent, out=out, **{**plain, **changes})
+    return Options(data=rendered["seg"].parent, out=out, **{**plain, **changes})
 
 
 def test_names_say_what_a_run_is():

@@ -12,11 +12,11 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from mtl_core.config import RunConfig
-from mtl_core.data.layout import DataRoots
 from mtl_core.engine.network_file import load_network, read_info
 from mtl_core.learning.trainer import Trainer
 from mtl_core.presets import tiny
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks.data_roots import DataRoots
 from mtl_core.types import InputError
 from training.train import Options, main, run_config
 
@@ -147,7 +147,7 @@ def test_another_config_cannot_resume(whole_run: Path, options: Make, tmp_path: 
 
 
 def test_a_image_in_train_and_val_is_refused(rendered: DataRoots, options: Make, tmp_path: Path):
-    shutil.copytree(rendered.seg.parent, tmp_path / "data")
+    shutil.copytree(rendered["seg"].parent, tmp_path / "data")
     folder = next((tmp_path / "data" / "imagenette_160" / "val").iterdir())
     image = next(folder.iterdir())
     target = tmp_path / "data" / "imagenette_160" / "train" / folder.name / "renamed.JPEG"
@@ -194,7 +194,7 @@ def test_a_run_is_not_resumed_on_other_images(whole_run: Path, options: Make, tm
 
 
 def test_images_held_out_may_lie_elsewhere(rendered: DataRoots, options: Make, tmp_path: Path):
-    shutil.copytree(rendered.seg.parent, tmp_path / "more")
+    shutil.copytree(rendered["seg"].parent, tmp_path / "more")
     first = min((tmp_path / "more" / "mini_voc_seg" / "val").glob("*.jpg"))
     first.with_suffix(".png").unlink()
     first.unlink()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.data.layout import DataRoots
 from mtl_core.runs.checkpoint import read_header
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks.data_roots import DataRoots
 from mtl_core.types import InputError
 from training import explain, judge, rescore
 
@@ -21,7 +21,7 @@ def test_training_ends_with_verdicts_and_the_command_gives_the_same(
     written = json.loads((whole_run / "verdicts.json").read_text())
     run = tmp_path / "run"
     shutil.copytree(whole_run, run, ignore=shutil.ignore_patterns("state", "verdicts.json"))
-    judge.main(judge.Options(run=run, data=rendered.seg.parent))
+    judge.main(judge.Options(run=run, data=rendered["seg"].parent))
     assert json.loads((run / "verdicts.json").read_text()) == written
     rows = {row["task"]: row for row in written["tasks"]}
     assert list(rows) == ["seg", "det", "cls"] and rows["cls"]["drop"] is None
@@ -39,11 +39,11 @@ def test_predictions_of_other_images_are_refused(
     whole_run: Path, rendered: DataRoots, tmp_path: Path
 ):
     with pytest.raises(InputError, match="predictions of other images"):
-        judge.main(judge.Options(whole_run, rendered.seg.parent, split="train"))
+        judge.main(judge.Options(whole_run, rendered["seg"].parent, split="train"))
 
 
 def test_parts_put_back_explain_a_drop(whole_run: Path, rendered: DataRoots):
-    content = explain.explain(explain.Options(whole_run, rendered.seg.parent))
+    content = explain.explain(explain.Options(whole_run, rendered["seg"].parent))
     assert set(content["tasks"]) == {"seg", "det"}
     for scores in content["tasks"].values():
         assert set(scores) == {"base", "final", *explain.PARTS}
@@ -57,7 +57,7 @@ def test_a_single_stage_has_nothing_to_explain(whole_run: Path, rendered: DataRo
     for name in ("run.json", "stage1.safetensors"):
         shutil.copy(whole_run / name, run / name)
     with pytest.raises(InputError, match="single stage"):
-        explain.explain(explain.Options(run, rendered.seg.parent))
+        explain.explain(explain.Options(run, rendered["seg"].parent))
 
 
 def stage_rows(run: Path) -> list[dict]:
@@ -70,7 +70,7 @@ def test_a_run_is_scored_anew_at_its_own_or_at_another_input_size(
 ):
     run = tmp_path / "run"
     shutil.copytree(whole_run, run, ignore=shutil.ignore_patterns("state", "verdicts.json"))
-    rescore.rescore(rescore.Options(run, rendered.seg.parent))
+    rescore.rescore(rescore.Options(run, rendered["seg"].parent))
     assert stage_rows(run) == stage_rows(whole_run)
     again, before = (
         [(row["task"], row["base"], row["final"], row["verdict"]) for row in judged["tasks"]]
@@ -79,7 +79,7 @@ def test_a_run_is_scored_anew_at_its_own_or_at_another_input_size(
     assert again == before
     stored = run / "predictions" / "stage3_cls.npz"
     probabilities = stored.read_bytes()
-    rescore.rescore(rescore.Options(run, rendered.seg.parent, input_px=96))
+    rescore.rescore(rescore.Options(run, rendered["seg"].parent, input_px=96))
     assert {read_header(stage.weights).model.input_px for stage in Run(run).stages} == {96}
     assert Run(run).manifest["evaluated_input_px"] == 96
     assert stored.read_bytes() != probabilities
@@ -97,5 +97,5 @@ def test_a_neighbours_checkpoint_is_not_changed_under_it(
     manifest = Run(whole_run).manifest | {"stage_files": {"1": "lender/stage1.safetensors"}}
     (borrower / "run.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="lender: expected that run to be rescored at 96 px"):
-        rescore.rescore(rescore.Options(borrower, rendered.seg.parent, input_px=96))
+        rescore.rescore(rescore.Options(borrower, rendered["seg"].parent, input_px=96))
     assert read_header(tmp_path / "lender" / "stage1.safetensors").model.input_px == 128

@@ -27,16 +27,17 @@ from mtl_core.onnx_graphs.folded_neck import FoldedFusion
 from mtl_core.onnx_graphs.graph_cache import file_sha256
 from mtl_core.onnx_graphs.rewrites import cleaned, faster
 from mtl_core.tasks.box_coding import cell_centres, decode_boxes
+from mtl_core.types import Kind
 
-# Outputs of the three tasks; a stage has those of the tasks that it was trained.
-OUTPUTS = {
-    "seg": {"mask": "H x W uint8, class index per pixel of the input, 0 is background"},
-    "det": {
+# Outputs by the kind of a task's answer; a stage has those of the tasks that it was trained.
+OUTPUTS: dict[Kind, dict[str, str]] = {
+    "label_map": {"mask": "H x W uint8, class index per pixel of the input, 0 is background"},
+    "boxes": {
         "boxes": "K x 4 float32, left, top, right, bottom in pixels of the input, best first",
         "scores": "K float32 in 0..1",
         "labels": "K int64, class indices",
     },
-    "cls": {"probabilities": "C float32 that sum to 1"},
+    "bars": {"probabilities": "C float32 that sum to 1"},
 }
 INPUT = (
     "1 x H x W x 3 uint8 RGB, H and W multiples of 32: the image resized (bilinear, antialiased) "
@@ -51,12 +52,13 @@ class DecodedNetwork(nn.Module):
         super().__init__()
         self.backbone, self.rest = BackboneHalf(network), RestHalf(network)
         self.order, self.tasks = list(network.tasks), tasks
+        self.kinds = {t: task.info.kind for t, task in network.tasks.items()}
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """As the class says."""
         raw = dict(zip(self.order, self.rest(*self.backbone(pixels)), strict=True))
-        decoders = {"seg": mask, "det": boxes, "cls": probabilities}
-        return tuple(v for task in self.tasks for v in decoders[task](raw[task], pixels))
+        decoders = {"label_map": mask, "boxes": boxes, "bars": probabilities}
+        return tuple(v for t in self.tasks for v in decoders[self.kinds[t]](raw[t], pixels))
 
 
 def mask(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:
@@ -106,8 +108,10 @@ def decoded_graph(checkpoint: Path, for_int8: bool = False) -> onnx.ModelProto:
     network, info = load_network(checkpoint)
     folded = FoldedFusion(network.neck, network.config.levels)
     network.neck = folded  # type: ignore[assignment]
-    tasks = [task for task in info.class_names if task in info.trained and task in OUTPUTS]
-    names = [name for task in tasks for name in OUTPUTS[task]]
+    tasks = [
+        task for task in info.class_names if task in info.trained and info.kinds[task] in OUTPUTS
+    ]
+    names = [name for task in tasks for name in OUTPUTS[info.kinds[task]]]
     with torch.no_grad():
         module = DecodedNetwork(network, tasks).eval()
         graph = export(module, (random_pixels(1, (128, 160)),), ["pixels"], names)
@@ -136,11 +140,14 @@ def metadata(checkpoint: Path, info: CheckpointInfo, tasks: list[str]) -> dict[s
     """What stands in the file beside the graph; all values are strings, some of them JSON."""
     return {
         "class_names": json.dumps({t: info.class_names[t] for t in tasks}, ensure_ascii=False),
+        "kinds": json.dumps({t: info.kinds[t] for t in tasks}),
         "input": INPUT,
         "input_px": str(info.model.input_px),
         "max_enlarge": str(info.model.max_enlarge),
         "pad_value": str(PAD_VALUE),
-        "outputs": json.dumps({n: text for t in tasks for n, text in OUTPUTS[t].items()}),
+        "outputs": json.dumps(
+            {n: text for t in tasks for n, text in OUTPUTS[info.kinds[t]].items()}
+        ),
         "stage": str(info.stage),
         "checkpoint_sha256": file_sha256(checkpoint),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -14,7 +13,7 @@ from PIL import Image
 from mtl_core.config import ModelConfig
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.processor import available_cores
-from mtl_core.types import Boxes, InputError, Prediction
+from mtl_core.types import Boxes, InputError, LabelMap, Part, Prediction, Probabilities
 
 
 class ExportedModel:
@@ -36,6 +35,7 @@ class ExportedModel:
             self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
             about = self.session.get_modelmeta().custom_metadata_map
             self.class_names: dict[str, list[str]] = json.loads(about["class_names"])
+            self.task_of = {kind: task for task, kind in json.loads(about["kinds"]).items()}
             self.config = ModelConfig(
                 input_px=int(about["input_px"]), max_enlarge=float(about["max_enlarge"])
             )
@@ -50,21 +50,22 @@ class ExportedModel:
         prepared = time.perf_counter()
         found = dict(zip(self.outputs, self.session.run(None, {"pixels": pixels}), strict=True))
         ran = time.perf_counter()
-        parts: dict[str, Any] = {}
+        parts: dict[str, Part] = {}
         if "boxes" in found:
             original = box.boxes_to_original(found["boxes"])
-            parts["boxes"] = Boxes(original, found["scores"], found["labels"]).above(
+            parts[self.task_of["boxes"]] = Boxes(original, found["scores"], found["labels"]).above(
                 score_threshold
             )
         if "mask" in found:
             content = Image.fromarray(found["mask"][: box.content_hw[0], : box.content_hw[1]])
             size_wh = box.size_hw[1], box.size_hw[0]
-            parts["mask"] = np.asarray(content.resize(size_wh, Image.Resampling.NEAREST))
+            ids = np.asarray(content.resize(size_wh, Image.Resampling.NEAREST))
+            parts[self.task_of["label_map"]] = LabelMap(ids)
         if "probabilities" in found:
-            parts["probabilities"] = found["probabilities"]
+            parts[self.task_of["bars"]] = Probabilities(found["probabilities"])
         timings = {
             "prepare": (prepared - start) * 1e3,
             "network": (ran - prepared) * 1e3,
             "decode": (time.perf_counter() - ran) * 1e3,
         }
-        return Prediction(box.size_hw, self.class_names, timings_ms=timings, **parts)
+        return Prediction(box.size_hw, self.class_names, parts, timings)

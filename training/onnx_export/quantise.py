@@ -28,10 +28,11 @@ from onnxruntime.quantization import (
 )
 
 from mtl_core.config import ModelConfig
-from mtl_core.data.layout import DataRoots, Split, read_image, read_split
+from mtl_core.data.layout import Split, read_image
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.rewrites import constants, readers
 from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import DataRoots, read_split
 from training.onnx_export.exported_model import ExportedModel
 
 MIN_CHANNELS = 64  # of a quantised convolution's wider side

@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mtl_core.analysis.verdicts import stored_meter
-from mtl_core.config import PRIMARY
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 from mtl_core.metrics.bootstrap import difference_interval, resamples
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks import primary_metrics
+from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.study.runs import DIVERGED, Cell, StudyRuns, by_method, references, results
 
@@ -72,17 +72,17 @@ def differences(study: StudyRuns, data: Path, split: str) -> tuple[list[str], li
     Of the lowest seed that both have; no rows without a run of the default.
     """
     found = {(cell.label, cell.seed): run for cell, run in study.runs() if cell.task is None}
-    roots = DataRoots.under(data, None, None, None)
-    head = ["method", "seed", *(f"{metric} − {DEFAULT}" for metric in PRIMARY.values())]
+    roots = data_roots(data)
+    head = ["method", "seed", *(f"{metric} − {DEFAULT}" for metric in primary_metrics().values())]
     rows = []
-    splits = {task: read_split(roots, task, split) for task in PRIMARY}
+    splits = {task: read_split(roots, task, split) for task in primary_metrics()}
     for label in dict.fromkeys(label for label, _ in found):
         seeds = sorted(seed for name, seed in found if name == label and (DEFAULT, seed) in found)
         if label == DEFAULT or not seeds:
             continue
         pair = [found[DEFAULT, seeds[0]], found[label, seeds[0]]]
         cells = [label, str(seeds[0])]
-        for task, metric in PRIMARY.items():
+        for task, metric in primary_metrics().items():
             meters = [stored_meter(run, run.stages[-1].number, splits[task]) for run in pair]
             gap = difference_interval(
                 meters[0], meters[1], metric, resamples(len(splits[task].items))
@@ -162,7 +162,7 @@ def drops_figure(frame: pd.DataFrame) -> go.Figure:
                 arrayminus=100 * (own["drop"] - own["drop_low"]),
             ),
             mode="markers",
-            name=f"{task} ({PRIMARY[str(task)]})",
+            name=f"{task} ({primary_metrics()[str(task)]})",
             marker=dict(size=11, color=ink),
         )
     figure.add_hline(y=100 * ALLOWED_DROP, line=dict(color="#999", dash="dash", width=1))
@@ -178,7 +178,9 @@ def dips_figure(runs: list[tuple[Cell, Run]], task: str) -> go.Figure:
     lowest = min((c.seed for c, _ in shown), default=0)
     for ink, (cell, run) in zip(INKS, [x for x in shown if x[0].seed == lowest], strict=False):
         records = run.records()
-        subsets = records[(records["scope"] == "subset") & (records["metric"] == PRIMARY[task])]
+        subsets = records[
+            (records["scope"] == "subset") & (records["metric"] == primary_metrics()[task])
+        ]
         for stage, rows in subsets[subsets["stage"] > 1].groupby("stage"):
             rows = rows.sort_values("step")
             length = max(1, int(records[records["stage"] == stage]["step"].max()))
@@ -193,7 +195,7 @@ def dips_figure(runs: list[tuple[Cell, Run]], task: str) -> go.Figure:
             )
     figure.update_layout(template="simple_white", height=420)
     figure.update_xaxes(title="stage (1 is the end of the first)")
-    figure.update_yaxes(title=f"{PRIMARY[task]} on the subset images, %")
+    figure.update_yaxes(title=f"{primary_metrics()[task]} on the subset images, %")
     return figure
 
 
@@ -230,8 +232,9 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
     tasks = list(dict.fromkeys(frame["task"]))
     alone = ", ".join(f"{t} {percent(s)}" for t, s in reached_alone.items())
     n = ", ".join(f"{t} {frame[frame['task'] == t]['n'].iloc[0]}" for t in tasks)
+    shown_metrics = ", ".join(primary_metrics()[t] for t in tasks)
     notes = (
-        f"Scores in percent ({', '.join(PRIMARY[t] for t in tasks)}), means over the seeds. "
+        f"Scores in percent ({shown_metrics}), means over the seeds. "
         f"Images measured: {n}. Single-task references: {alone}. A drop is relative to the base; "
         "pass means that its whole 95 % interval lies at or below 5 % and the final score reaches "
         "the task's floor; where no stage followed, only the floor is asked. The dip is the "

@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from mtl_core.config import PRIMARY
 from mtl_core.learning.resume import VARIED
 from mtl_core.metrics.accuracy_matrix import (
     accuracy_matrix,
@@ -23,6 +22,7 @@ from mtl_core.metrics.accuracy_matrix import (
 from mtl_core.metrics.stability_gap import dips
 from mtl_core.retention import METHODS
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks import primary_metrics
 from mtl_core.types import InputError
 
 # All other methods start from the same first stage.
@@ -216,7 +216,7 @@ def number_or_nan(value: Any) -> float:
 def deepest_dips(run: Run) -> dict[str, float]:
     """Per earlier task the largest relative fall inside a later stage, on the subset images."""
     found: dict[str, float] = {}
-    for dip in dips(run.records(), PRIMARY):
+    for dip in dips(run.records(), primary_metrics()):
         if dip.before > 0:
             depth = 1 - dip.lowest / dip.before
             found[dip.task] = max(found.get(dip.task, -math.inf), depth)

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from mtl_core.config import TASK_IDS
 from mtl_core.data.letterbox import Placement
-from mtl_core.decoding.probabilities import decode
+from mtl_core.decoding import decode
 from mtl_core.engine import Engine
 from mtl_core.engine.onnx_engine import OnnxEngine
 from mtl_core.engine.preprocess import prepare
@@ -20,6 +19,8 @@ from mtl_core.engine.stage_bank import StageBank
 from mtl_core.engine.torch_engine import TorchEngine
 from mtl_core.onnx_graphs.graph_cache import graphs_of
 from mtl_core.runs.checkpoint import read_header
+from mtl_core.tasks import TASKS
+from mtl_core.types import Kind
 from training.onnx_export.exported_model import ExportedModel
 from training.timing import image_path as around
 from training.timing import networks
@@ -76,7 +77,7 @@ class Bench:
     def classes(self) -> networks.Classes:
         """Numbers of classes; a task that the run lacks counts as one of ten."""
         return networks.Classes(
-            **{task: len(self.info.class_names.get(task, range(10))) for task in TASK_IDS}
+            **{task: len(self.info.class_names.get(task, range(10))) for task in TASKS}
         )
 
     def profile(self) -> dict[str, dict[str, float]]:
@@ -209,10 +210,10 @@ def growth(bench: Bench) -> Comparison:
     )
 
 
-def decoded(outputs: dict[str, np.ndarray], names: dict[str, list[str]], box: Placement) -> None:
+def decoded(outputs: dict[str, np.ndarray], kinds: dict[str, Kind], box: Placement) -> None:
     """All raw outputs of one image, decoded."""
     for task, raw in outputs.items():
-        decode(task, names[task], raw, box, 0.05)
+        decode(kinds[task], raw, box, 0.05)
 
 
 def way(bench: Bench) -> Comparison:
@@ -224,7 +225,7 @@ def way(bench: Bench) -> Comparison:
     content = around.jpeg(around.scene(around.PHOTO_HW))
     engine = OnnxEngine(bench.last, bench.threads)
     model = replace(bench.info.model, input_px=bench.side_px)
-    names = bench.info.class_names
+    kinds = bench.info.kinds
     cases: dict[str, Case] = {}
     sums: dict[str, list[str]] = {}
     for title, bound_px in (("all pixels", None), ("draft", bench.side_px)):
@@ -240,7 +241,7 @@ def way(bench: Bench) -> Comparison:
             f"network, {title}": bench.ours.on(pixels),
             f"read, {title}": partial(around.read, content, bound_px),
             f"prepare, {title}": partial(prepare, image, model),
-            f"decode, {title}": partial(decoded, outputs, names, box),
+            f"decode, {title}": partial(decoded, outputs, kinds, box),
             f"draw, {title}": partial(around.draw, image, prediction),
         }
         parts = ("read", "prepare", "decode", "draw")

@@ -48,14 +48,17 @@ def read(content: bytes, long_side_px: int | None = None) -> np.ndarray:
 
 def draw(image: np.ndarray, prediction: Prediction) -> np.ndarray:
     """Mask and boxes on the image."""
-    names = prediction.class_names
     canvas = Image.fromarray(image)
     if prediction.mask is not None:
-        colours: list[RGB | None] = [None, *(colour(i) for i in range(1, len(names["seg"])))]
+        colours: list[RGB | None] = [
+            None,
+            *(colour(i) for i in range(1, len(prediction.names("label_map")))),
+        ]
         tint(canvas, prediction.mask, colours, 0.55)
     if prediction.boxes is not None:
         shown = prediction.boxes.above(SHOWN_SCORE)
-        outline(canvas, shown, [colour(i) for i in range(len(names["det"]))], names["det"])
+        names = prediction.names("boxes")
+        outline(canvas, shown, [colour(i) for i in range(len(names))], names)
     return np.asarray(canvas)
 
 

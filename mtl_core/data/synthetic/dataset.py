@@ -1,6 +1,6 @@
 """A rendered dataset in the project's layout, for tests and for anyone without images.
 
-The kinds of ``synthetic_shapes.KINDS`` are the classes of all three tasks: segmented, boxed, and
+The kinds of ``shapes.KINDS`` are the classes of all sets: segmented, boxed, and
 named where one of them dominates the image. Every image is drawn from its own random stream
 (seed, task, split, number), so a larger set contains the smaller one, and no two splits share any.
 """
@@ -15,61 +15,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtl_core.data.layout import DataRoots
 from mtl_core.data.synthetic.scene import Scene
 from mtl_core.data.synthetic.shapes import KIND_NAMES
-from mtl_core.types import InputError
 
 # Ids with gaps, and not in the names' alphabetical order: as in COCO, an id is no index.
 CATEGORY_IDS = [2, 5, 9, 14, 20]
 
-MIN_SIZE_PX = 48
 _JPEG_QUALITY = 92
 _CROWD_SHARE = 0.08
-
-
-def render_dataset(
-    out: Path,
-    counts: dict[str, int],
-    size_px: int = 256,
-    seed: int = 0,
-    on_image: Callable[[], None] | None = None,
-) -> DataRoots:
-    """Renders all three sets below ``out``.
-
-    Args:
-        out: folder to write into; made if it is missing.
-        counts: images per split and task, such as ``{"train": 240, "val": 60}``.
-        size_px: length of every image's longer side, in pixels.
-        seed: another seed gives other images.
-        on_image: called after each image that is written, for progress bars.
-
-    Returns:
-        Where the three sets lie.
-
-    Raises:
-        InputError: a count or the size is too small.
-
-    >>> render_dataset(Path("scenes"), {"train": 240, "val": 60})  # doctest: +SKIP
-    """
-    if size_px < MIN_SIZE_PX:
-        raise InputError(f"size_px is {size_px}, expected at least {MIN_SIZE_PX}.")
-    for split, count in counts.items():
-        if count < len(KIND_NAMES):
-            raise InputError(
-                f'The count for split "{split}" is {count}, expected at least '
-                f"{len(KIND_NAMES)}, one image for each kind."
-            )
-    roots = DataRoots.under(out)
-    tell = on_image or (lambda: None)
-    for split, count in counts.items():
-        _render_seg(roots.seg, split, count, size_px, seed, tell)
-        _render_det(roots.det, split, count, size_px, seed, tell)
-        _render_cls(roots.cls, split, count, size_px, seed, tell)
-    names = ["background", *KIND_NAMES]
-    (roots.seg / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-    _write_json(roots.cls / "classes.json", {kind: kind for kind in KIND_NAMES})
-    return roots
 
 
 def voc_palette() -> list[int]:
@@ -88,12 +41,19 @@ def voc_palette() -> list[int]:
     return colours
 
 
-def _render_seg(
-    root: Path, split: str, count: int, size_px: int, seed: int, tell: Callable[[], None]
+def render_masks(
+    root: Path,
+    split: str,
+    count: int,
+    size_px: int,
+    seed: int,
+    stream: str,
+    tell: Callable[[], None],
 ) -> None:
+    """One split of scenes with a mask each."""
     folder = _made(root / split)
     for number in range(count):
-        scene = _crowded_scene(_stream(seed, "seg", split, number), number, size_px, 0.09, 0.34, 4)
+        scene = _crowded_scene(_stream(seed, stream, split, number), number, size_px, 0.09, 0.34, 4)
         _save_jpeg(scene.image(), folder / f"{split}_{number:06d}.jpg")
         mask = Image.fromarray(scene.mask())
         mask.putpalette(voc_palette())
@@ -101,14 +61,21 @@ def _render_seg(
         tell()
 
 
-def _render_det(
-    root: Path, split: str, count: int, size_px: int, seed: int, tell: Callable[[], None]
+def render_boxes(
+    root: Path,
+    split: str,
+    count: int,
+    size_px: int,
+    seed: int,
+    stream: str,
+    tell: Callable[[], None],
 ) -> None:
+    """One split of scenes with a COCO annotation file."""
     folder = _made(root / split)
     images: list[dict] = []
     annotations: list[dict] = []
     for number in range(count):
-        rng = _stream(seed, "det", split, number)
+        rng = _stream(seed, stream, split, number)
         scene = _crowded_scene(rng, number, size_px, 0.05, 0.28, 6)
         if rng.random() < _CROWD_SHARE:
             kind = int(rng.integers(len(KIND_NAMES)))
@@ -136,14 +103,21 @@ def _render_det(
         "annotations": annotations,
         "categories": categories,
     }
-    _write_json(_made(root / "annotations") / f"instances_{split}.json", content)
+    write_json(_made(root / "annotations") / f"instances_{split}.json", content)
 
 
-def _render_cls(
-    root: Path, split: str, count: int, size_px: int, seed: int, tell: Callable[[], None]
+def render_classes(
+    root: Path,
+    split: str,
+    count: int,
+    size_px: int,
+    seed: int,
+    stream: str,
+    tell: Callable[[], None],
 ) -> None:
+    """One split of scenes in folders by their dominating kind."""
     for number in range(count):
-        rng = _stream(seed, "cls", split, number)
+        rng = _stream(seed, stream, split, number)
         kind = number % len(KIND_NAMES)
         scene = _empty_scene(rng, size_px)
         # The small companions come first: they may be covered by the one that the label names.
@@ -199,5 +173,6 @@ def _save_jpeg(image: np.ndarray, path: Path) -> None:
     Image.fromarray(image).save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
 
 
-def _write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict) -> None:
+    """JSON with a line per value."""
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.analysis.floors import floor
-from mtl_core.data.layout import DataRoots, read_split
 from mtl_core.data.splits import ClsItem, Split
+from mtl_core.tasks import known
+from mtl_core.tasks.data_roots import DataRoots, read_split
+
+
+def floor(split: Split) -> tuple[str, float]:
+    return known(split.task)(split.class_names).floor(split)
 
 
 def classes(*labels: int) -> Split:
     items = [ClsItem(Path(f"{i}.jpg"), label) for i, label in enumerate(labels)]
-    return Split("cls", [str(label) for label in range(max(labels) + 1)], items, "val")
+    return Split([str(n) for n in range(max(labels) + 1)], items, "val", task="cls")
 
 
 @pytest.mark.parametrize(

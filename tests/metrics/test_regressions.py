@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mtl_core.analysis.regressions import box_losses, image_losses, mask_losses
-from mtl_core.types import Boxes, Prediction
+from mtl_core.metrics.box_regressions import box_losses
+from mtl_core.metrics.mask_regressions import mask_losses
+from mtl_core.tasks import TASKS
+from mtl_core.types import Boxes
+from tests.answers import prediction
 
 CAT = np.array([[10, 10, 50, 50]], np.float32)
 NO_CROWD = np.zeros(1, bool)
@@ -69,10 +72,10 @@ def test_masks():
 def test_a_class_is_lost_once():
     names = {"cls": ["a", "b"]}
     right, wrong = (
-        Prediction((1, 1), names, probabilities=np.array(p, np.float32))
+        prediction((1, 1), names, probabilities=np.array(p, np.float32))
         for p in ([0.9, 0.1], [0.2, 0.8])
     )
     order = np.array([0, 1])
-    assert image_losses("cls", 0, order, right, wrong) == (1.0, {"wrong class": 1.0}, [0])
-    assert image_losses("cls", 0, order, wrong, right) == (0.0, {}, [])
-    assert image_losses("cls", 1, order, right, wrong) == (0.0, {}, [])
+    assert TASKS["cls"].losses(0, order, right, wrong) == (1.0, {"wrong class": 1.0}, [0])
+    assert TASKS["cls"].losses(0, order, wrong, right) == (0.0, {}, [])
+    assert TASKS["cls"].losses(1, order, right, wrong) == (0.0, {}, [])
