@@ -9,14 +9,12 @@ matter to a network's time.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -26,6 +24,7 @@ from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.runs.checkpoint import read_header
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.types import InputError
+from training.command import run
 from training.timing.alternating_times import Case, alternate, ratio, summary
 from training.timing.comparisons import COMPARISONS, Bench, Comparison
 from training.timing.serving_process import serving
@@ -151,7 +150,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

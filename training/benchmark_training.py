@@ -18,21 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 from rich.progress import Progress
 from torch import Tensor
 
 from mtl_core.data.datasets import training_loader
 from mtl_core.learning.hardware import machine
 from mtl_core.learning.stage import begin_stage, train_epoch
-from mtl_core.learning.trainer import Trainer
 from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.retention import METHODS, Retention
 from mtl_core.types import InputError
 from training.benchmark import Comparison, measured, publish, timed
+from training.command import run
 from training.timing.alternating_times import Case
 from training.train import Options as TrainOptions
-from training.train import run_config
+from training.train import run_config, trainer_of
 
 STAGE = 2  # the first that has a teacher
 WAYS = ("plain loop", "with teacher", "without teacher")
@@ -45,7 +44,7 @@ class Options:
     data: Path  # root of the three sets
     out: Path | None = None  # JSON to write
     preset: str = "tuned"
-    init: Path | None = None  # backbone weights (.safetensors); timm's from the Hub by default
+    init: str | None = None  # backbone weights (.safetensors); timm's from the Hub by default
     rounds: int = 12  # blocks of every way
     steps: int = 5  # optimizer steps in a block
     threads: int = 0  # CPU threads; 0 takes what the machine offers
@@ -86,7 +85,7 @@ def way(options: Options, name: str, out: Path) -> Case:
         init=options.init,
         threads=options.threads,
     )
-    trainer = Trainer(train, run_config(train))
+    trainer = trainer_of(train, run_config(train))
     network = trainer.network
     trainer.retention = Retention() if name == "without teacher" else METHODS["distill"]()
     context = trainer.open_stage(STAGE)
@@ -110,17 +109,17 @@ def way(options: Options, name: str, out: Path) -> Case:
 
     def block() -> None:
         state.epoch = 0  # a late epoch would show its images in another way
-        train_epoch(
+        steps = train_epoch(
             state,
             trainer.config,
             context.stage,
             trainer.retention,
             frozen,
             blocks,
-            batch_order,
             trainer.device,
-            lambda _: None,
         )
+        for _ in steps:
+            pass
 
     return block
 
@@ -155,7 +154,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

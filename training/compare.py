@@ -6,16 +6,14 @@ python -m training.compare --data DIR --out STUDY --methods all --seeds 0,1,2
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-import tyro
 
 from mtl_core.learning.stage import NotFinite
 from mtl_core.presets import preset
 from mtl_core.retention import METHODS
 from mtl_core.types import InputError
+from training.command import run
 from training.study.ablation import parts_of
 from training.study.report import DEFAULT, write_report
 from training.study.runs import DIVERGED, OWN_START, Cell, StudyRuns
@@ -35,20 +33,19 @@ class Options:
 
     data: Path  # root of the three sets (see training.prepare_data)
     out: Path  # study directory: one run directory per method, strength and seed
-    methods: str = "all"  # all, or some of mtl_core/retention with commas between; "single", too
-    seeds: str = "0"  # with commas between
-    sweep: str = ""  # factors on the strength of the methods that have one, e.g. 0.3,1,3
+    methods: tuple[str, ...] = ("all",)  # some of mtl_core/retention, and "single" for references
+    seeds: tuple[int, ...] = (0,)
+    sweep: tuple[float, ...] = ()  # factors on the strength of the methods that have one
+    tasks: tuple[str, ...] = ()  # only these, in this order
     ablate: bool = False  # the default method without each of its parts, too, in the first seed
     preset: str = "tuned"
     epochs: tuple[int, ...] = ()  # per stage, instead of the preset's
-    init: Path | None = None  # backbone weights (.safetensors); timm's from the Hub by default
+    init: str | None = None  # backbone weights, as of training.train
     report_only: bool = False  # train nothing, write the report of what is there
     train_split: str = "train"  # "train:fit" with eval_split "train:tune" to choose a recipe
     eval_split: str = "val"
     eval_data: Path | None = None  # root of the sets that hold eval_split; those of data by default
-    maps: Path | None = (
-        None  # keeps a resting backbone's maps there; by default in OUT while it works
-    )
+    feature_store: Path | None = None  # for a resting backbone's maps; in OUT while it works
     workers: int = 1  # processes that decode and augment
     threads: int = 0  # CPU threads; 0 takes what the machine offers
     subset_steps: int = 50  # optimizer steps between looks at the subset images
@@ -61,18 +58,14 @@ def planned(options: Options) -> list[Cell]:
         InputError: an unknown method, or a seed or factor that is no number.
     """
     known = [*METHODS, "single"]
-    methods = known if options.methods == "all" else options.methods.split(",")
+    methods = known if options.methods == ("all",) else list(options.methods)
     unknown = [method for method in methods if method not in known]
     if unknown:
         raise InputError(f"--methods {unknown[0]}: expected all or some of {', '.join(known)}.")
-    try:
-        seeds = [int(seed) for seed in options.seeds.split(",")]
-        factors = [float(factor) for factor in options.sweep.split(",") if factor] or [1.0]
-    except ValueError as error:
-        raise InputError("--seeds and --sweep: expected numbers with commas between.") from error
+    seeds, factors = list(options.seeds), list(options.sweep) or [1.0]
     # The default first: its first stage is the one that the others start from.
     methods = sorted(methods, key=lambda method: method != "distill")
-    tasks = [stage.task for stage in preset(options.preset).stages]
+    tasks = list(options.tasks) or [stage.task for stage in preset(options.preset).stages]
     cells = []
     for seed in seeds:
         for method in methods:
@@ -95,17 +88,17 @@ def planned(options: Options) -> list[Cell]:
     return cells
 
 
-def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
-    """Train one run of the study, or go on with it."""
+def train_cell(options: Options, study: StudyRuns, cell: Cell) -> bool:
+    """Train one run of the study, or go on with it; whether it came to its end."""
     out = study.folder(cell)
     start, epochs = None, options.epochs
     if cell.task and epochs:
-        tasks = [stage.task for stage in preset(options.preset).stages]
+        tasks = list(options.tasks) or [s.task for s in preset(options.preset).stages]
         epochs = (epochs[tasks.index(cell.task)],)
     if cell.task is None and cell.method not in OWN_START:
         first = study.first_stage(cell.seed)
         start = None if first in (None, out) else first
-    train(
+    return train(
         TrainOptions(
             data=options.data,
             out=out,
@@ -113,7 +106,7 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
             method=None if cell.task else cell.method,
             strength=cell.strength,
             without=cell.without or "",
-            tasks=(cell.task,) if cell.task else (),
+            tasks=(cell.task,) if cell.task else options.tasks,
             epochs=epochs,
             init=options.init,
             start=start,
@@ -122,7 +115,7 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell) -> None:
             train_split=options.train_split,
             eval_split=options.eval_split,
             eval_data=options.eval_data,
-            maps=options.maps or options.out / MAPS,
+            feature_store=options.feature_store or options.out / MAPS,
             workers=options.workers,
             threads=options.threads,
             subset_steps=options.subset_steps,
@@ -140,18 +133,16 @@ def main(options: Options) -> None:
     for number, cell in enumerate(missing, start=1):
         print(f"[{number}/{len(missing)}] {cell.name}", flush=True)
         try:
-            train_cell(options, study, cell)
+            if not train_cell(options, study, cell):
+                return
         except NotFinite as error:
             (study.folder(cell) / DIVERGED).write_text(f"{error}\n", encoding="utf-8")
             print(f"{cell.name} has no result: {error}", flush=True)
-    if missing and options.maps is None:
+    if missing and options.feature_store is None:
         shutil.rmtree(options.out / MAPS, ignore_errors=True)
     write_report(study, options.eval_data or options.data, options.eval_split)
     print(f"Done: {options.out / 'report.html'}")
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

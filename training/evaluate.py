@@ -5,14 +5,12 @@ python -m training.evaluate --weights FILE.safetensors --data DIR --split val --
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
@@ -24,6 +22,7 @@ from mtl_core.learning.frozen_features import FrozenFeatures
 from mtl_core.runs.run_directory import write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
+from training.command import run
 
 
 @dataclass
@@ -91,7 +90,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

@@ -5,13 +5,11 @@ python -m training.explain --run RUN --data DIR
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
@@ -22,6 +20,7 @@ from mtl_core.learning.evaluation import measure
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
+from training.command import run
 
 
 @dataclass
@@ -73,7 +72,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

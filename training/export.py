@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import onnx
-import tyro
 from tqdm import tqdm
 
 from mtl_core.runs.checkpoint import read_header
 from mtl_core.runs.run_directory import Run, StageFile, write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
+from training.command import run
 from training.onnx_export.decoded_graph import OUTPUTS, decoded_graph
 from training.onnx_export.quantise import Calibration, quantised, scores
 from training.onnx_export.readme import readme
@@ -134,7 +133,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

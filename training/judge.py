@@ -5,18 +5,16 @@ python -m training.judge --run RUN --data DIR
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 
 from mtl_core.analysis.verdicts import judge
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks.data_roots import data_roots, read_split
-from mtl_core.types import InputError
+from training.command import run
 
 
 @dataclass
@@ -58,7 +56,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

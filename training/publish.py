@@ -6,15 +6,13 @@ python -m training.publish --runs STUDY/distill-seed0 STUDY/finetune-seed0 --out
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-import tyro
 
 from mtl_core.onnx_graphs.graph_cache import file_sha256
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.types import InputError
+from training.command import run
 
 # What a page or a reader needs; the resume state is not among it.
 FILES = ("records.jsonl", "verdicts.json", "regressions.json", "explain.json", "latency.json")
@@ -68,7 +66,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

@@ -6,13 +6,11 @@ python -m training.rescore --run RUN --data DIR [--input-px 384]
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import torch
-import tyro
 from tqdm import tqdm
 
 from mtl_core.analysis.verdicts import judge
@@ -24,6 +22,7 @@ from mtl_core.runs.predictions import PredictionFile
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
+from training.command import run
 
 
 @dataclass
@@ -102,7 +101,4 @@ def rescore(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        rescore(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(rescore, Options)

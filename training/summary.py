@@ -5,16 +5,15 @@ python -m training.summary --run RUN [--single RUN ...]
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import tyro
 
 from mtl_core.metrics.accuracy_matrix import accuracy_matrix, retained
 from mtl_core.runs.run_directory import Run, read_records
 from mtl_core.types import InputError
+from training.command import run
 
 
 @dataclass
@@ -78,7 +77,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main, Options)

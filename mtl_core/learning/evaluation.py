@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,48 @@ def predict_task(
     """
     pixels, box = to_input(image, network.config)
     device = next(network.parameters()).device
-    outputs = network.rest(frozen(pixels.to(device)))
+    outputs = network(features=frozen(pixels.to(device)))
     part = network.tasks[task].decode(outputs.raw[task][0].float().cpu().numpy(), box)
     names = {t: k.class_names for t, k in network.tasks.items()}
     return Prediction(box.size_hw, names, {task: part})
+
+
+def measuring(
+    network: UnifiedVisionSystem,
+    frozen: Frozen,
+    split: Split,
+    keep: Callable[[Any, Prediction], None] | None = None,
+) -> Generator[int, None, Score]:
+    """Score a network on one task's split, image by image.
+
+    Args:
+        network: any mode; it is put back into it.
+        frozen: the network's frozen half.
+        split: its task decides what is measured; its class names are matched by name.
+        keep: called with every item and its prediction.
+
+    Yields:
+        How many images are done.
+
+    Returns:
+        The score.
+
+    Raises:
+        InputError: the data has a class that the network was never trained, or a file is damaged.
+    """
+    task = network.tasks[split.task]
+    meter = task.meter(split)
+    was_training = network.training
+    network.eval()
+    for done, item in enumerate(split.items, start=1):
+        image, truth = task.read(item, split)
+        prediction = predict_task(network, frozen, image, split.task)
+        meter.add(prediction, truth)
+        if keep is not None:
+            keep(item, prediction)
+        yield done
+    network.train(was_training)
+    return meter.score()
 
 
 def measure(
@@ -45,30 +83,19 @@ def measure(
     progress: Callable[[list], Iterable] = iter,
     keep: Callable[[Any, Prediction], None] | None = None,
 ) -> Score:
-    """Score a network on one task's split.
+    """As measuring, at once.
 
     Args:
-        network: any mode; it is put back into it.
-        frozen: the network's frozen half.
-        split: its task decides what is measured; its class names are matched by name.
         progress: wraps the list of items, to show how far it is.
-        keep: called with every item and its prediction.
-
-    Raises:
-        InputError: the data has a class that the network was never trained, or a file is damaged.
     """
-    task = network.tasks[split.task]
-    meter = task.meter(split)
-    was_training = network.training
-    network.eval()
-    for item in progress(split.items):
-        image, truth = task.read(item, split)
-        prediction = predict_task(network, frozen, image, split.task)
-        meter.add(prediction, truth)
-        if keep is not None:
-            keep(item, prediction)
-    network.train(was_training)
-    return meter.score()
+    running = measuring(network, frozen, split, keep)
+    for _ in progress(split.items):
+        next(running)
+    try:
+        next(running)
+    except StopIteration as ended:
+        return ended.value
+    raise AssertionError("every item was measured")
 
 
 def score_rows(score: Score, place: dict[str, Any], scope: str) -> list[dict[str, Any]]:

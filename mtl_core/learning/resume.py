@@ -5,17 +5,57 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from torch import Tensor
+
 from mtl_core.config import RunConfig
+from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.types import InputError
 
-# What runs of one first stage and of one study may have otherwise; looks at the subset change no
-# weight.
+# What runs of one first stage and of one study may have otherwise; evaluations on the subset change
+# no weight.
 VARIED = ("method", "strength", "stages", "subset_every", "subset_steps", "subset_n", "floors")
 
 
 def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:
     """The part of a config that a resume may not change: all but the stages still to come."""
     return {**config, "stages": list(config["stages"])[:begun]}
+
+
+def load_matching(network: UnifiedVisionSystem, state: dict[str, Tensor]) -> None:
+    """Load a state into a network whose later tasks may have changed since it was saved.
+
+    A task that nothing was trained for yet may have got classes or may be new: what has another
+    shape, or is missing, stays as it was initialised.
+
+    Raises:
+        InputError: what belongs to no single task differs.
+    """
+    own = network.state_dict()
+    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    for name in own.keys() - fitting.keys():
+        if not set(network.tasks) & set(name.split(".")):
+            raise InputError(f"The saved state does not fit this network: {name} differs.")
+    network.load_state_dict(fitting, strict=False)
+
+
+def changed_images(
+    before: dict[str, Any], now: dict[str, Any], number: int
+) -> list[dict[str, Any]]:
+    """What of a run's images is not what it was begun with, one entry a task and split.
+
+    A mended file or a task added at the end does no harm; scores from before and after a change of
+    images that are evaluated on do not compare, and the run says so from then on.
+    """
+    changes = []
+    for task in before:
+        for split, found in now.get(task, {}).items():
+            if found != before[task][split]:
+                note = (
+                    f"The {split} images of {task} changed before stage {number} went on: scores "
+                    "from before and after do not compare."
+                )
+                changes.append({"stage": number, "task": task, "split": split, "note": note})
+    return changes
 
 
 def first_stage(manifest: dict[str, Any]) -> dict[str, Any]:

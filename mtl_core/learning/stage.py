@@ -1,22 +1,21 @@
-"""One stage: a task's stage, about forty lines of loop read from top to bottom."""
+"""One stage: its optimizer, its rates, and the loop, read from top to bottom."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from mtl_core.config import RunConfig, StageConfig
-from mtl_core.data.datasets import BatchOrder, to_device
+from mtl_core.data.datasets import to_device
 from mtl_core.data.tensor_input import normalise
 from mtl_core.learning.profile import LapTimes
+from mtl_core.learning.resume import load_matching
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import Retention
 
@@ -96,7 +95,8 @@ class StageState:
     schedule: torch.optim.lr_scheduler.LambdaLR
     epoch: int = 0  # epochs finished in this stage
     step: int = 0  # optimizer steps finished in this stage
-    losses: dict[str, float] = field(default_factory=dict)  # running means, for the bar
+    batches: int = 0  # of the epoch that is not finished
+    losses: dict[str, Tensor] = field(default_factory=dict)  # running means of the terms
     laps: LapTimes = field(default_factory=LapTimes)  # of this process alone
 
     def state_dict(self) -> dict[str, Any]:
@@ -108,16 +108,19 @@ class StageState:
             "schedule": self.schedule.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
+            "batches": self.batches,
             "losses": dict(self.losses),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of state_dict."""
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        load_matching(self.network, state["network"])
+        average = {k.removeprefix("module."): v for k, v in state["average"].items()}
+        self.average.n_averaged.copy_(average.pop("n_averaged"))
+        load_matching(cast(UnifiedVisionSystem, self.average.module), average)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.epoch, self.step = state["epoch"], state["step"]
+        self.epoch, self.step, self.batches = state["epoch"], state["step"], state["batches"]
         self.losses = dict(state["losses"])
 
 
@@ -160,49 +163,45 @@ def train_epoch(
     stage: StageConfig,
     retention: Retention,
     frozen: Callable[[Tensor], list[Tensor]],
-    loader: DataLoader,
-    batch_order: BatchOrder,
+    loader: Iterable[tuple[str, Tensor, Any]],
     device: torch.device,
-    watch: Callable[[StageState], None],
-) -> None:
-    """One pass over the images of what is being learned.
+) -> Iterator[StageState]:
+    """What is left of a pass over the images of what is being learned, step by step.
 
     Args:
-        state: moved on by one epoch.
+        state: moved on by every step; at the end by one epoch.
         run: the run's settings.
         stage: this stage's.
         retention: the method against forgetting.
         frozen: the frozen half of the backbone.
         loader: batches of (task, pixels, targets).
-        timetable: its order; told the epoch.
         device: where the network is.
-        watch: called after every step.
+
+    Yields:
+        The state after every step.
 
     Raises:
         NotFinite: a loss term is not finite; nothing was updated with it.
     """
     network = state.network
     network.train()
-    batch_order.epoch = state.epoch
     moving = [p for group in state.optimizer.param_groups for p in group["params"]]
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-    title = f"{'+'.join(batch_order.totals)} {state.epoch + 1}/{batch_order.epochs}"
-    bar = tqdm(loader, desc=title, unit="batch")
     laps = state.laps
     laps.start()
-    for task, pixels, targets in bar:
+    for task, pixels, targets in loader:
         laps.lap("waiting for images")
         laps.images += len(pixels)
         with autocast:
             inputs = normalise(pixels.to(device), network.config)
-            cut = frozen(inputs.contiguous(memory_format=torch.channels_last))
+            features = frozen(inputs.contiguous(memory_format=torch.channels_last))
             laps.lap("frozen part of the backbone")
-            outputs = network.rest(cut)
+            outputs = network(features=features)
             laps.lap("forward")
         terms = network.tasks[task].loss(outputs.raw[task], to_device(targets, device))
         laps.lap("loss")
         with autocast:
-            kept = retention.loss(cut, outputs, state.step)
+            kept = retention.loss(features, outputs, state.step)
         terms.update({name: run.strength * value for name, value in kept.items()})
         laps.lap("against forgetting")
         loss = torch.stack(list(terms.values())).sum()
@@ -210,7 +209,7 @@ def train_epoch(
             table = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
             raise NotFinite(
                 f"The loss of stage {stage.task} is not finite at step {state.step} ({table}): "
-                "lower the stage's lr."
+                f"lower stages.{stage.task}.lr."
             )
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -221,13 +220,13 @@ def train_epoch(
         state.schedule.step()
         state.average.update_parameters(network)
         state.step += 1
+        state.batches += 1
         for name, value in terms.items():
-            old = state.losses.get(name, value.item())
-            state.losses[name] = 0.95 * old + 0.05 * value.item()
-        shown = {name: f"{value:.3f}" for name, value in state.losses.items()}
-        shown["lr"] = f"{max(state.schedule.get_last_lr()):.1e}"
-        bar.set_postfix(shown)
+            state.losses[name] = torch.lerp(
+                value.detach(), state.losses.get(name, value.detach()), 0.95
+            )
         laps.lap("optimizer step")
-        watch(state)
+        yield state
         laps.start()
     state.epoch += 1
+    state.batches = 0

@@ -204,11 +204,7 @@ class Backbone(nn.Module):
                     f"timm could not fetch weights for {name!r}: expected a reachable Hub, or "
                     "--init FILE.safetensors with the backbone's weights."
                 ) from error
-            statistics = {
-                f"input_{key}": ",".join(str(v) for v in pretrained.pretrained_cfg[key])
-                for key in ("mean", "std")
-            }
-            provenance = {"source": f"timm pretrained {name}", **statistics}
+            provenance = {"source": f"timm pretrained {name}", **self._statistics()}
         else:
             try:
                 state = load_file(source)
@@ -216,11 +212,21 @@ class Backbone(nn.Module):
                     provenance = dict(file.metadata() or {})
             except Exception as error:  # safetensors raises its own type, OSError among others
                 raise InputError(f"{source}: expected a readable safetensors file.") from error
-            provenance = {"file": source.name, **provenance}
+            statistics = {} if "input_mean" in provenance else self._statistics()
+            provenance = {"file": source.name, **statistics, **provenance}
         self.load_state_dict(self._rename(state, source), strict=True)
         if self.taps and "conv_head.weight" in state and "bn2.running_var" in state:
             self.last_convolution = folded(state, self.norm_eps)
         return provenance
+
+    def _statistics(self) -> dict[str, str]:
+        """The input statistics that timm names for this backbone's weights, if it knows any."""
+        known = timm.get_pretrained_cfg(self.name)
+        if known is None:
+            return {}
+        return {
+            f"input_{key}": ",".join(str(v) for v in getattr(known, key)) for key in ("mean", "std")
+        }
 
     def _rename(self, state: dict[str, Tensor], source: Path | None) -> dict[str, Tensor]:
         """timm's flat names -> ours, in which blocks are numbered from the input."""

@@ -79,16 +79,21 @@ class UnifiedVisionSystem(nn.Module):
                 task.take_over(self.readouts[name], *self.backbone.last_convolution)
         return provenance
 
-    def forward(self, x: Tensor) -> Outputs:
-        """N x 3 x H x W -> all outputs."""
-        return self.rest(self.backbone.frozen(x))
+    def forward(self, x: Tensor | None = None, *, features: list[Tensor] | None = None) -> Outputs:
+        """All outputs of a batch.
 
-    def rest(self, cut: list[Tensor]) -> Outputs:
-        """Everything after the frozen half of the backbone, from what ``backbone.frozen`` gave."""
-        features = self.backbone.rest(cut)
-        fused = self.neck([features[i] for i in self.fused_levels])
+        Args:
+            x: N x 3 x H x W, normalised; or
+            features: what ``backbone.frozen`` gave for it, so that student, teacher and cache share
+                the half that is frozen.
+        """
+        if features is None:
+            assert x is not None, "expected the batch or its frozen features"
+            features = self.backbone.frozen(x)
+        levels = self.backbone.rest(features)
+        fused = self.neck([levels[i] for i in self.fused_levels])
         slices = self.head(fused)
-        raw = {task: readout(slices[task], features[-1]) for task, readout in self.readouts.items()}
+        raw = {task: readout(slices[task], levels[-1]) for task, readout in self.readouts.items()}
         return Outputs(fused, raw)
 
     def freeze_norms(self) -> None:

@@ -61,7 +61,7 @@ class RestHalf(nn.Module):
 
     def forward(self, *maps: Tensor) -> tuple[Tensor, ...]:
         """As the class says."""
-        return tuple(self.network.rest(list(maps)).raw.values())
+        return tuple(self.network(features=list(maps)).raw.values())
 
 
 @dataclass(frozen=True)

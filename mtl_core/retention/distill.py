@@ -44,7 +44,7 @@ class Distill(Retention):
         if self.teacher is None or self.stage is None:
             return {}
         with torch.no_grad():
-            trained = self.teacher.rest(cut)
+            trained = self.teacher(features=cut)
         terms = {}
         for task in self.earlier:
             weight = self.stage.distill.get(task, 0.0)

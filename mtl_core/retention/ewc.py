@@ -92,7 +92,7 @@ def fisher_diagonal(
     n = min(FISHER_IMAGES, len(train_set.views))
     images = [i * len(train_set.views) // n for i in range(n)]
     for image in images:
-        pixels, targets = train_set.batch([(train_set.views.stage.epochs, image)])
+        pixels, targets = train_set.batch([(train_set.views.stage.epochs, image, 0)])
         device = next(iter(watched.values())).device
         raw = network(normalise(pixels.to(device), network.config)).raw[task]
         terms = train_set.task.loss(raw, to_device(targets, device))

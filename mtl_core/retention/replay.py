@@ -48,7 +48,7 @@ class Replay(Retention):
         network = context.network
         device = next(network.parameters()).device
         inputs = normalise(pixels.to(device), network.config)
-        again = network.rest(context.cut(inputs.contiguous(memory_format=torch.channels_last)))
+        again = network(features=context.cut(inputs.contiguous(memory_format=torch.channels_last)))
         terms = network.tasks[task].loss(again.raw[task], to_device(targets, device))
         return {f"keep_{task}": torch.stack(list(terms.values())).sum()}
 
@@ -78,7 +78,7 @@ def rehearsal(
     """
     start, first_view = turn * REHEARSED, train_sets[task].views.stage.epochs
     keys = [
-        (first_view + start + i, memory[(start + i) % len(memory)])
+        (first_view + start + i, memory[(start + i) % len(memory)], 0)
         for i in range(min(REHEARSED, len(memory)))
     ]
     return train_sets[task].batch(keys)

@@ -77,6 +77,11 @@ class Task(ABC):
         """
 
     @staticmethod
+    def classes(item: Any) -> set[int]:
+        """The data's class indices that an item is known to show before it is read."""
+        return set()
+
+    @staticmethod
     @abstractmethod
     def labels(truth: Any, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
         """The truth as tv_tensors and plain values, which random views move with the pixels.

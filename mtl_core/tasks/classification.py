@@ -80,6 +80,11 @@ class Classification(Task):
         return read_image(item.image), item.label
 
     @staticmethod
+    def classes(item: ClsItem) -> set[int]:
+        """The one class."""
+        return {item.label}
+
+    @staticmethod
     def labels(truth: int, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
         """The network's class index."""
         return {"label": int(to_model[truth])}

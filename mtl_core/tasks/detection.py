@@ -83,6 +83,11 @@ class Detection(Task):
         return read_det(item), item
 
     @staticmethod
+    def classes(item: DetItem) -> set[int]:
+        """Of its boxes, crowds left out."""
+        return set(item.labels[~item.crowd].tolist())
+
+    @staticmethod
     def labels(truth: DetItem, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
         """Boxes, their labels in the network's class ids, and which are crowds."""
         boxes = torch.from_numpy(truth.boxes_xyxy_px).reshape(-1, 4)

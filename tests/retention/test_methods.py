@@ -25,7 +25,7 @@ def test_the_student_starts_where_the_teacher_is(tiny_network: UnifiedVisionSyst
     method = begun(tiny_network)
     with torch.no_grad():
         cut = tiny_network.train().backbone.frozen(torch.randn(2, 3, 64, 64))
-        terms = method.loss(cut, tiny_network.rest(cut))
+        terms = method.loss(cut, tiny_network(features=cut))
     assert set(terms) == {"keep_seg", "keep_det", "keep_neck"}
     for name, value in terms.items():
         assert abs(value.item()) < 1e-5, name
@@ -40,7 +40,7 @@ def test_the_teacher_stands_still_while_the_student_moves(tiny_network: UnifiedV
     tiny_network.train()
     for _ in range(2):
         cut = tiny_network.backbone.frozen(torch.randn(2, 3, 64, 64))
-        outputs = tiny_network.rest(cut)
+        outputs = tiny_network(features=cut)
         own = outputs.raw["cls"].square().sum() + outputs.fused.square().mean()
         terms = method.loss(cut, outputs)
         optimizer.zero_grad()
@@ -60,7 +60,7 @@ def test_every_term_pulls_at_the_student(tiny_network: UnifiedVisionSystem, name
         for p in tiny_network.head.output.parameters():
             p.add_(torch.randn_like(p) * 0.3)
     cut = tiny_network.backbone.frozen(torch.randn(2, 3, 64, 64))
-    term = method.loss(cut, tiny_network.rest(cut))[name]
+    term = method.loss(cut, tiny_network(features=cut))[name]
     assert term.item() > 0
     term.backward()
     pulled = tiny_network.neck.laterals[0].weight.grad
@@ -76,7 +76,7 @@ def test_weights_scale_their_terms_and_zero_leaves_them_out(tiny_network: Unifie
         method.before_stage(StageContext(tiny_network, chosen, ["seg", "det"]))
         torch.manual_seed(1)
         cut = tiny_network.eval().backbone.frozen(torch.randn(1, 3, 64, 64))
-        outputs = tiny_network.rest(cut)
+        outputs = tiny_network(features=cut)
         outputs.raw["seg"] = outputs.raw["seg"] + torch.randn_like(outputs.raw["seg"])
         found.append(method.loss(cut, outputs))
     assert list(found[0]) == ["keep_seg"]
@@ -97,4 +97,4 @@ def test_nothing_is_added(tiny_network: UnifiedVisionSystem, method: str, number
     retention = METHODS[method]()
     retention.before_stage(StageContext(tiny_network, config.stages[number - 1], earlier))
     cut = tiny_network.eval().backbone.frozen(torch.randn(1, 3, 32, 32))
-    assert retention.loss(cut, tiny_network.rest(cut)) == {}
+    assert retention.loss(cut, tiny_network(features=cut)) == {}

@@ -143,7 +143,7 @@ def test_its_own_distance_keeps_it(network: UnifiedVisionSystem):
     method = Distill()
     method.before_stage(StageContext(network, stage, ["bright"]))
     cut = network.eval().backbone.frozen(torch.randn(1, 3, 64, 64))
-    outputs = network.rest(cut)
+    outputs = network(features=cut)
     outputs.raw["bright"] = outputs.raw["bright"] + 2
     terms = method.loss(cut, outputs)
     assert {name: value.item() for name, value in terms.items()} == {

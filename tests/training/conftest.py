@@ -29,7 +29,7 @@ def options(rendered: DataRoots, backbone_weights: Path) -> Callable[..., Option
     """Options of a tiny run, in this process and on one thread."""
 
     def make(out: Path, **changes: object) -> Options:
-        plain = {"data": rendered["seg"].parent, "preset": "tiny", "init": backbone_weights}
+        plain = {"data": rendered["seg"].parent, "preset": "tiny", "init": str(backbone_weights)}
         return Options(out=out, **{**plain, "workers": 0, "threads": 1, **changes})
 
     return make

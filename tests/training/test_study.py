@@ -30,7 +30,7 @@ def study(
 
 def options(out: Path, rendered: DataRoots, backbone_weights: Path, **changes: object) -> Options:
     plain = {
-        "methods": "finetune,distill,progressive,joint,single",
+        "methods": ("finetune", "distill", "progressive", "joint", "single"),
         "preset": "tiny",
         "init": backbone_weights,
         "workers": 0,
@@ -57,7 +57,12 @@ def test_names_say_what_a_run_is():
 def test_the_plan_has_every_method_seed_and_strength(rendered: DataRoots, tmp_path: Path):
     plan = planned(
         options(
-            tmp_path, rendered, tmp_path, methods="all", seeds="0,1", sweep="0.3,1", preset="tuned"
+            tmp_path,
+            rendered,
+            tmp_path,
+            seeds=(0, 1),
+            sweep=(0.3, 1.0),
+            preset="tuned",
         )
     )
     names = [cell.name for cell in plan]
@@ -67,7 +72,7 @@ def test_the_plan_has_every_method_seed_and_strength(rendered: DataRoots, tmp_pa
 
 
 def test_an_ablation_leaves_out_one_part_a_run(rendered: DataRoots, tmp_path: Path):
-    changes = {"methods": "ewc", "seeds": "3,4", "ablate": True, "preset": "tuned"}
+    changes = {"methods": ("ewc",), "seeds": (3, 4), "ablate": True, "preset": "tuned"}
     plan = planned(options(tmp_path, rendered, tmp_path, **changes))
     assert plan[0].name == "distill-seed3"
     left_out = {cell.without for cell in plan} - {None}
@@ -90,8 +95,7 @@ def test_an_ablation_leaves_out_one_part_a_run(rendered: DataRoots, tmp_path: Pa
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"methods": "hope"}, "--methods hope"),
-        ({"seeds": "a"}, "--seeds and --sweep"),
+        ({"methods": ("hope",)}, "--methods hope"),
         ({"epochs": (3,)}, "--epochs has 1 numbers, expected 3"),
     ],
 )

@@ -18,7 +18,7 @@ from mtl_core.presets import tiny
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks.data_roots import DataRoots
 from mtl_core.types import InputError
-from training.train import Options, main, run_config
+from training.train import Options, main, run_config, trainer_of
 
 Make = Callable[..., Options]
 TASKS = ["seg", "det", "cls"]
@@ -142,7 +142,7 @@ def test_a_run_without_its_state_is_not_begun_again(whole_run: Path, options: Ma
 
 def test_another_config_cannot_resume(whole_run: Path, options: Make, tmp_path: Path):
     shutil.copytree(whole_run, tmp_path / "run")
-    with pytest.raises(InputError, match="begun with another config"):
+    with pytest.raises(InputError, match="begun with another seed"):
         main(options(tmp_path / "run", resume=True, seed=1))
 
 
@@ -157,7 +157,7 @@ def test_a_image_in_train_and_val_is_refused(rendered: DataRoots, options: Make,
 
 
 REFUSED = [
-    ({"method": "hope"}, "--method hope"),
+    ({"method": "hope"}, "method is 'hope'"),
     ({"tasks": ("seg", "depth")}, "--tasks depth"),
     ({"epochs": (1, 2)}, "--epochs has 2 numbers, expected 3"),
     ({"preset": "huge"}, "Preset 'huge' is unknown"),
@@ -178,19 +178,35 @@ def test_images_are_normalised_as_the_weights_ask(
     other = tmp_path / "other.safetensors"
     statistics = {"input_mean": "0.485,0.456,0.406", "input_std": "0.229,0.224,0.225"}
     save_file(load_file(backbone_weights), other, statistics)
-    given = options(tmp_path / "run", init=other)
-    trainer = Trainer(given, run_config(given))
+    given = options(tmp_path / "run", init=str(other))
+    trainer = trainer_of(given, run_config(given))
     assert trainer.config.model.mean == (0.485, 0.456, 0.406)
     assert trainer.network.config.std == (0.229, 0.224, 0.225)
     save_file(load_file(backbone_weights), other, {"input_mean": "grey"})
     with pytest.raises(InputError, match="expected three numbers"):
-        Trainer(given, run_config(given))
+        trainer_of(given, run_config(given))
 
 
-def test_a_run_is_not_resumed_on_other_images(whole_run: Path, options: Make, tmp_path: Path):
+def test_a_run_resumed_on_other_images_says_so(
+    whole_run: Path, options: Make, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     shutil.copytree(whole_run, tmp_path / "run")
-    with pytest.raises(InputError, match="other images or other backbone weights"):
-        main(options(tmp_path / "run", resume=True, train_split="train:fit"))
+    main(options(tmp_path / "run", resume=True, train_split="train:fit"))
+    assert "scores from before and after do not compare" in capsys.readouterr().out
+    changes = Run(tmp_path / "run").manifest["data_changes"]
+    assert {(c["task"], c["split"]) for c in changes} == {(t, "train") for t in TASKS}
+
+
+def test_other_weights_cannot_resume(whole_run: Path, options: Make, tmp_path: Path):
+    shutil.copytree(whole_run, tmp_path / "run")
+    other = tmp_path / "other.safetensors"
+    save_file(
+        load_file(options(tmp_path).init),
+        other,
+        {"input_mean": "0.5,0.5,0.5", "origin": "elsewhere"},
+    )
+    with pytest.raises(InputError, match="other backbone weights"):
+        main(options(tmp_path / "run", resume=True, init=str(other)))
 
 
 def test_images_held_out_may_lie_elsewhere(rendered: DataRoots, options: Make, tmp_path: Path):
@@ -199,7 +215,7 @@ def test_images_held_out_may_lie_elsewhere(rendered: DataRoots, options: Make, t
     first.with_suffix(".png").unlink()
     first.unlink()
     changed = options(tmp_path / "run", eval_data=tmp_path / "more")
-    held_out = Trainer(changed, run_config(changed)).eval_splits
+    held_out = trainer_of(changed, run_config(changed)).data.evaluation
     assert len(held_out["seg"]) == 5 and len(held_out["cls"]) == 6
 
 
