@@ -102,7 +102,7 @@ def large() -> RunConfig:
             ),
             StageConfig(
                 "det",
-                epochs=8,
+                epochs=7,
                 lr=2e-3,
                 batch=8,
                 lr_backbone=0.1,
@@ -115,7 +115,7 @@ def large() -> RunConfig:
             ),
             StageConfig(
                 "cls",
-                epochs=8,
+                epochs=6,
                 lr=1.5e-3,
                 lr_backbone=0.0,
                 lr_shared=0.1,
