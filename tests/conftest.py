@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from mtl_core.config import ModelConfig
 from mtl_core.engine.network_file import save_checkpoint
@@ -55,4 +57,14 @@ def tiny_checkpoint(tiny_network: UnifiedVisionSystem, tmp_path: Path) -> Path:
     """A checkpoint file of the tiny network, as after its second stage."""
     path = tmp_path / "stage2.safetensors"
     save_checkpoint(path, tiny_network, 2, ["seg", "det"])
+    return path
+
+
+@pytest.fixture(scope="session")
+def backbone_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random backbone weights under timm's names."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "backbone.safetensors"
+    state = timm.create_model("tf_efficientnet_b0", pretrained=False).state_dict()
+    save_file(state, path, {"input_mean": "0.5,0.5,0.5", "origin": "random"})
     return path

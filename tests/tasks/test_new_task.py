@@ -1,151 +1,116 @@
-"""A fourth task is one object: only the config's table of tasks knows of it besides."""
+"""A fourth task is one file, from its images to its verdict; and the document that says how."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
-from torch import Tensor, nn
 
-import mtl_core.config as config
-from mtl_core.config import ModelConfig, StageConfig
 from mtl_core.data.letterbox import Placement
-from mtl_core.data.splits import Split
-from mtl_core.engine.network_file import load_network, save_checkpoint
-from mtl_core.learning.evaluation import measure
-from mtl_core.metrics.base import Meter, Score
-from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.retention import StageContext
-from mtl_core.retention.distill import Distill
-from mtl_core.tasks import TASKS, build_tasks
-from mtl_core.tasks.base import Task
-from mtl_core.types import Boxes, Prediction
+from mtl_core.decoding import decode
+from mtl_core.engine import open_engine
+from mtl_core.runs.predictions import read_predictions
+from mtl_core.runs.run_directory import Run
+from mtl_core.tasks import TASKS
+from mtl_core.tasks.data_roots import DataRoots
+from mtl_core.types import InputError, Prediction, ScalarMap
+from tests.tasks.depth_task import Depth, DepthMeter, render_depth
+from training.train import Options, main
+
+PLACE = "tests.tasks.depth_task"
 
 
-class Pooled(nn.Module):
-    """The mean of the slice."""
-
-    def forward(self, part: Tensor, context: Tensor) -> Tensor:
-        return part.mean((2, 3))
-
-
-class BrightnessMeter(Meter):
-    """One minus the mean error."""
-
-    def __init__(self) -> None:
-        self.errors: list[float] = []
-
-    def add(self, prediction: Prediction, item: Any) -> None:
-        assert prediction.boxes is not None
-        self.errors.append(abs(float(prediction.boxes.scores[0]) - item))
-
-    def score(self) -> Score:
-        return Score({"nearness": 1 - float(np.mean(self.errors))}, {}, len(self.errors))
+@pytest.fixture(scope="module", autouse=True)
+def registered() -> object:
+    """The task is known here, and nowhere else afterwards."""
+    infos, places = dict(TASKS.infos), dict(TASKS.places)
+    TASKS.register(f"{PLACE}:Depth")
+    yield
+    TASKS.infos, TASKS.places = infos, places
 
 
-class Brightness(Task):
-    """How bright is the image, told as the score of one box around all of it."""
-
-    id = "bright"
-    metrics = ("nearness",)
-
-    @property
-    def channels(self) -> int:
-        return 1
-
-    def build_readout(self, context_channels: int) -> nn.Module:
-        return Pooled()
-
-    @staticmethod
-    def read(item: Any, split: Split) -> tuple[np.ndarray, float]:
-        return np.asarray(Image.open(item.image).convert("RGB")), item.label
-
-    @staticmethod
-    def labels(truth: float, to_model: Tensor, size_hw: tuple[int, int]) -> dict[str, Any]:
-        return {"level": truth}
-
-    @staticmethod
-    def target(view: dict[str, Any]) -> float:
-        return view["level"]
-
-    def collate(self, targets: list[float]) -> Tensor:
-        return torch.tensor(targets)[:, None]
-
-    def loss(self, raw: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        return {"bright": (raw.sigmoid() - targets).square().mean()}
-
-    def distill(
-        self, raw: Tensor, teacher_raw: Tensor, temperature: float, logits_only: bool = False
-    ) -> Tensor:
-        return (raw - teacher_raw).square().mean()
-
-    def decode(self, raw: np.ndarray, box: Placement) -> dict[str, Any]:
-        h, w = box.size_hw
-        whole = np.array([[0, 0, w, h]], np.float32)
-        return {"boxes": Boxes(whole, 1 / (1 + np.exp(-raw)), np.zeros(1, np.int64))}
-
-    def meter(self, split: Any) -> Meter:
-        return BrightnessMeter()
+@pytest.fixture(scope="module")
+def run(rendered: DataRoots, backbone_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """All four stages of the tiny preset."""
+    data = tmp_path_factory.mktemp("four") / "data"
+    shutil.copytree(rendered["seg"].parent, data)
+    render_depth(data / Depth.info.folder, {"train": 16, "val": 6})
+    options = Options(
+        data=data,
+        out=data.parent / "run",
+        preset=f"{PLACE}:with_depth",
+        task_classes=(f"{PLACE}:Depth",),
+        init=str(backbone_file),
+        workers=0,
+        threads=1,
+    )
+    assert main(options)
+    return Run(options.out)
 
 
-@pytest.fixture
-def network(tiny_model: ModelConfig, monkeypatch: pytest.MonkeyPatch) -> UnifiedVisionSystem:
-    """Segmentation, and the toy."""
-    monkeypatch.setitem(TASKS, "bright", Brightness)
-    monkeypatch.setattr(config, "TASK_IDS", (*config.TASK_IDS, "bright"))
-    torch.manual_seed(0)
-    names = {"seg": ["background", "a"], "bright": ["brightness"]}
-    return UnifiedVisionSystem(tiny_model, build_tasks(names))
+def test_it_is_trained_recorded_and_judged(run: Run):
+    assert [stage.task for stage in run.stages] == ["seg", "det", "cls", "depth"]
+    last = run.records().query("stage == 4 and scope == 'stage'")
+    assert set(last[last.task == "depth"].metric) == {"delta1", "rmse"}
+    assert run.verdicts()["depth"]["metric"] == "delta1"
+    assert run.manifest["tasks"]["depth"]["kind"] == "scalar_map"
+    assert run.manifest["config"]["stages"][3]["distill"] == {"seg": 1, "det": 1, "cls": 1}
 
 
-def flat_images(levels: list[float]) -> list[np.ndarray]:
-    return [np.full((64, 64, 3), round(255 * level), np.uint8) for level in levels]
+def test_its_answers_are_kept_and_given(run: Run, photo: np.ndarray):
+    stored = read_predictions(run.path / "predictions", 4, "depth", run.class_names)
+    assert len(stored) == 6
+    assert all(isinstance(said.parts["depth"], ScalarMap) for said in stored.values())
+    for kind in ("torch", "onnx"):
+        said = open_engine(run.stages[3].weights, kind).predict(photo)
+        part = said.parts["depth"]
+        assert isinstance(part, ScalarMap) and part.values.shape == photo.shape[:2]
+        assert part.values.min() >= 0 and part.values.max() <= 1
+        assert set(said.parts) == {"seg", "det", "cls", "depth"}
 
 
-def test_it_is_learned_measured_and_stored(network: UnifiedVisionSystem, tmp_path: Path):
-    levels = [0.1, 0.4, 0.6, 0.9]
-    images = flat_images(levels)
-    pixels = torch.stack([torch.from_numpy(p).permute(2, 0, 1) for p in images]) / 127.5 - 1
-    task = network.tasks["bright"]
-    targets = task.collate(levels)
-    network.train()
-    optimizer = torch.optim.Adam([*network.neck.parameters(), *network.head.parameters()], 1e-2)
-    losses = []
-    for _ in range(25):
-        terms = task.loss(network(pixels).raw["bright"], targets)
-        optimizer.zero_grad()
-        sum(terms.values()).backward()
-        optimizer.step()
-        losses.append(terms["bright"].item())
-    assert losses[-1] < 0.5 * losses[0]
-
-    path = tmp_path / "stage2.safetensors"
-    save_checkpoint(path, network, 2, ["seg", "bright"])
-    loaded, info = load_network(path)
-    assert list(info.class_names) == ["seg", "bright"]
-    items = []
-    for i, (image, level) in enumerate(zip(images, levels, strict=True)):
-        Image.fromarray(image).save(tmp_path / f"{i}.png")
-        items.append(SimpleNamespace(image=tmp_path / f"{i}.png", label=level))
-    split = Split("bright", ["brightness"], items, "val")
-    score = measure(loaded, loaded.backbone.frozen, split)
-    assert score.n == 4
-    assert 0.5 < score.values["nearness"] <= 1
+def test_its_metric_knows_right_from_wrong():
+    truth = np.array([[0.5, 1.0], [0.2, 0.8]], np.float32)
+    for factor, delta1 in ((1.0, 1.0), (1.2, 1.0), (1.3, 0.0)):
+        meter = DepthMeter()
+        said = Prediction((2, 2), {"depth": ["depth"]}, {"depth": ScalarMap(truth * factor)})
+        meter.add(said, truth)
+        assert meter.score().values["delta1"] == delta1
+        assert (meter.score().values["rmse"] == 0) == (factor == 1)
 
 
-def test_its_own_distance_keeps_it(network: UnifiedVisionSystem):
-    stage = StageConfig("seg", epochs=1, lr=1e-3, temperature=2.0, distill={"bright": 3.0})
-    method = Distill()
-    method.before_stage(StageContext(network, stage, ["bright"]))
-    cut = network.eval().backbone.frozen(torch.randn(1, 3, 64, 64))
-    outputs = network(features=cut)
-    outputs.raw["bright"] = outputs.raw["bright"] + 2
-    terms = method.loss(cut, outputs)
-    assert {name: value.item() for name, value in terms.items()} == {
-        "keep_bright": pytest.approx(12.0, rel=1e-4)
-    }
+def test_a_coarse_map_is_read_at_the_images_pixels():
+    box = Placement((40, 64), (40, 64), (64, 64))
+    ramp = np.linspace(0, 1, 8, dtype=np.float32)[None, None].repeat(8, 1)
+    part = decode("scalar_map", ramp, box)
+    assert isinstance(part, ScalarMap) and part.values.shape == (40, 64)
+    assert (np.diff(part.values, axis=1) >= 0).all() and part.values[0, 32] == pytest.approx(
+        0.5, abs=0.05
+    )
+
+
+@pytest.mark.parametrize("place", ["nowhere.at.all:Task", f"{PLACE}:nothing", "tests.answers"])
+def test_what_is_no_task_is_refused(place: str):
+    with pytest.raises(InputError, match="cannot be imported"):
+        TASKS.register(place)
+
+
+def test_the_document_shows_this_very_file():
+    root = Path(__file__).parents[2]
+    code = (root / "tests/tasks/depth_task.py").read_text(encoding="utf-8")
+    document = (root / "docs/add_a_task.md").read_text(encoding="utf-8")
+    shown = document.split("```python\n")[1].split("```")[0]
+    assert (
+        shown
+        == code[code.index("class DepthMeter") : code.index("def render_depth")].rstrip() + "\n"
+    )
+
+
+def test_the_document_names_options_that_exist() -> None:
+    text = (Path(__file__).parents[2] / "docs/add_a_task.md").read_text(encoding="utf-8")
+    fields: Callable = Options.__dataclass_fields__.keys
+    for option in ("task_classes", "preset", "data", "out"):
+        assert f"--{option.replace('_', '-')}" in text and option in fields()

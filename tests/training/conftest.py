@@ -6,30 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import timm
-import torch
-from safetensors.torch import save_file
 
 from mtl_core.tasks.data_roots import DataRoots
 from training.train import Options, main
 
 
 @pytest.fixture(scope="session")
-def backbone_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights under timm's names."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "backbone.safetensors"
-    state = timm.create_model("tf_efficientnet_b0", pretrained=False).state_dict()
-    save_file(state, path, {"input_mean": "0.5,0.5,0.5", "origin": "random"})
-    return path
-
-
-@pytest.fixture(scope="session")
-def options(rendered: DataRoots, backbone_weights: Path) -> Callable[..., Options]:
+def options(rendered: DataRoots, backbone_file: Path) -> Callable[..., Options]:
     """Options of a tiny run, in this process and on one thread."""
 
     def make(out: Path, **changes: object) -> Options:
-        plain = {"data": rendered["seg"].parent, "preset": "tiny", "init": str(backbone_weights)}
+        plain = {"data": rendered["seg"].parent, "preset": "tiny", "init": str(backbone_file)}
         return Options(out=out, **{**plain, "workers": 0, "threads": 1, **changes})
 
     return make

@@ -18,13 +18,13 @@ def test_blocks_walk_through_the_epochs():
     assert ["".join(blocks) for _ in range(4)] == ["ab", "cd", "ea", "bc"]
 
 
-def test_every_way_is_measured(rendered: DataRoots, backbone_weights: Path, tmp_path: Path):
+def test_every_way_is_measured(rendered: DataRoots, backbone_file: Path, tmp_path: Path):
     out = tmp_path / "training.json"
     options = Options(
         data=rendered["seg"].parent,
         out=out,
         preset="tiny",
-        init=backbone_weights,
+        init=backbone_file,
         rounds=2,
         steps=1,
         threads=1,
@@ -38,7 +38,7 @@ def test_every_way_is_measured(rendered: DataRoots, backbone_weights: Path, tmp_
 
 
 def test_all_ways_move_the_same_weights(
-    rendered: DataRoots, backbone_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rendered: DataRoots, backbone_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     moved: dict[str, int] = {}
 
@@ -49,7 +49,7 @@ def test_all_ways_move_the_same_weights(
 
     monkeypatch.setattr("training.benchmark_training.begin_stage", counted)
     options = Options(
-        rendered["seg"].parent, preset="tiny", init=backbone_weights, threads=1, workers=0
+        rendered["seg"].parent, preset="tiny", init=backbone_file, threads=1, workers=0
     )
     for name in WAYS:
         way(options, name, tmp_path / name)

@@ -21,18 +21,18 @@ from training.study.runs import Cell, StudyRuns, by_method, check_comparable, re
 
 @pytest.fixture(scope="module")
 def study(
-    rendered: DataRoots, backbone_weights: Path, tmp_path_factory: pytest.TempPathFactory
+    rendered: DataRoots, backbone_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("study") / "study"
-    main(options(out, rendered, backbone_weights))
+    main(options(out, rendered, backbone_file))
     return out
 
 
-def options(out: Path, rendered: DataRoots, backbone_weights: Path, **changes: object) -> Options:
+def options(out: Path, rendered: DataRoots, backbone_file: Path, **changes: object) -> Options:
     plain = {
         "methods": ("finetune", "distill", "progressive", "joint", "single"),
         "preset": "tiny",
-        "init": backbone_weights,
+        "init": backbone_file,
         "workers": 0,
         "threads": 1,
         "subset_steps": 2,
@@ -167,23 +167,23 @@ def test_runs_of_another_recipe_or_other_constants_are_not_compared(study: Path)
 
 
 def test_without_references_the_report_says_how_to_get_its_plane(
-    study: Path, rendered: DataRoots, backbone_weights: Path, tmp_path: Path
+    study: Path, rendered: DataRoots, backbone_file: Path, tmp_path: Path
 ):
     title = "What the old kept, what the new reached"
     page = (study / "report.html").read_text()
     assert title in page and "--methods single" not in page
     for name in ("distill-seed0", "finetune-seed0"):
         (tmp_path / name).symlink_to(study / name)
-    main(options(tmp_path, rendered, backbone_weights, report_only=True))
+    main(options(tmp_path, rendered, backbone_file, report_only=True))
     page = (tmp_path / "report.html").read_text()
     assert title not in page and "--methods single" in page
 
 
 def test_a_report_alone_leaves_the_maps_to_those_who_train(
-    study: Path, rendered: DataRoots, backbone_weights: Path
+    study: Path, rendered: DataRoots, backbone_file: Path
 ):
     (study / "maps").mkdir()
-    main(options(study, rendered, backbone_weights, report_only=True))
+    main(options(study, rendered, backbone_file, report_only=True))
     assert (study / "maps").is_dir()
     (study / "maps").rmdir()
 
@@ -225,12 +225,12 @@ def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
 
 
 def test_a_finished_study_trains_nothing(
-    study: Path, rendered: DataRoots, backbone_weights: Path, monkeypatch: pytest.MonkeyPatch
+    study: Path, rendered: DataRoots, backbone_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(options: object) -> None:
         raise AssertionError("trained again")
 
     monkeypatch.setattr("training.compare.train", refuse)
-    main(options(study, rendered, backbone_weights))
+    main(options(study, rendered, backbone_file))
     assert StudyRuns(study).first_stage(0) is not None
     assert StudyRuns(study).first_stage(5) is None

@@ -173,16 +173,16 @@ def test_bad_options_are_told(options: Make, tmp_path: Path, changes: dict, word
 
 
 def test_images_are_normalised_as_the_weights_ask(
-    options: Make, backbone_weights: Path, tmp_path: Path
+    options: Make, backbone_file: Path, tmp_path: Path
 ):
     other = tmp_path / "other.safetensors"
     statistics = {"input_mean": "0.485,0.456,0.406", "input_std": "0.229,0.224,0.225"}
-    save_file(load_file(backbone_weights), other, statistics)
+    save_file(load_file(backbone_file), other, statistics)
     given = options(tmp_path / "run", init=str(other))
     trainer = trainer_of(given, run_config(given))
     assert trainer.config.model.mean == (0.485, 0.456, 0.406)
     assert trainer.network.config.std == (0.229, 0.224, 0.225)
-    save_file(load_file(backbone_weights), other, {"input_mean": "grey"})
+    save_file(load_file(backbone_file), other, {"input_mean": "grey"})
     with pytest.raises(InputError, match="expected three numbers"):
         trainer_of(given, run_config(given))
 
