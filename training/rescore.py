@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from mtl_core.analysis.verdicts import judge
 from mtl_core.data.layout import fingerprint
-from mtl_core.engine.network_file import load_network, read_info, set_input_px
+from mtl_core.engine.network_file import load_network, read_info
 from mtl_core.learning.evaluation import measure, score_rows
 from mtl_core.learning.frozen_features import FrozenFeatures
+from mtl_core.runs.checkpoint import set_input_px
 from mtl_core.runs.predictions import PredictionFile
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.tasks.data_roots import data_roots, read_split

@@ -6,28 +6,14 @@ JSON strings; nothing in a checkpoint is ever executed.
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.runs.checkpoint import FORMAT, CheckpointInfo, read_header
+from mtl_core.runs.checkpoint import CheckpointInfo, read_header, read_weights, write_checkpoint
 from mtl_core.tasks import TASKS, build_tasks
 from mtl_core.types import InputError
-
-__all__ = [
-    "FORMAT",
-    "CheckpointInfo",
-    "load_network",
-    "read_info",
-    "save_checkpoint",
-    "set_input_px",
-]
 
 
 def save_checkpoint(
@@ -37,36 +23,10 @@ def save_checkpoint(
     names = {t: k.class_names for t, k in network.tasks.items()}
     kinds = {t: k.info.kind for t, k in network.tasks.items()}
     state = {
-        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu().numpy()
         for name, value in network.state_dict().items()
     }
-    _write(path, state, CheckpointInfo(network.config, names, stage, trained, kinds))
-
-
-def _write(path: Path, state: dict[str, Tensor], info: CheckpointInfo) -> None:
-    metadata = {
-        "format": FORMAT,
-        "model": json.dumps(asdict(info.model)),
-        "class_names": json.dumps(info.class_names),
-        "stage": str(info.stage),
-        "trained": json.dumps(info.trained),
-        "kinds": json.dumps(info.kinds),
-    }
-    temporary = path.with_name(path.name + ".part")
-    save_file(state, temporary, metadata)
-    os.replace(temporary, path)
-
-
-def set_input_px(path: Path, input_px: int) -> None:
-    """Let a checkpoint see images in another size; its weights stay as they are.
-
-    Raises:
-        InputError: as read_info, or the size is no multiple of 32.
-    """
-    info = read_info(path)
-    if info.model.input_px != input_px:
-        model = replace(info.model, input_px=input_px)
-        _write(path, load_file(path), replace(info, model=model))
+    write_checkpoint(path, state, CheckpointInfo(network.config, names, stage, trained, kinds))
 
 
 def read_info(path: Path) -> CheckpointInfo:
@@ -90,12 +50,12 @@ def load_network(path: Path) -> tuple[UnifiedVisionSystem, CheckpointInfo]:
     """
     info = read_info(path)
     network = UnifiedVisionSystem(info.model, build_tasks(info.class_names))
+    state = {name: torch.from_numpy(value) for name, value in read_weights(path).items()}
     try:
-        state = load_file(path)
         network.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
         )
-    except Exception as error:  # missing keys, other shapes, cut files
+    except RuntimeError as error:  # missing keys, other shapes
         raise InputError(f"{path} holds weights that do not fit its own header.") from error
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise InputError(f"{path} holds weights that are not finite.")

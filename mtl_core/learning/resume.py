@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from mtl_core.config import RunConfig
 from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.old_names import renamed_keys
 from mtl_core.types import InputError
 
 # What runs of one first stage and of one study may have otherwise; evaluations on the subset change
@@ -19,6 +23,46 @@ VARIED = ("method", "strength", "stages", "subset_every", "subset_steps", "subse
 def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:
     """The part of a config that a resume may not change: all but the stages still to come."""
     return {**config, "stages": list(config["stages"])[:begun]}
+
+
+def check_resumable(
+    out: Path, content: dict[str, Any], config: RunConfig, provenance: dict[str, str], begun: int
+) -> None:
+    """Hold a saved state to the config and the weights that it is to go on with.
+
+    Args:
+        out: the run directory, for what is said.
+        content: of the state.
+        config: the one to go on with.
+        provenance: where the backbone's first weights come from now.
+        begun: stages begun so far; later ones may have changed.
+
+    Raises:
+        InputError: they differ in what was done so far.
+    """
+    ours = json.loads(json.dumps(settled(config.to_dict(), begun)))
+    theirs = settled(renamed_keys(json.loads(json.dumps(content["config"]))), begun)
+    different = [key for key in ours if ours[key] != theirs.get(key)]
+    if different:
+        raise InputError(
+            f"{out} was begun with another {different[0]}: expected the same model, method and "
+            "seed, and the same settings of the stages begun so far, to --resume it."
+        )
+    if content["sources"]["initial_weights"] != provenance:
+        raise InputError(
+            f"{out} was begun with other backbone weights: expected the same --init to --resume it."
+        )
+
+
+def copy_first_stage(run: Path, out: Path) -> None:
+    """The checkpoint, predictions and records of a run's first stage, into another run."""
+    for path in [run / "stage1.safetensors", *(run / "predictions").glob("stage1_*.npz")]:
+        target = out / path.relative_to(run)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    lines = (run / "records.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    own = "".join(line for line in lines if json.loads(line)["stage"] == 1)
+    (out / "records.jsonl").write_text(own, encoding="utf-8")
 
 
 def load_matching(network: UnifiedVisionSystem, state: dict[str, Tensor]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,28 @@ def read_state(path: Path, device: torch.device) -> Any:
     if hashlib.sha256(payload).hexdigest().encode() != digest:
         raise InputError(f"{path} is damaged: its checksum is another.")
     return torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+
+
+def last_state(out: Path, device: torch.device) -> Any:
+    """Where a run goes on: its last whole state.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = out / "state" / "resume.pt"
+    if not path.exists():
+        raise InputError(
+            f"{out} holds no state/resume.pt: there is nothing to --resume, expected a run that "
+            "was stopped here."
+        )
+    try:
+        return read_state(path, device)
+    except InputError as error:
+        before = path.with_name(path.name + PREVIOUS)
+        if not before.exists():
+            raise
+        warnings.warn(f"{error} The state before it is taken.", stacklevel=2)
+        return read_state(before, device)
 
 
 class Writer:

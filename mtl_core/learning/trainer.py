@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -36,17 +35,17 @@ from mtl_core.learning.frozen_features import FrozenFeatures, frozen_key
 from mtl_core.learning.hardware import versions
 from mtl_core.learning.resume import (
     changed_images,
+    check_resumable,
+    copy_first_stage,
     first_stage,
     load_matching,
-    settled,
     with_statistics,
 )
 from mtl_core.learning.run_data import RunData
 from mtl_core.learning.stage import StageState, begin_stage, train_epoch
-from mtl_core.learning.state_files import PREVIOUS, Writer, read_state, write_state
+from mtl_core.learning.state_files import Writer, last_state, read_state, write_state
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.old_names import renamed_keys
 from mtl_core.retention import StageContext, retention_class
 from mtl_core.runs.predictions import PredictionFile
 from mtl_core.runs.run_directory import Run, append_records, write_json
@@ -396,33 +395,12 @@ class Trainer:
             InputError: there is no whole state, or what was done so far was done with another
                 config, other classes or other weights.
         """
-        path = self.out / "state" / "resume.pt"
-        if not path.exists():
-            raise InputError(
-                f"{self.out} holds no state/resume.pt: there is nothing to --resume, expected "
-                "a run that was stopped here."
-            )
-        try:
-            content = read_state(path, self.device)
-        except InputError:
-            content = read_state(path.with_name(path.name + PREVIOUS), self.device)
+        content = last_state(self.out, self.device)
         number, stage_state = content["number"], content["stage_state"]
         begun = number if stage_state else number - 1
         if stage_state and self.retention.together:
             begun = len(self.config.stages)
-        ours = json.loads(json.dumps(settled(self.config.to_dict(), begun)))
-        theirs = settled(renamed_keys(json.loads(json.dumps(content["config"]))), begun)
-        different = [key for key in ours if ours[key] != theirs.get(key)]
-        if different:
-            raise InputError(
-                f"{self.out} was begun with another {different[0]}: expected the same model, "
-                "method and seed, and the same settings of the stages begun so far, to --resume it."
-            )
-        if content["sources"]["initial_weights"] != self.provenance:
-            raise InputError(
-                f"{self.out} was begun with other backbone weights: expected the same --init to "
-                "--resume it."
-            )
+        check_resumable(self.out, content, self.config, self.provenance, begun)
         self.data_changes = list(content.get("data_changes", [])) + changed_images(
             content["sources"]["data_fingerprint"], self.sources["data_fingerprint"], number
         )
@@ -458,13 +436,7 @@ class Trainer:
                 raise InputError(f"{run} differs in {what}: expected the same to start from it.")
         self.network.load_state_dict(read_state(state, self.device)["network"])
         self.retention.after_stage(self.open_stage(1))
-        for path in [run / "stage1.safetensors", *(run / "predictions").glob("stage1_*.npz")]:
-            target = self.out / path.relative_to(run)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-        lines = (run / "records.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        own = "".join(line for line in lines if json.loads(line)["stage"] == 1)
-        (self.out / "records.jsonl").write_text(own, encoding="utf-8")
+        copy_first_stage(run, self.out)
         self.seconds = {"1": theirs["stage_seconds"]["1"]}
         self.began = time.time()
         self.save_state(2, None)

@@ -82,14 +82,14 @@ class DetectionMeter(Meter):
             truth.createIndex()
             return truth, truth.loadRes(self.detections)
 
-    def answers(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Scores of the boxes that are shown, and whether each hits its object at an IoU of 0.5."""
+    def answers(self, least: float = SHOWN) -> tuple[np.ndarray, np.ndarray] | None:
+        """Scores of the boxes from a score on, and whether each hits an object at an IoU of 0.5."""
         if not self.detections:
             return None
         cells = matches(*self._coco()).evalImgs
         parts = [(c["dtScores"], c["dtMatches"][0], c["dtIgnore"][0]) for c in cells if c]
         scores, hits, ignored = (np.concatenate(part) for part in zip(*parts, strict=True))
-        told = (ignored == 0) & (scores >= SHOWN)
+        told = (ignored == 0) & (scores >= least)
         return scores[told], hits[told] > 0
 
     def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from mtl_core.config import ModelConfig, model_from_dict
 from mtl_core.old_names import KINDS
@@ -62,7 +67,62 @@ def read_header(path: Path) -> CheckpointInfo:
             # Before, the key was called taught.
             # Before, the key was called taught.
             trained=list(json.loads(metadata.get("trained", metadata.get("taught", "")))),
-            kinds={task: kinds[task] for task in class_names},
+            kinds={task: kinds[task] for task in class_names if task in kinds},
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} has a damaged header ({error}).") from error
+
+
+def weights_digest(state: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of names, types, shapes and bytes of a checkpoint's tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        value = np.ascontiguousarray(state[name])
+        digest.update(f"{name} {value.dtype} {value.shape}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """A checkpoint's tensors by name, as they were written.
+
+    Raises:
+        InputError: the file is damaged; one that was written before checksums were is believed.
+    """
+    try:
+        with safe_open(path, "np") as file:
+            digest = (file.metadata() or {}).get("weights_sha256")
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except Exception as error:  # safetensors raises its own type for every kind of damage
+        raise InputError(f"{path} is not a readable safetensors file.") from error
+    if digest is not None and digest != weights_digest(state):
+        raise InputError(f"{path} is damaged: its weights are not those that were written.")
+    return state
+
+
+def write_checkpoint(path: Path, state: dict[str, np.ndarray], info: CheckpointInfo) -> None:
+    """Write tensors and header, under a temporary name first."""
+    metadata = {
+        "format": FORMAT,
+        "model": json.dumps(asdict(info.model)),
+        "class_names": json.dumps(info.class_names),
+        "stage": str(info.stage),
+        "trained": json.dumps(info.trained),
+        "kinds": json.dumps(info.kinds),
+        "weights_sha256": weights_digest(state),
+    }
+    temporary = path.with_name(path.name + ".part")
+    save_file(state, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def set_input_px(path: Path, input_px: int) -> None:
+    """Let a checkpoint see images in another size; its weights stay as they are.
+
+    Raises:
+        InputError: as read_header, or the size is no multiple of 32.
+    """
+    info = read_header(path)
+    if info.model.input_px != input_px:
+        model = replace(info.model, input_px=input_px)
+        write_checkpoint(path, read_weights(path), replace(info, model=model))

@@ -30,6 +30,7 @@ from mtl_core.types import Prediction
 BOX_WEIGHT, CLASS_WEIGHT = 4.0, 1.0  # beside the objectness term's 1
 NEGATIVE_ALPHA, NEGATIVE_GAMMA = 0.75, 2.0  # varifocal weight of empty cells
 FIRST_OBJECTNESS = 0.01  # a new network's objectness everywhere
+OBJECTNESS = 4  # its channel
 LEARNED_MAP50 = 0.05  # least mAP50 that counts as having learned to find anything
 TEACHER_CONFIDENT = 0.05  # objectness above which a teacher's box is worth keeping
 

@@ -13,8 +13,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from mtl_core.engine.network_file import load_network, read_info, save_checkpoint, set_input_px
+from mtl_core.engine.network_file import load_network, read_info, save_checkpoint
 from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.runs.checkpoint import set_input_px
 from mtl_core.types import InputError
 
 
@@ -125,3 +126,13 @@ def test_a_bad_file_is_told_in_one_sentence(
     sentence = str(caught.value)
     assert words in sentence and str(tiny_checkpoint) in sentence
     assert "\n" not in sentence and sentence.endswith(".")
+
+
+def test_flipped_bytes_of_the_weights_are_noticed(tiny_checkpoint: Path):
+    content = bytearray(tiny_checkpoint.read_bytes())
+    for place in (len(content) - 1, len(content) // 2):
+        flipped = bytearray(content)
+        flipped[place] ^= 1
+        tiny_checkpoint.write_bytes(flipped)
+        with pytest.raises(InputError, match="its weights are not those that were written"):
+            load_network(tiny_checkpoint)

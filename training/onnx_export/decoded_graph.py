@@ -20,12 +20,13 @@ from mtl_core.decoding.boxes import (
     SCORE_MIN,
     VOTE_IOU,
 )
-from mtl_core.engine.network_file import CheckpointInfo, load_network
+from mtl_core.engine.network_file import load_network
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.onnx_graphs.export import BackboneHalf, RestHalf, export, random_pixels
 from mtl_core.onnx_graphs.folded_neck import FoldedFusion
 from mtl_core.onnx_graphs.graph_cache import file_sha256
 from mtl_core.onnx_graphs.rewrites import cleaned, faster
+from mtl_core.runs.checkpoint import CheckpointInfo
 from mtl_core.tasks.box_coding import cell_centres, decode_boxes
 from mtl_core.types import Kind
 

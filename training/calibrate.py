@@ -1,0 +1,71 @@
+"""Make the scores of a run's boxes mean a probability, by images held out from its training.
+
+python -m training.calibrate --run RUN --data DIR --split train:tune
+
+Fits on the last stage, changes the checkpoints of all stages from the boxes' own on by the same
+scale, and writes it into run.json; training.rescore measures the run anew afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mtl_core.analysis.score_calibration import apply, fit
+from mtl_core.engine.network_file import load_network, save_checkpoint
+from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.tasks.data_roots import data_roots, read_split
+from mtl_core.types import InputError
+from training.command import run as run_command
+
+
+@dataclass
+class Options:
+    """Calibrate the scores of a run's boxes."""
+
+    run: Path  # a run directory, trained without the images of split
+    data: Path  # root of the sets
+    split: str = "train:tune"  # images that neither trained the run nor measure it
+    sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
+
+
+def main(options: Options) -> None:
+    """Fit, change the checkpoints, say what it did.
+
+    Raises:
+        InputError: the run has no boxes, was calibrated before, or borrows a stage to change.
+    """
+    run = Run(options.run)
+    network, info = load_network(run.stages[-1].weights)
+    tasks = [task for task in info.trained if info.kinds[task] == "boxes"]
+    if not tasks:
+        raise InputError(f"{options.run} was not trained for boxes: there is nothing to calibrate.")
+    if "score_scale" in run.manifest:
+        raise InputError(f"{options.run} is calibrated already, as its run.json says.")
+    roots = data_roots(options.data, options.sets)
+    found = {}
+    for task in tasks:
+        split = read_split(roots, task, options.split)
+        found[task] = fit(network, task, split, partial(tqdm, desc=task, unit="image"))
+        print(f"{task}: {found[task]}")
+    changed = []
+    for stage in run.stages:
+        network, info = load_network(stage.weights)
+        own = [task for task in tasks if task in info.trained]
+        if own and stage.weights.parent.resolve() != run.path.resolve():
+            raise InputError(f"{options.run} borrows stage {stage.number}: calibrate its owner.")
+        for task in own:
+            apply(network, task, found[task])
+        if own:
+            changed.append((stage.weights, network, stage.number, info.trained))
+    for path, network, number, trained in changed:
+        save_checkpoint(path, network, number, trained)
+    scale = {task: asdict(fitted) | {"split": options.split} for task, fitted in found.items()}
+    write_json(run.path / "run.json", {**run.manifest, "score_scale": scale})
+
+
+if __name__ == "__main__":
+    run_command(main, Options)
