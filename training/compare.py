@@ -51,7 +51,7 @@ class Options:
     )
     workers: int = 1  # processes that decode and augment
     threads: int = 0  # CPU threads; 0 takes what the machine offers
-    subset_steps: int = 50  # optimizer steps between looks at the subset images
+    subset_steps: int = 50  # optimizer steps between subset evaluations
 
 
 def planned(options: Options) -> list[Cell]:

@@ -175,11 +175,11 @@ class Run:
 
     @property
     def is_judged(self) -> bool:
-        """Whether training.judge looked for what later stages broke."""
+        """Whether training.judge has listed what later stages broke."""
         return (self.path / "regressions.json").is_file()
 
     def regressions(self) -> list[dict[str, Any]]:
-        """What ``analysis.regressions`` found, largest loss first; empty where it was not asked.
+        """What ``analysis.regressions`` found, largest loss first; empty where it was not run.
 
         Raises:
             InputError: the file is not what ``keep_regressions`` writes.

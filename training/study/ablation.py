@@ -62,7 +62,7 @@ def without(config: RunConfig, part: str) -> RunConfig:
     later = _later(config, part)
     if later == config.stages[1:]:
         raise InputError(f"--without {part}: preset {config.preset} has no such part.")
-    # A method may itself pass over what the recipe says.
+    # A method may itself ignore a part of the recipe.
     method = METHODS[config.method]()
     if all(
         method.settings(a, ["earlier"]) == method.settings(b, ["earlier"])
