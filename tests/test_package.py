@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,6 +16,10 @@ EXTRAS = PROJECT["optional-dependencies"]
 # Measurements for those who change the project itself.
 NOT_INSTALLED = {"head_variants", "export_graphs"}
 
+# Modules that are named otherwise than the package that brings them.
+PACKAGES = {"PIL": "pillow", "gradio_client": "gradio"}
+OPTIONAL = {"spaces"}  # there on some hosts only
+
 
 def lines(name: str) -> list[str]:
     return (ROOT / name).read_text(encoding="utf-8").splitlines()
@@ -22,6 +28,20 @@ def lines(name: str) -> list[str]:
 def test_what_a_host_installs_is_what_the_package_requires():
     assert sorted(lines("requirements.txt")) == sorted(PROJECT["dependencies"] + EXTRAS["app"])
     assert lines("requirements-test.txt") == ["-r requirements.txt", *EXTRAS["test"]]
+
+
+def test_what_is_imported_is_required():
+    required = {re.split(r"[\[<>=!~]", line)[0] for line in PROJECT["dependencies"] + EXTRAS["app"]}
+    for room in ("mtl_core", "training", "app"):
+        for path in (ROOT / room).rglob("*.py"):
+            found = set()
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    found.add(node.module.split(".")[0])
+            found -= {*sys.stdlib_module_names, *OPTIONAL, "mtl_core", "training", "app"}
+            assert {PACKAGES.get(name, name) for name in found} <= required, path
 
 
 def test_every_command_is_installed():
