@@ -64,6 +64,12 @@ def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) ->
         sys.exit(f"Port {port} is taken by another program: choose another with --port.")
 
 
+def start() -> None:
+    """The page as an installed command, ``onehead``."""
+    site = site_of()
+    main(build_page(site), site)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="app.py", description="The OneHead page: watch a network learn and forget."

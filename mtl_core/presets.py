@@ -13,7 +13,7 @@ def report() -> RunConfig:
     """The source report's recipe with correct code: 3 epochs a stage at 512 px, P3 + P4.
 
     Its distillation weights (0.7, 0.8, 0.75) and temperatures (2, 3, 4) are per stage; the first
-    stage has nobody to learn from, so its pair is unused.
+    stage has no teacher, so its pair is unused.
     """
     common: dict[str, Any] = {
         "epochs": 3,

@@ -17,7 +17,7 @@ import numpy as np
 
 
 class InputError(ValueError):
-    """Bad input, told in one sentence that names the file or field and what was expected."""
+    """Bad input, described in one sentence that names the file or field and what was expected."""
 
 
 Kind = Literal["boxes", "label_map", "bars", "scalar_map"]  # of answers
@@ -142,7 +142,7 @@ class TaskInfo:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one network says of one image.
+    """One network's answers for one image.
 
     Attributes:
         size_hw: height and width of the image as it was given, in pixels.

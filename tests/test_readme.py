@@ -1,4 +1,4 @@
-"""The commands that the README prints exist, with the options it names."""
+"""The commands and the example that README and documents print work, with the options they name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"python -m (training\.\w+)([^`\n]*)", README)))
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = [path.read_text(encoding="utf-8") for path in DOCUMENTS]
+COMMANDS = sorted(
+    {found for text in TEXTS for found in re.findall(r"python -m (training\.\w+)([^`\n]*)", text)}
+)
+MOST_WORDS = 1200
 
 
 def test_there_are_commands():
@@ -46,9 +51,15 @@ def test_a_host_gets_a_version_that_the_requirements_allow():
     )
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\((assets/[^)]+)\)", README))))
-def test_images_stand_where_it_says(path: str):
-    assert (ROOT / path).is_file()
+def test_it_is_read_in_minutes():
+    assert len(README.split("---", 2)[2].split()) < MOST_WORDS
+
+
+def test_the_example_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    [example] = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert "cat" in capsys.readouterr().out
 
 
 def test_every_shipped_file_fits_a_host():

@@ -1,4 +1,4 @@
-"""The README's tables say what the committed files hold."""
+"""The tables of README, results and model card say what the committed files hold."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from mtl_core.runs.run_directory import Run, read_records
 from training.summary import summary
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, RESULTS, CARD = (
+    (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/results.md", "MODEL_CARD.md")
+)
 ONEHEAD = ROOT / "assets" / "runs" / "onehead"
 STUDY = ROOT / "assets" / "study"
 NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?")
 
 
-def table_below(words: str) -> list[list[str]]:
+def table_below(words: str, text: str = RESULTS) -> list[list[str]]:
     """The cells of the first table after these words, without its head."""
-    lines = README[README.index(words) :].splitlines()
+    lines = text[text.index(words) :].splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("|"))
     rows = []
     for line in lines[start + 2 :]:
@@ -47,7 +50,7 @@ def test_the_shipped_run_and_its_references():
         for line in summary(Run(ONEHEAD).records(), references).splitlines()[2:]
     ]
     verdicts = {v["task"]: v for v in json.loads((ONEHEAD / "verdicts.json").read_text())["tasks"]}
-    printed = table_below("Scores on validation images that chose nothing")
+    printed = table_below("## Results", CARD)
     for row, (base, final, drop, alone, ratio) in zip(printed, computed, strict=True):
         assert numbers(row[1]) == base and numbers(row[2]) == final, row
         assert numbers(row[4]) == alone and numbers(row[5])[0] == shown(ratio[0], 2), row
@@ -95,7 +98,17 @@ def test_ways_not_to_forget(row: list[str]):
     assert numbers(row[7]) == [shown(100 * tasks["cls"]["final"].mean(), 1)], row
 
 
+@pytest.mark.parametrize("row", table_below("## What was measured", README), ids=lambda row: row[0])
+def test_the_readme_says_what_the_results_say(row: list[str]):
+    method = row[0].split(":")[0]
+    [whole] = [found for found in table_below("On a small sample") if found[0].startswith(method)][
+        :1
+    ]
+    assert row[1:] == [whole[1], whole[2], whole[4]]
+
+
 SWEEP = pd.read_csv(STUDY / "sweep" / "results.csv")
+SWEEP["without"] = SWEEP["without"].replace({"trunk": "backbone"})  # as the part was named then
 
 
 def of_sweep(method: str, factor: float, without: str | None = None) -> pd.DataFrame:
@@ -168,9 +181,10 @@ COSTS = {
 }
 
 
-@pytest.mark.parametrize("row", table_below("### What a pass costs"), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", table_below("## What a pass costs"), ids=lambda row: row[0])
 def test_what_a_pass_costs(row: list[str]):
-    latency = json.loads((ONEHEAD / "latency.json").read_text())
+    latency = Run(ONEHEAD).latency()
+    assert latency
     ratios = {}
     for section in latency.values():
         ratios |= section.get("ratios", {})
@@ -186,7 +200,9 @@ def test_what_a_pass_costs(row: list[str]):
 
 def test_what_a_training_step_costs():
     ratios = json.loads((STUDY / "training_times.json").read_text())["training"]["ratios"]
-    printed = README[README.index("`python -m training.benchmark_training --data DIR` on `mini`") :]
+    printed = RESULTS[
+        RESULTS.index("`python -m training.benchmark_training --data DIR` on `mini`") :
+    ]
     for words, name in (
         ("teacher takes", "with teacher / without teacher"),
         ("decodes every image again", "plain loop / with teacher"),

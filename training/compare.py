@@ -48,7 +48,7 @@ class Options:
     feature_store: Path | None = None  # for a resting backbone's maps; in OUT while it works
     workers: int = 1  # processes that decode and augment
     threads: int = 0  # CPU threads; 0 takes what the machine offers
-    subset_steps: int = 50  # optimizer steps between looks at the subset images
+    subset_steps: int = 50  # optimizer steps between subset evaluations
 
 
 def planned(options: Options) -> list[Cell]:

@@ -88,7 +88,7 @@ def rescore(options: Options) -> None:
             shown = ", ".join(f"{k} {v:.4f}" for k, v in score.values.items())
             tqdm.write(f"stage {stage.number} {task}: {shown} (n={score.n})")
     kept.sort(key=lambda row: row["stage"])  # a stage's subset evaluations stay before its end
-    # All is measured before anything is written: who stops half-way leaves the run as it was.
+    # All is measured before anything is written: a stop half-way leaves the run as it was.
     for file in predicted:
         file.write()
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mtl_core.metrics.accuracy_matrix import accuracy_matrix, retained
 from mtl_core.runs.run_directory import Run, read_records
+from mtl_core.tasks import TASKS
 from mtl_core.types import InputError
 from training.command import run
 
@@ -22,9 +23,6 @@ class Options:
 
     run: Path  # a run directory
     single: tuple[Path, ...] = ()  # run directories of single tasks; their records are enough
-
-
-MEASURES = ({"seg": "mIoU"}, {"det": "mAP"}, {"det": "mAP50"}, {"cls": "top1"})
 
 
 def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
@@ -50,7 +48,7 @@ def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
             raise InputError(
                 f"A reference trained {trained or 'nothing'}: expected one task alone."
             )
-    for measure in MEASURES:
+    for measure in [{t: metric} for t, info in TASKS.infos.items() for metric in info.metrics]:
         matrix = accuracy_matrix(records, measure)
         alone = [accuracy_matrix(reference, measure) for reference in references]
         scores = [float(found.iloc[-1, 0]) for found in alone if not found.empty]

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from app.language import Refusal
+from mtl_core.runs import hub
 from mtl_core.runs.run_directory import Run, StageFile
 from mtl_core.types import InputError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "runs"
 PREFERRED = "onehead"
-# A Hub repository is named owner/name; training state never leaves its machine.
-_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
-_HUB_FILES = [
-    "run.json",
-    "records.jsonl",
-    "latency.json",
-    "verdicts.json",
-    "regressions.json",
-    "stage*.safetensors",
-]
 
 
 class RunShelf:
@@ -116,20 +106,8 @@ def open_run(place: str) -> Run:
         Refusal: neither is a run.
         InputError: a file of the run is damaged.
     """
-    fetched = not Path(place).exists() and _HUB_ID.match(place) is not None
-    path = _from_hub(place) if fetched else Path(place)
-    if not (path / "run.json").is_file():
-        raise Refusal("open.no_run", place=place)
-    run = Run(path, name=place if fetched else None)
-    for read in (run.records, run.verdicts, run.regressions, run.latency):
-        read()  # what is damaged is told now, not to every visitor who comes to need it
-    return run
-
-
-def _from_hub(repository: str) -> Path:
-    from huggingface_hub import snapshot_download
-
     try:
-        return Path(snapshot_download(repository, allow_patterns=_HUB_FILES))
-    except Exception as error:  # the Hub's client raises many kinds; all mean the same here
-        raise Refusal("open.no_hub", place=repository, reason=type(error).__name__) from error
+        return hub.open_run(place)
+    except hub.NoRun as error:
+        key = "open.no_hub" if error.reason else "open.no_run"
+        raise Refusal(key, place=place, reason=error.reason) from error

@@ -1,6 +1,6 @@
 """What a later stage broke: every image that was right after one stage and wrong after another.
 
-What counts as lost is the task's own to say (``Task.losses``).
+What counts as lost is defined by the task (``Task.losses``).
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def regressions(run: Run, splits: dict[str, Split]) -> list[Regression]:
                     truth, to_model, stored[a][stem], stored[b][stem]
                 )
                 if kinds:
-                    told = [names[c] for c in classes]
-                    found.append(Regression(stem, task, a, b, round(loss, 5), kinds, told))
+                    lost = [names[c] for c in classes]
+                    found.append(Regression(stem, task, a, b, round(loss, 5), kinds, lost))
     return sorted(found, key=lambda r: -r.loss)
 
 

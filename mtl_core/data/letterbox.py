@@ -26,11 +26,12 @@ def check_rgb(image: np.ndarray) -> None:
     """Refuse what is not an image.
 
     Raises:
-        InputError: the array is not H x W x 3 uint8.
+        InputError: the array is not H x W x 3 uint8, or holds no pixel.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError(
-            f"The image is {image.dtype} {image.shape}, expected uint8 H x W x 3 (RGB)."
+            f"The image is {image.dtype} {image.shape}, expected uint8 H x W x 3 (RGB), "
+            "H and W at least 1."
         )
 
 

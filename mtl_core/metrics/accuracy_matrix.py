@@ -42,7 +42,7 @@ def accuracy_matrix(
 
 @dataclass(frozen=True)
 class Retained:
-    """What a task had right after its stage, and what is left at the end.
+    """A task's score right after its stage, and the one at the end.
 
     Attributes:
         task: its id.

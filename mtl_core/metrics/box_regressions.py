@@ -65,8 +65,8 @@ def box_losses(
     if alarms[1] > alarms[0]:
         kinds["false alarm"] = alarms[1] - alarms[0]
     loss = min(1.0, (len(broken) + 0.5 * kinds["false alarm"]) / max(1, int(had.sum())))
-    told = {kind: float(count) for kind, count in kinds.items() if count}
-    return loss, told, sorted({int(c) for c in solid_labels[broken]})
+    lost = {kind: float(count) for kind, count in kinds.items() if count}
+    return loss, lost, sorted({int(c) for c in solid_labels[broken]})
 
 
 def inside_crowd(found: Boxes, crowds: np.ndarray) -> np.ndarray:

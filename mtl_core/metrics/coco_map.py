@@ -15,7 +15,7 @@ from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.metrics.resampled_map import matches, resampled_map
 from mtl_core.types import Prediction
 
-SHOWN = 0.25  # scores below it are rarely looked at, and there are a hundred of them an image
+SHOWN = 0.25  # scores below it are rarely shown, and there are a hundred of them an image
 
 
 class DetectionMeter(Meter):

@@ -41,7 +41,7 @@ def dips(records: pd.DataFrame, metrics: dict[str, str]) -> list[Dip]:
 
     Args:
         records: as ``Run.records`` gives them.
-        metrics: the metric per task in which a dip is told.
+        metrics: the metric per task in which a dip is measured.
     """
     subsets = records[(records["scope"] == "subset")]
     subsets = subsets[subsets["metric"] == subsets["task"].map(metrics)]

@@ -137,7 +137,7 @@ class Backbone(nn.Module):
         self.eval()  # a module begins in training mode, in which one pass would move statistics
 
     def freeze_until(self, blocks: int | None) -> None:
-        """Cut after so many blocks; None freezes the whole backbone, for a stage that spares it."""
+        """Cut after so many blocks; None freezes the whole backbone, where no stage moves it."""
         self.cut = len(self.blocks) if blocks is None else blocks
         for parameter in self.frozen_parameters():
             parameter.requires_grad_(False)
@@ -185,7 +185,7 @@ class Backbone(nn.Module):
         return self.rest(self.frozen(x))
 
     def load_initial(self, source: Path | None) -> dict[str, str]:
-        """Fill the backbone with pretrained weights and say where they came from.
+        """Fill the backbone with pretrained weights and return where they came from.
 
         Args:
             source: a safetensors file with timm's names for this backbone (a classifier in it is

@@ -6,7 +6,7 @@ Slices of the third layer's output, in the order in which the tasks are listed:
 |------|-----------------|--------------------------------------------------------------------|
 | seg  | C_seg           | class logits per cell, background first                            |
 | det  | 4 + 1 + C_det   | log distances left, top, right, bottom; objectness; class logits   |
-| cls  | C_cls           | class evidence per cell, averaged over the image                 |
+| cls  | C_cls           | class logits per cell, averaged over the image                    |
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from mtl_core.model.neck import DynamicFeatureFusion
 
 
 class OutputTask(Protocol):
-    """What the network asks of a task; ``tasks.base.Task`` says what each member is."""
+    """What the network needs of a task; ``tasks.base.Task`` describes each member."""
 
     class_names: list[str]
 

@@ -1,1 +1,1 @@
-"""Run directories: what training hands to the page, and who reads it."""
+"""Run directories: what training hands to the page, read and written as files."""

@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, read without loading its weights or any network library."""
+"""A checkpoint's header, read without loading its weights or any network library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMAT = "onehead-1"
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """What a checkpoint says of itself.
+    """A checkpoint's header.
 
     Attributes:
         model: the network's shape.
@@ -64,8 +64,7 @@ def read_header(path: Path) -> CheckpointInfo:
             model=model_from_dict(json.loads(metadata["model"])),
             class_names={task: list(names) for task, names in class_names.items()},
             stage=int(metadata["stage"]),
-            # Before, the key was called taught.
-            # Before, the key was called taught.
+            # Before version 0.2 the key was "taught".
             trained=list(json.loads(metadata.get("trained", metadata.get("taught", "")))),
             kinds={task: kinds[task] for task in class_names if task in kinds},
         )

@@ -117,9 +117,25 @@ class Run:
             )
         return beside
 
+    def stage(self, number: int) -> StageFile:
+        """The stage of that number, from 1; negative ones count from the last.
+
+        Raises:
+            InputError: the run has no checkpoint of it.
+        """
+        numbers = [stage.number for stage in self.stages]
+        if number < 0 and -number <= len(numbers):
+            return self.stages[number]
+        if number not in numbers:
+            raise InputError(
+                f"{self.path} has no checkpoint of stage {number}: expected one of "
+                f"{', '.join(map(str, numbers))}."
+            )
+        return self.stages[numbers.index(number)]
+
     @property
     def input_px(self) -> int | None:
-        """Long side of an image as the run was measured on it, pixels; None where it is not told.
+        """Long side of an image as the run was measured on it, pixels; None where unknown.
 
         A run may have been measured at another size than it was trained for.
         """
@@ -167,11 +183,11 @@ class Run:
 
     @property
     def is_judged(self) -> bool:
-        """Whether training.judge looked for what later stages broke."""
+        """Whether training.judge has listed what later stages broke."""
         return (self.path / "regressions.json").is_file()
 
     def regressions(self) -> list[dict[str, Any]]:
-        """What ``analysis.regressions`` found, largest loss first; empty where it was not asked.
+        """What ``analysis.regressions`` found, largest loss first; empty where it was not run.
 
         Raises:
             InputError: the file is not what ``keep_regressions`` writes.

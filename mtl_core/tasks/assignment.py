@@ -67,7 +67,7 @@ def assign(
     owner = torch.where(chosen, overlap, -1.0).argmax(0)
     owned = chosen.any(0)
     objects_of_cell = torch.where(owned, owner, -1)
-    # Whoever went empty-handed takes the cell nearest its middle; small objects choose last,
+    # An object without a cell takes the one nearest its middle; small objects choose last,
     # and so keep what they take.
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     for g in areas.argsort(descending=True).tolist():

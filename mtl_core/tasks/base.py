@@ -60,8 +60,8 @@ class Task(ABC):
         """Start a readout from the backbone's last convolution (C' x context x 1 x 1); not by
         default.
 
-        The backbone's maps leave out that convolution, which pretraining made for telling classes
-        apart.
+        The backbone's maps leave out that convolution, which pretraining made to separate
+        classes.
         """
 
     def initialise(self, weight: nn.Parameter, bias: nn.Parameter) -> None:  # noqa: B027
@@ -134,7 +134,7 @@ class Task(ABC):
     def losses(
         truth: Any, to_model: np.ndarray, before: Prediction, after: Prediction
     ) -> tuple[float, dict[str, float], list[int]]:
-        """What of one image was right before and is wrong after; nothing is looked for by default.
+        """What of one image was right before and is wrong after; nothing by default.
 
         Args:
             truth: what ``read`` gave.

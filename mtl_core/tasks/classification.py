@@ -25,7 +25,7 @@ WIDTH = 640  # channels made of P5 before it is pooled; half of the backbone's l
 
 
 class PooledEvidence(nn.Module):
-    """Mean class evidence of the shared map plus a linear map of what is pooled from P5.
+    """Mean class logits of the shared map plus a linear map of what is pooled from P5.
 
     P5 is read because a map trained for pixels alone classifies poorly: as it is, and through a
     1 x 1 convolution, which starts from the backbone's own last one where there is one.
@@ -56,7 +56,7 @@ class Classification(Task):
 
     @property
     def channels(self) -> int:
-        """One channel of evidence per class."""
+        """One channel of logits per class."""
         return len(self.class_names)
 
     def build_readout(self, context_channels: int) -> nn.Module:
@@ -115,7 +115,7 @@ class Classification(Task):
         return ClassificationMeter(self.class_names, split.class_names)
 
     def floor(self, split: Split) -> tuple[str, float]:
-        """Over a predictor that always says the most frequent class."""
+        """Over a predictor that always predicts the most frequent class."""
         counts = np.bincount([item.label for item in split.items])
         return CLS.metrics[0], floor_over(float(counts.max() / counts.sum()))
 

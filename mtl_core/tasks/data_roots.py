@@ -20,7 +20,7 @@ def data_roots(root: Path | str, sets: Mapping[str, Path | str] | None = None) -
     'flowers'
 
     Raises:
-        InputError: a set is given for a task that nobody knows.
+        InputError: a set is given for an unknown task.
     """
     own = {task: Path(place) for task, place in (sets or {}).items()}
     for task in own:

@@ -54,10 +54,10 @@ def render_dataset(
                 f"{len(KIND_NAMES)}, one image for each kind."
             )
     roots = data_roots(out)
-    tell = on_image or (lambda: None)
+    rendered = on_image or (lambda: None)
     for split, count in counts.items():
         for task, render in RENDERERS.items():
-            render(roots[task], split, count, size_px, seed, task, tell)
+            render(roots[task], split, count, size_px, seed, task, rendered)
     names = ["background", *KIND_NAMES]
     (roots[SEG.id] / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
     write_json(roots[CLS.id] / "classes.json", {kind: kind for kind in KIND_NAMES})

@@ -123,7 +123,7 @@ class Segmentation(Task):
         return SegmentationMeter(self.class_names, split.class_names)
 
     def floor(self, split: Split) -> tuple[str, float]:
-        """Over a predictor that says background everywhere."""
+        """Over a predictor that predicts background everywhere."""
         meter = SegmentationMeter(split.class_names, split.class_names)
         for item in split.items:
             truth = self.read(item, split)[1]

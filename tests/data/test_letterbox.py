@@ -90,6 +90,8 @@ def test_channels_are_normalised_by_their_own_statistics(mean, std, expected: li
         np.zeros((8, 8), np.uint8),  # grey
         np.zeros((8, 8, 4), np.uint8),  # with alpha
         np.zeros((8, 8, 3), np.float32),  # no bytes
+        np.zeros((0, 8, 3), np.uint8),  # no pixel
+        np.zeros((0, 0, 3), np.uint8),
     ],
 )
 def test_what_is_no_rgb_image_is_refused(image: np.ndarray):

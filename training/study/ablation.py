@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from mtl_core.config import RunConfig, StageConfig
 from mtl_core.retention import METHODS
-from mtl_core.types import InputError
+from mtl_core.tasks import TASKS
+from mtl_core.types import InputError, Kind
 
 Change = Callable[[StageConfig, RunConfig], StageConfig]
 
@@ -20,12 +21,14 @@ def _slow_layers(stage: StageConfig, config: RunConfig) -> StageConfig:
     return replace(stage, lr_shared=config.stages[0].lr_shared)
 
 
-def _masks(stage: StageConfig, config: RunConfig) -> StageConfig:
-    return replace(stage, distill={t: w for t, w in stage.distill.items() if t != "seg"})
+def _not_distilled(kind: Kind) -> Change:
+    """No task whose answers are of this kind is distilled."""
 
+    def change(stage: StageConfig, config: RunConfig) -> StageConfig:
+        kept = {t: w for t, w in stage.distill.items() if TASKS.infos[t].kind != kind}
+        return replace(stage, distill=kept)
 
-def _boxes(stage: StageConfig, config: RunConfig) -> StageConfig:
-    return replace(stage, distill={t: w for t, w in stage.distill.items() if t != "det"})
+    return change
 
 
 def _neck(stage: StageConfig, config: RunConfig) -> StageConfig:
@@ -36,8 +39,8 @@ def _neck(stage: StageConfig, config: RunConfig) -> StageConfig:
 PARTS: dict[str, Change] = {
     "backbone": _resting_backbone,  # the backbone moves as it does in the first stage
     "slow": _slow_layers,  # shared layers move as fast as in the first stage
-    "masks": _masks,  # segmentation is not distilled
-    "boxes": _boxes,  # detection is not distilled
+    "masks": _not_distilled("label_map"),  # segmentation is not distilled
+    "boxes": _not_distilled("boxes"),  # detection is not distilled
     "neck": _neck,  # the neck's features are not distilled
 }
 
@@ -62,7 +65,7 @@ def without(config: RunConfig, part: str) -> RunConfig:
     later = _later(config, part)
     if later == config.stages[1:]:
         raise InputError(f"--without {part}: preset {config.preset} has no such part.")
-    # A method may itself pass over what the recipe says.
+    # A method may itself ignore a part of the recipe.
     method = METHODS[config.method]()
     if all(
         method.settings(a, ["earlier"]) == method.settings(b, ["earlier"])

@@ -237,7 +237,7 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
         f"Scores in percent ({shown_metrics}), means over the seeds. "
         f"Images measured: {n}. Single-task references: {alone}. A drop is relative to the base; "
         "pass means that its whole 95 % interval lies at or below 5 % and the final score reaches "
-        "the task's floor; where no stage followed, only the floor is asked. The dip is the "
+        "the task's floor; where no stage followed, only the floor counts. The dip is the "
         "deepest relative fall of an earlier task inside a later stage, on the subset images. "
         "Forgetting (best score so far minus final), backward transfer (final minus base) and "
         "forward transfer (base minus the task trained alone) are means over tasks, in points."
