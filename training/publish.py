@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tyro
 
-from mtl_core.onnx_graphs.graph_cache import file_sha256
+from mtl_core.onnx_graphs.weights import file_sha256
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.types import InputError
 
