@@ -188,7 +188,7 @@ def _read(path: Path) -> Template | None:
 
 def _made(checkpoint: Path, info: CheckpointInfo) -> bytes:
     """A template's file, exported in a process of its own."""
-    places = [TASKS.places[task] for task in info.class_names if task in TASKS]
+    places = [TASKS.places[task] for task in info.class_names if task in TASKS.places]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "template.zip"
         done = subprocess.run(
