@@ -13,6 +13,7 @@ import onnxruntime as ort
 from mtl_core.data.letterbox import Placement
 from mtl_core.decoding import decode
 from mtl_core.engine import Engine
+from mtl_core.engine.network_file import load_network
 from mtl_core.engine.onnx_engine import OnnxEngine
 from mtl_core.engine.preprocess import prepare
 from mtl_core.engine.stage_bank import StageBank
@@ -113,8 +114,9 @@ class Bench:
 def engines(bench: Bench) -> Comparison:
     """The network alone: eager PyTorch, our graphs, the bare backbone, int8 where it was made."""
     pixels = bench.pixels(bench.side_px)
-    backbone = networks.bare_backbone(bench.last, bench.threads)
-    plain_backbone = networks.bare_backbone(bench.last, bench.threads, rewritten=False)
+    network, _ = load_network(bench.last)
+    backbone = networks.backbone_graph(network, bench.threads)
+    plain_backbone = networks.backbone_graph(network, bench.threads, rewritten=False)
     cases = {
         "torch eager": networks.eager(bench.last, pixels, channels_last=False),
         "torch eager, channels last": networks.eager(bench.last, pixels, channels_last=True),

@@ -145,9 +145,8 @@ class OurGraphs:
 
 
 @torch.no_grad()
-def bare_backbone(checkpoint: Path, threads: int, rewritten: bool = True) -> Graph:
-    """The backbone alone, in the same form as our graphs, or as it is exported."""
-    network, _ = load_network(checkpoint)
+def backbone_graph(network: UnifiedVisionSystem, threads: int, rewritten: bool = True) -> Graph:
+    """A network's backbone alone, in the same form as our graphs, or as it is exported."""
     module = BareBackbone(network).eval()
     pixels = random_pixels(1, (96, 64))
     example = Example({"pixels": pixels}, module(pixels))
