@@ -15,6 +15,8 @@ from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.onnx_graphs.template import Half
 from mtl_core.onnx_graphs.weights import Weights, in_float32, read_weights, weights_sha256
 
+_TAKING = threading.Lock()
+
 
 @cache
 def _share_memory() -> None:
@@ -43,7 +45,8 @@ class Graph:
         key: str = "",
         profile: str = "",
     ) -> None:
-        _share_memory()
+        with _TAKING:
+            _share_memory()
         self.key = key
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
@@ -67,10 +70,9 @@ class Graph:
         return self.session.run_with_ort_values(self.outputs, feed)
 
 
-# A session holds its weights twice, as they are and as its operators like them. Engines and banks
-# of runs that share a checkpoint use the same graphs, so one that is held is given to all who ask.
+# Engines and banks of runs that share a checkpoint use the same graphs: one that is held is given
+# to all who ask.
 _OPEN: WeakValueDictionary[tuple[str, int], Graph] = WeakValueDictionary()
-_TAKING = threading.Lock()
 
 
 def open_graph(half: Half, checkpoint: Path, threads: int = 0) -> Graph:

@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -31,6 +32,7 @@ LOG = logging.getLogger(__name__)
 SHIPPED = Path(__file__).parent / "shipped"
 MAKERS = ("torch", "timm", "onnx", "onnxruntime")
 BESIDE_THE_GRAPH = ("input_px", "max_enlarge")  # fields of ModelConfig that no graph knows
+EXPORTING = threading.Lock()  # PyTorch in one further process is enough
 REFUSED = 2  # exit status of an export that was given bad input
 
 
@@ -83,11 +85,7 @@ class Template:
 
     @staticmethod
     def from_bytes(content: bytes) -> Template:
-        """The inverse of to_bytes.
-
-        Raises:
-            zipfile.BadZipFile, KeyError, ValueError: the content is damaged.
-        """
+        """The inverse of to_bytes; zipfile, zlib or json raise an error of theirs for damage."""
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             about = json.loads(archive.read("about.json"))
             backbone, rest = (
@@ -158,9 +156,14 @@ def template_of(checkpoint: Path, folder: Path | None = None) -> Template:
     made_of = {**architecture_of(info), "sources": sources, "makers": maker_versions()}
     path = (folder or cache_folder()) / f"{_key(made_of)}.zip"
     kept = _read(path)
-    if kept is not None:
-        return kept
-    content = _made(checkpoint, info)
+    if kept is None:
+        with EXPORTING:  # who waited finds what another one made
+            kept = _read(path) or _kept(_made(checkpoint, info), path)
+    return kept
+
+
+def _kept(content: bytes, path: Path) -> Template:
+    """A template's file put into the cache, where that can be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
@@ -179,10 +182,10 @@ def _read(path: Path) -> Template | None:
     """A whole template, or None."""
     try:
         return Template.from_bytes(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
-        LOG.warning("%s is damaged and is made anew.", path)
+    except Exception as error:  # zipfile, zlib and json raise all kinds where a file is damaged
+        LOG.warning("%s cannot be used and is made anew (%r).", path, error)
         return None
 
 

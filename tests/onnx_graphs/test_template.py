@@ -128,15 +128,18 @@ def test_a_file_holds_the_whole_template(tiny_network: UnifiedVisionSystem):
     assert template_from(tiny_network.eval()).to_bytes() == template.to_bytes()
 
 
-@pytest.mark.parametrize("damage", [b"", b"cut", None])
+@pytest.mark.parametrize("damage", [b"", b"cut", 0.1, 0.3, 0.5, 0.7, 0.98])
 def test_a_damaged_file_is_made_anew(
-    stages: list[Path], tmp_path: Path, exports: list[Path], damage: bytes | None
+    stages: list[Path], tmp_path: Path, exports: list[Path], damage: bytes | float
 ):
     whole = template_of(stages[0], tmp_path)
     (file,) = tmp_path.iterdir()
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content if damage is None else damage)
+    if isinstance(damage, float):
+        content = bytearray(file.read_bytes())
+        content[int(len(content) * damage)] ^= 1
+        file.write_bytes(content)
+    else:
+        file.write_bytes(damage)
     assert template_of(stages[0], tmp_path) == whole and len(exports) == 2
     assert template_of(stages[0], tmp_path) == whole and len(exports) == 2
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
