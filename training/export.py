@@ -69,7 +69,9 @@ def bar(items: Iterable[Any], label: str) -> Iterable[Any]:
     return tqdm(items, desc=label, unit="image", leave=False)
 
 
-def export_int8(options: Options, stage: StageFile, float_file: Path) -> dict[str, Any]:
+def export_int8(
+    options: Options, stage: StageFile, model: onnx.ModelProto, float_file: Path
+) -> dict[str, Any]:
     """Write a stage's int8 file; returns its scores beside those of the float file.
 
     Raises:
@@ -81,7 +83,7 @@ def export_int8(options: Options, stage: StageFile, float_file: Path) -> dict[st
     splits = [read_split(roots, task, options.calibrate_split) for task in info.trained]
     calibration = Calibration(splits, options.calibrate_n, info.model)
     path = float_file.with_name(f"{float_file.stem}.int8.onnx")
-    save(quantised(decoded_graph(stage.weights, for_int8=True), calibration), path)
+    save(quantised(model, calibration), path)
     before = scores(float_file, roots, options.measure_split, bar)
     after = scores(path, roots, options.measure_split, bar)
     result = {
@@ -118,7 +120,7 @@ def export(options: Options) -> Path:
         files[path.name] = [task for task in kinds if task in trained and kinds[task] in OUTPUTS]
         if options.int8:
             name = f"{path.stem}.int8.onnx"
-            losses[name] = export_int8(options, stage, path)
+            losses[name] = export_int8(options, stage, model, path)
             files[name] = files[path.name]
     told = json.loads(metadata["outputs"])
     page = readme(run.name, files, metadata, told, losses)

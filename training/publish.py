@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtl_core.onnx_graphs.graph_cache import file_sha256
+from mtl_core.onnx_graphs.weights import file_sha256
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.types import InputError
 from training.command import run

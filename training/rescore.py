@@ -6,6 +6,7 @@ python -m training.rescore --run RUN --data DIR [--input-px 384]
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from mtl_core.learning.evaluation import measure, score_rows
 from mtl_core.learning.frozen_features import FrozenFeatures
 from mtl_core.runs.checkpoint import set_input_px
 from mtl_core.runs.predictions import PredictionFile
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run, StageFile, write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run
@@ -37,11 +38,32 @@ class Options:
     sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
 
 
+def refuse_if_lent(run: Run, stages: list[StageFile]) -> None:
+    """Let no run's checkpoint change under a run that takes it from there.
+
+    Raises:
+        InputError: one of the runs beside this one takes one of these stages from it.
+    """
+    home = run.path.resolve()
+    own = {f for f in (stage.weights.resolve() for stage in stages) if f.parent == home}
+    for manifest in sorted(home.parent.glob("*/run.json")):
+        try:
+            beside = Run(manifest.parent)
+        except InputError:
+            continue  # what cannot be opened borrows nothing
+        lent = [s.number for s in beside.stages if s.weights.resolve() in own]
+        if lent and manifest.parent != home:
+            raise InputError(
+                f"{beside.path} takes its stage {lent[0]} from {run.path}: expected it to be "
+                "rescored first, which gives it a copy of its own."
+            )
+
+
 def rescore(options: Options) -> None:
     """Measure every stage on its tasks, then judge the run.
 
     A new input size goes into the checkpoints' headers, and into run.json beside the config that
-    the run was trained with.
+    the run was trained with; a checkpoint of a neighbour becomes the run's own copy before.
 
     Raises:
         InputError: the data is not what the run was evaluated on, or files are unusable.
@@ -60,14 +82,12 @@ def rescore(options: Options) -> None:
     rows = [json.loads(line) for line in lines]
     ends = {row["stage"]: row for row in rows if row["scope"] == "stage"}
     kept = [row for row in rows if row["scope"] != "stage"]
-    for stage in run.stages:
-        # A run that shares a neighbour's checkpoint must not change it under the neighbour.
-        borrowed = stage.weights.parent.resolve() != run.path.resolve()
-        if borrowed and options.input_px not in (None, read_info(stage.weights).model.input_px):
-            raise InputError(
-                f"{options.run} takes its stage {stage.number} from {stage.weights.parent}: "
-                f"expected that run to be rescored at {options.input_px} px first."
-            )
+    changed = [
+        stage
+        for stage in run.stages
+        if options.input_px not in (None, read_info(stage.weights).model.input_px)
+    ]
+    refuse_if_lent(run, changed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     predicted: list[PredictionFile] = []
     for stage in run.stages:
@@ -94,10 +114,13 @@ def rescore(options: Options) -> None:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
     path.write_text(text, encoding="utf-8")
     if options.input_px:
-        for stage in run.stages:
-            set_input_px(stage.weights, options.input_px)
+        for stage in changed:
+            own = run.path / f"stage{stage.number}.safetensors"
+            if stage.weights.resolve() != own.resolve():
+                shutil.copyfile(stage.weights, own)
+            set_input_px(own, options.input_px)
         manifest = {**run.manifest, "evaluated_input_px": options.input_px}
-        write_json(options.run / "run.json", manifest)
+        write_json(run.path / "run.json", manifest)
     judge(Run(options.run), splits)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.palette import is_background
+from mtl_core.decoding.boxes import overlaps
 from mtl_core.types import Boxes, Prediction
 
 # A matched box that overlaps less than this has visibly moved.
@@ -83,7 +84,7 @@ def compare_boxes(
     Returns:
         Changes in the order lost, renamed, shifted, found, kept.
     """
-    overlap = iou_matrix(before.xyxy, after.xyxy)
+    overlap = overlaps(before.xyxy[:, None], after.xyxy)
     left, right = before.names(names_before), after.names(names_after)
     same = np.array([[a == b for b in right] for a in left], bool).reshape(overlap.shape)
     changes: list[BoxChange] = []
@@ -106,16 +107,6 @@ def compare_boxes(
         changes.append(BoxChange("found", None, right[j], None, float(after.scores[j]), None))
     rank = {"lost": 0, "renamed": 1, "shifted": 2, "found": 3, "kept": 4}
     return sorted(changes, key=lambda change: rank[change.kind])
-
-
-def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Overlap of every box of ``a`` (N x 4 xyxy) with every box of ``b`` (M x 4), N x M."""
-    corner = np.maximum(a[:, None, :2], b[None, :, :2])
-    opposite = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    both = np.prod(np.clip(opposite - corner, 0, None), axis=2)
-    area_a, area_b = (np.prod(np.clip(x[:, 2:] - x[:, :2], 0, None), axis=1) for x in (a, b))
-    union = area_a[:, None] + area_b[None] - both
-    return np.where(union > 0, both / np.maximum(union, 1e-9), 0.0)
 
 
 def compare_masks(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +20,8 @@ from mtl_core.types import InputError, Prediction
 LOWEST_SCORE = 0.05
 # The engine that answers images, and PyTorch, which it is measured beside.
 DEFAULT, REFERENCE = KINDS = ("default", "torch")
+# Checkpoint files behind the networks that stay open; a network takes some 2.5 times its file.
+KEPT_BYTES = 100 * 2**20
 
 
 class Engine(Protocol):
@@ -85,14 +89,27 @@ def _open_bank(paths: list[Path]) -> Bank | None:
     return open_bank(paths)
 
 
+@dataclass
+class _Held:
+    """What was opened of some files, or is being opened."""
+
+    version: list[Any]
+    sizes: dict[Path, int]
+    opened: Future[Any] = field(default_factory=Future)
+
+
 class EngineShelf:
     """Opens each checkpoint once and keeps it. Safe to use from several threads.
+
+    What was used longest ago is let go where the rest is beyond a bound.
 
     Args:
         open_engine: makes an engine of a checkpoint's path; tests put a stand-in here.
         open_bank: makes one engine of several checkpoints that share a backbone, or None where each
             must run by itself; by default none is made with another ``open_engine``.
         open_reference: makes the engine in PyTorch that others are measured beside.
+        kept_bytes: of all checkpoint files whose networks stay open; what was asked for last stays
+            in any case.
     """
 
     def __init__(
@@ -100,16 +117,16 @@ class EngineShelf:
         open_engine: Callable[[Path], Engine] = _open,
         open_bank: Callable[[list[Path]], Bank | None] | None = None,
         open_reference: Callable[[Path], Engine] = _open_reference,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._open_engine = open_engine
         if open_bank is None and open_engine is _open:
             open_bank = _open_bank
         self._open_bank = open_bank
         self._open_reference = open_reference
-        # Each beside the version of the files that it was made of.
-        self._engines: dict[tuple[Path, str], tuple[Any, Engine]] = {}
-        self._banks: dict[tuple[Path, ...], tuple[Any, Bank | None]] = {}
-        self._opening = threading.Lock()
+        self._kept_bytes = kept_bytes
+        self._held: OrderedDict[tuple, _Held] = OrderedDict()  # used longest ago first
+        self._taking = threading.Lock()
         # One pass at a time: on two cores, two passes side by side are slower than in turn.
         self._passing = threading.Lock()
         self.passes = 0
@@ -126,14 +143,41 @@ class EngineShelf:
         """
         if kind not in KINDS:
             raise InputError(f"Engine {kind!r} is unknown, expected one of {', '.join(KINDS)}.")
-        key = stage.weights.resolve(), kind
-        with self._opening:
-            version, engine = self._engines.get(key, (None, None))
-            if engine is None or version != stage.version:
-                make = self._open_engine if kind == DEFAULT else self._open_reference
-                version, engine = stage.version, make(stage.weights)
-                self._engines[key] = version, engine
-            return engine
+        make = self._open_engine if kind == DEFAULT else self._open_reference
+        return self._opened(kind, [stage], lambda: make(stage.weights))
+
+    def _opened(self, kind: str, stages: list[StageFile], make: Callable[[], Any]) -> Any:
+        """What ``make`` gives, made once for all who ask, and again when a file has changed."""
+        key = kind, *(stage.weights.resolve() for stage in stages)
+        version = [stage.version for stage in stages]
+        with self._taking:
+            held = self._held.get(key)
+            mine = held is None or held.version != version
+            if held is None or mine:
+                sizes = {s.weights.resolve(): s.weights.stat().st_size for s in stages}
+                held = self._held[key] = _Held(version, sizes)
+            self._held.move_to_end(key)
+            self._let_go()
+        if mine:
+            # Outside the lock: who waits for another network must not wait for this one.
+            try:
+                held.opened.set_result(make())
+            except BaseException as error:
+                with self._taking:
+                    if self._held.get(key) is held:
+                        del self._held[key]  # so that the next one tries again
+                held.opened.set_exception(error)
+        return held.opened.result()
+
+    def _let_go(self) -> None:
+        """Drop what was used longest ago until the files behind the rest are within the bound."""
+        while len(self._held) > 1:
+            files: dict[Path, int] = {}
+            for held in self._held.values():
+                files |= held.sizes
+            if sum(files.values()) <= self._kept_bytes:
+                return
+            self._held.popitem(last=False)
 
     def answer(self, run: Run, stage: StageFile, image: np.ndarray) -> StageAnswer:
         """One stage's answer to an image (H x W x 3 uint8 RGB)."""
@@ -157,13 +201,9 @@ class EngineShelf:
         """The engine of all stages of a run, opened on first use; None where there is none."""
         if self._open_bank is None:
             return None
-        key = tuple(stage.weights.resolve() for stage in run.stages)
-        with self._opening:
-            versions = [stage.version for stage in run.stages]
-            if key not in self._banks or self._banks[key][0] != versions:
-                bank = self._open_bank([stage.weights for stage in run.stages])
-                self._banks[key] = versions, bank
-            return self._banks[key][1]
+        open_bank = self._open_bank
+        paths = [stage.weights for stage in run.stages]
+        return self._opened("bank", run.stages, lambda: open_bank(paths))
 
     def answers(self, run: Run, image: np.ndarray) -> tuple[list[StageAnswer], float]:
         """Every stage's answer, the shared backbone run once, and the milliseconds of it all.

@@ -64,12 +64,12 @@ def best_first(values: np.ndarray, limit: int) -> np.ndarray:
 
 
 def overlaps(xyxy: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """... x 4 boxes against ... x 4 others, broadcast -> intersections over unions."""
+    """... x 4 boxes against ... x 4 others, broadcast -> intersections over unions, 0 of none."""
     low = np.maximum(xyxy[..., :2], others[..., :2])
     sides = np.maximum(np.minimum(xyxy[..., 2:], others[..., 2:]) - low, 0)
     shared = sides[..., 0] * sides[..., 1]
     areas = [(b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1]) for b in (xyxy, others)]
-    return shared / (areas[0] + areas[1] - shared)
+    return shared / np.maximum(areas[0] + areas[1] - shared, 1e-9)
 
 
 def suppress(

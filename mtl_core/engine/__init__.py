@@ -1,4 +1,4 @@
-"""Engines that run checkpoints."""
+"""Engines that run checkpoints, and networks in memory."""
 
 from __future__ import annotations
 
@@ -12,25 +12,37 @@ from mtl_core.types import InputError
 
 if TYPE_CHECKING:
     from mtl_core.engine.stage_bank import StageBank
+    from mtl_core.model.network import UnifiedVisionSystem
 
 LOG = logging.getLogger(__name__)
 KINDS = ("auto", "onnx", "torch")
 NVIDIA_DEVICE = Path("/dev/nvidia0")
 
 
-def open_engine(path: str | Path, kind: str = "auto") -> Engine:
-    """Open a checkpoint with an engine of the given kind.
+def open_engine(source: str | Path | UnifiedVisionSystem, kind: str = "auto") -> Engine:
+    """Open a network with an engine of the given kind.
 
     Args:
-        path: a stage checkpoint (.safetensors).
+        source: a stage checkpoint (.safetensors), or a network in memory, which runs in PyTorch
+            where it is.
         kind: ``"torch"`` is the reference, ``"onnx"`` about three times as fast on a CPU;
             ``"auto"`` takes PyTorch where it finds a GPU that it can use, else onnxruntime.
 
     Raises:
-        InputError: the kind is unknown, or the file is not a usable checkpoint.
+        InputError: the kind is unknown or cannot run the source, or the file is not a usable
+            checkpoint.
     """
     if kind not in KINDS:
         raise InputError(f"Engine {kind!r} is unknown: expected one of {', '.join(KINDS)}.")
+    if not isinstance(source, (str, Path)):
+        if kind == "onnx":
+            raise InputError(
+                'Engine "onnx" runs checkpoints: expected a path, or kind "torch" for a network.'
+            )
+        from mtl_core.engine.torch_engine import TorchEngine
+
+        return TorchEngine(source)
+    path = Path(source)
     # Each is imported where it is chosen: torch takes seconds, and onnxruntime does without it.
     if kind == "torch":
         from mtl_core.engine.torch_engine import TorchEngine
@@ -72,8 +84,7 @@ def open_bank(paths: Sequence[str | Path]) -> StageBank | None:
     from mtl_core.engine.stage_bank import StageBank
 
     try:
-        # A visitor's answers are kept with the visitor, not here.
-        return StageBank(paths, cache_bytes=0)
+        return StageBank(paths)
     except RuntimeError as error:
         LOG.warning("Every stage runs by itself: %s", error)
         return None

@@ -20,13 +20,18 @@ def save_checkpoint(
     path: Path, network: UnifiedVisionSystem, stage: int, trained: list[str]
 ) -> None:
     """Write float16 weights and the header, under a temporary name first."""
-    names = {t: k.class_names for t, k in network.tasks.items()}
-    kinds = {t: k.info.kind for t, k in network.tasks.items()}
     state = {
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu().numpy()
         for name, value in network.state_dict().items()
     }
-    write_checkpoint(path, state, CheckpointInfo(network.config, names, stage, trained, kinds))
+    write_checkpoint(path, state, header_of(network, stage, trained))
+
+
+def header_of(network: UnifiedVisionSystem, stage: int, trained: list[str]) -> CheckpointInfo:
+    """What a checkpoint of the network would say of itself."""
+    names = {t: k.class_names for t, k in network.tasks.items()}
+    kinds = {t: k.info.kind for t, k in network.tasks.items()}
+    return CheckpointInfo(network.config, names, stage, trained, kinds)
 
 
 def read_info(path: Path) -> CheckpointInfo:

@@ -1,8 +1,9 @@
-"""The default engine on a CPU: two onnxruntime graphs, and no PyTorch once they are cached."""
+"""The default engine on a CPU: two onnxruntime graphs, and no PyTorch."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import onnxruntime as ort
 
 from mtl_core.decoding import decode
 from mtl_core.engine.preprocess import prepare
-from mtl_core.onnx_graphs.graph_cache import graphs_of
-from mtl_core.onnx_graphs.session import shared_graph
+from mtl_core.onnx_graphs.session import open_graph
+from mtl_core.onnx_graphs.template import template_of
 from mtl_core.runs.checkpoint import read_header
-from mtl_core.types import Prediction
+from mtl_core.types import InputError, Prediction
 
 
 class OnnxEngine:
@@ -22,7 +23,7 @@ class OnnxEngine:
     Args:
         path: a stage checkpoint (.safetensors).
         threads: of a pass; 0 takes all available cores.
-        cache: folder of the graphs, see graph_cache.
+        cache: folder of the graphs, see template_of.
 
     Raises:
         InputError: the file is not a usable checkpoint.
@@ -32,9 +33,9 @@ class OnnxEngine:
     def __init__(self, path: str | Path, threads: int = 0, cache: Path | None = None) -> None:
         self.path = Path(path)
         self.info = read_header(self.path)
-        graphs = graphs_of(self.path, cache)
-        self.backbone = shared_graph(graphs.keys.backbone, graphs.backbone, threads)
-        self.rest = shared_graph(graphs.keys.rest, graphs.rest, threads)
+        template = template_of(self.path, cache)
+        self.backbone = open_graph(template.backbone, self.path, threads)
+        self.rest = open_graph(template.rest, self.path, threads)
 
     def predict(self, image: np.ndarray, score_threshold: float = 0.05) -> Prediction:
         """See Engine.predict. Timings: prepare, network, decode, in milliseconds."""
@@ -54,3 +55,14 @@ class OnnxEngine:
             "decode": (time.perf_counter() - ran) * 1e3,
         }
         return Prediction(box.size_hw, self.info.class_names, parts, timings)
+
+    def features(self, image: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Refused: these graphs give answers only.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"{self.path} runs in onnxruntime, whose graphs have no inner maps: expected an "
+            'engine of kind "torch".'
+        )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +18,14 @@ import onnxruntime as ort
 
 from mtl_core.data.letterbox import Placement
 from mtl_core.decoding import decode
-from mtl_core.engine.prediction_cache import PredictionCache, image_sha256
 from mtl_core.engine.preprocess import prepare
-from mtl_core.onnx_graphs.graph_cache import graphs_of
 from mtl_core.onnx_graphs.processor import available_cores
-from mtl_core.onnx_graphs.session import Graph, shared_graph
+from mtl_core.onnx_graphs.session import Graph, open_graph
+from mtl_core.onnx_graphs.template import template_of
 from mtl_core.runs.checkpoint import CheckpointInfo, read_header
 from mtl_core.types import InputError, Part, Prediction
 
 LOG = logging.getLogger(__name__)
-CACHE_BYTES = 128 * 2**20
-USUAL_SCORE = 0.05  # few ask for boxes below it, and there are many of them
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,6 @@ class Stage:
     Attributes:
         path: its file.
         info: what its header says.
-        key: hash of its content.
         backbone: number of the backbone that it runs on.
         rest: the graph of all that follows the backbone.
         beside: it runs beside other stages, on one thread; else after them, on all.
@@ -46,7 +42,6 @@ class Stage:
 
     path: Path
     info: CheckpointInfo
-    key: str
     backbone: int
     rest: Graph
     beside: bool
@@ -54,7 +49,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Cut:
-    """An image as the frozen half of a backbone left it; its cost goes to the first who uses it."""
+    """An image as the frozen half of a backbone left it, and what that took."""
 
     maps: list[ort.OrtValue]
     box: Placement
@@ -74,10 +69,8 @@ class StageBank:
     Args:
         paths: stage checkpoints (.safetensors), in the order of the answers.
         threads: of a pass over all of them; 0 takes all available cores.
-        cache_bytes: of predictions kept for images that come again; 0 keeps none.
-        trained_only: leave out what a stage was never trained: it is noise, and takes time to
-        decode. side_by_side: False runs every stage after the other on all threads.
-        cache: folder of the graphs, see graph_cache.
+        side_by_side: False runs every stage after the other on all threads.
+        cache: folder of the graphs, see template_of.
 
     Attributes:
         stages: one per path.
@@ -93,8 +86,6 @@ class StageBank:
         self,
         paths: Sequence[str | Path],
         threads: int = 0,
-        cache_bytes: int = CACHE_BYTES,
-        trained_only: bool = True,
         side_by_side: bool = True,
         cache: Path | None = None,
     ) -> None:
@@ -107,20 +98,19 @@ class StageBank:
         numbers: dict[tuple, int] = {}
         for path in map(Path, paths):
             info = read_header(path)
-            graphs = graphs_of(path, cache)
+            template = template_of(path, cache)
+            backbone = open_graph(template.backbone, path, threads)
             # The image must come to the backbone in the same size, too.
-            alike = (graphs.keys.backbone, info.model.input_px, info.model.max_enlarge)
+            alike = (backbone.key, info.model.input_px, info.model.max_enlarge)
             number = numbers.setdefault(alike, len(numbers))
             if number == len(self.backbones):
-                self.backbones.append(shared_graph(graphs.keys.backbone, graphs.backbone, threads))
+                self.backbones.append(backbone)
             beside = len(self.stages) < even
-            rest = shared_graph(graphs.keys.rest, graphs.rest, 1 if beside else threads)
-            self.stages.append(Stage(path, info, graphs.keys.rest, number, rest, beside))
+            rest = open_graph(template.rest, path, 1 if beside else threads)
+            self.stages.append(Stage(path, info, number, rest, beside))
         self.shared = len(self.backbones) == 1
         self.note = self._note()
         (LOG.info if self.shared else LOG.warning)(self.note)
-        self.predictions = PredictionCache(cache_bytes)
-        self.trained_only = trained_only
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stage")
 
     def _note(self) -> str:
@@ -135,17 +125,10 @@ class StageBank:
         return f"{count} checkpoints have {len(users)} different frozen backbones{whole}."
 
     def predict_all(self, image: np.ndarray, score_threshold: float = 0.05) -> list[Prediction]:
-        """Every stage's prediction, in the order of the paths; see ``predict_each``."""
-        return list(self.predict_each(image, score_threshold))
-
-    def predict_each(
-        self, image: np.ndarray, score_threshold: float = 0.05
-    ) -> Iterator[Prediction]:
-        """Every stage's prediction, in the order of the paths, each as soon as it is there.
+        """Every stage's prediction, in the order of the paths, of the tasks that it was trained.
 
         Timings in milliseconds: prepare and backbone (with the first stage that uses them), rest,
-        decode; or cached alone, where the image was seen before. A stage that runs beside others
-        takes longer than it would take alone.
+        decode. A stage that runs beside others takes longer than it would take alone.
 
         Args:
             image: H x W x 3 uint8 RGB.
@@ -154,37 +137,16 @@ class StageBank:
         Raises:
             InputError: the array is not an RGB image.
         """
-        start = time.perf_counter()
-        # Boxes are kept down to a bound, so that another threshold needs no other pass.
-        lowest = USUAL_SCORE if score_threshold >= USUAL_SCORE else 0.0
-        # Where nothing is kept, no hash is worth its time.
-        image_key = f"{image_sha256(image)} {lowest}" if self.predictions.limit_bytes else ""
-        known = [self.predictions.get((image_key, stage.key)) for stage in self.stages]
-        looked_up_ms = (time.perf_counter() - start) * 1e3
-        cuts: dict[int, Cut] = {}
-        running: dict[int, Future[Prediction]] = {}
-        for number, stage in enumerate(self.stages):
-            if known[number] is None and stage.backbone not in cuts:
-                cuts[stage.backbone] = self._cut(image, stage)
-        for number, stage in enumerate(self.stages):
-            if known[number] is None and stage.beside:
-                cut = cuts[stage.backbone]
-                running[number] = self._pool.submit(self._finish, stage, cut, lowest)
-        try:
-            for number, stage in enumerate(self.stages):
-                prediction = known[number]
-                timings = {"cached": looked_up_ms}
-                if prediction is None:
-                    cut = cuts[stage.backbone]
-                    future = running.get(number)
-                    prediction = future.result() if future else self._finish(stage, cut, lowest)
-                    self.predictions.put((image_key, stage.key), prediction)
-                    timings = cut.cost_ms | prediction.timings_ms
-                    cut.cost_ms.clear()
-                yield replace(prediction.above(score_threshold), timings_ms=timings)
-        finally:
-            for future in running.values():
-                future.cancel()  # whoever stops listening needs no more answers
+        firsts = {s.backbone: n for n, s in reversed(list(enumerate(self.stages)))}
+        cuts = {number: self._cut(image, self.stages[n]) for number, n in firsts.items()}
+        tasks = [(stage, cuts[stage.backbone], score_threshold) for stage in self.stages]
+        beside = [self._pool.submit(self._finish, *t) for t in tasks if t[0].beside]
+        found = [future.result() for future in beside]
+        # Those beside are the first ones.
+        found += [self._finish(*t) for t in tasks[len(beside) :]]
+        for number, n in firsts.items():
+            found[n].timings_ms.update(cuts[number].cost_ms)
+        return found
 
     def _cut(self, image: np.ndarray, stage: Stage) -> Cut:
         start = time.perf_counter()
@@ -195,16 +157,16 @@ class StageBank:
         cost_ms = {"prepare": (prepared - start) * 1e3, "backbone": (ended - prepared) * 1e3}
         return Cut(maps, box, cost_ms)
 
-    def _finish(self, stage: Stage, cut: Cut, lowest_score: float) -> Prediction:
+    def _finish(self, stage: Stage, cut: Cut, score_threshold: float) -> Prediction:
         """One stage's whole answer."""
         start = time.perf_counter()
         raw = stage.rest(cut.maps)
         ran = time.perf_counter()
         parts: dict[str, Part] = {}
         for task, output in zip(stage.rest.outputs, raw, strict=True):
-            if task in stage.info.trained or not self.trained_only:
+            if task in stage.info.trained:  # the others are noise, and take time to decode
                 kind = stage.info.kinds[task]
-                parts[task] = decode(kind, output.numpy()[0], cut.box, lowest_score)
+                parts[task] = decode(kind, output.numpy()[0], cut.box, score_threshold)
         timings = {
             "rest": (ran - start) * 1e3,
             "decode": (time.perf_counter() - ran) * 1e3,

@@ -1,7 +1,7 @@
 """The frozen half of the backbone, run once a batch for student, teacher and evaluation alike.
 
-It has no gradient and never changes within a stage, so on a CPU it runs as an ONNX graph, in the
-fastest form that computes what PyTorch computes; elsewhere it runs in PyTorch.
+It has no gradient and never changes within a stage, so on a CPU it runs as an ONNX graph that was
+compared with PyTorch; elsewhere it runs in PyTorch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from mtl_core.learning.feature_store import FeatureStore
 from mtl_core.model.backbone import Backbone
-from mtl_core.onnx_graphs.export import CHECKED_HW, TRACED_HW, Example, export, fastest
+from mtl_core.onnx_graphs.export import CHECKED_HW, TRACED_HW, Example, export, verified
+from mtl_core.onnx_graphs.rewrites import cleaned
 from mtl_core.onnx_graphs.session import Graph
 
 
@@ -30,8 +31,12 @@ class _Frozen(nn.Module):
 
 
 @torch.no_grad()
-def frozen_graph(backbone: Backbone) -> bytes:
-    """``backbone.frozen`` as a serialised ONNX graph for one image at a time.
+def frozen_graph(backbone: Backbone, threads: int = 0) -> Graph:
+    """``backbone.frozen`` as an ONNX graph that is ready to run.
+
+    Args:
+        backbone: its weights of the moment are copied into the graph.
+        threads: of a run; 0 takes all available cores.
 
     Raises:
         RuntimeError: the graph does not compute what PyTorch computes.
@@ -47,13 +52,17 @@ def frozen_graph(backbone: Backbone) -> bytes:
         values = noise(1, hw)
         examples.append(Example({"values": values}, module(values)))
     names = [f"map{i}" for i in range(len(examples[0].wanted))]
-    graph = export(module, (noise(2, TRACED_HW),), ["values"], names)
-    return fastest(graph, examples, one_image=True)[0]
+    graph = cleaned(export(module, (noise(2, TRACED_HW),), ["values"], names))
+    return verified(Graph(graph.SerializeToString(), threads), examples)
 
 
 def frozen_key(backbone: Backbone) -> str:
-    """Equal for backbones whose frozen halves are equal, run by the same onnxruntime."""
-    digest = hashlib.sha256(f"{backbone.cut} {version('onnxruntime')}".encode())
+    """Equal for backbones of one architecture with equal frozen halves, run by one onnxruntime.
+
+    Equal weights are not enough: architectures may differ in padding or epsilon alone.
+    """
+    made_by = f"{backbone.name} {backbone.cut} {version('onnxruntime')}"
+    digest = hashlib.sha256(made_by.encode())
     for name, value in (
         nn.ModuleList([backbone.stem, *backbone.blocks[: backbone.cut]]).state_dict().items()
     ):
@@ -90,7 +99,7 @@ class FrozenFeatures:
         if device.type != "cpu" or backbone.cut == 0:
             return
         self.key = frozen_key(backbone)
-        self.graph = Graph(frozen_graph(backbone), threads)
+        self.graph = frozen_graph(backbone, threads)
         if kept is not None:
             self.kept = FeatureStore(kept / self.key)
 

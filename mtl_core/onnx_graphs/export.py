@@ -1,31 +1,41 @@
-"""A checkpoint's network as two ONNX graphs: the frozen half of its backbone, and the rest.
+"""A network as two ONNX graphs without weights: the frozen half of its backbone, and the rest.
 
-All stages of a run share the frozen half, so it is one graph for all of them. Both take any H and W
-that are multiples of 32.
+All stages of a run share the frozen half. Both take any number of images of any H and W that are
+multiples of 32.
+
+``python -m mtl_core.onnx_graphs.export CHECKPOINT OUT [module:Task ...]`` writes them as a file.
 """
 
 from __future__ import annotations
 
+import copy
 import io
-import logging
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
 from mtl_core.engine.network_file import load_network
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.onnx_graphs.blocked_graph import blocked
-from mtl_core.onnx_graphs.folded_neck import FoldedFusion
-from mtl_core.onnx_graphs.rewrites import cleaned, faster
+from mtl_core.onnx_graphs.rewrites import weightless
+from mtl_core.onnx_graphs.session import Graph
+from mtl_core.onnx_graphs.template import (
+    REFUSED,
+    Half,
+    Template,
+    maker_versions,
+    sources_sha256,
+)
+from mtl_core.onnx_graphs.weights import Weights
+from mtl_core.tasks import TASKS
+from mtl_core.types import InputError
 
-LOG = logging.getLogger(__name__)
 TOLERANCE = 1e-3  # largest difference from PyTorch, relative to an output's largest value
 TRACED_HW = (64, 96)  # nothing of it stays in the graphs
 CHECKED_HW = ((96, 64), (32, 160))  # compared; other sizes and another batch than traced
@@ -65,21 +75,6 @@ class RestHalf(nn.Module):
 
 
 @dataclass(frozen=True)
-class Halves:
-    """Both graphs of a checkpoint, serialised, and how far they are from PyTorch.
-
-    Attributes:
-        backbone: input ``pixels``, outputs ``map0`` and so on.
-        rest: inputs ``map0`` and so on, outputs named by task id.
-        difference: largest absolute difference per output over that output's largest value.
-    """
-
-    backbone: bytes
-    rest: bytes
-    difference: float
-
-
-@dataclass(frozen=True)
 class Example:
     """Inputs of a graph by name, and what PyTorch makes of them."""
 
@@ -87,42 +82,55 @@ class Example:
     wanted: Sequence[Tensor]
 
 
-def export_halves(checkpoint: Path, one_image: bool = True) -> Halves:
-    """Export a checkpoint and compare the graphs with PyTorch's output.
-
-    Args:
-        checkpoint: a stage checkpoint (.safetensors).
-        one_image: the graphs are faster, but take one image at a time and run on this
-            processor only; False gives graphs for every batch size and processor.
-
-    Raises:
-        InputError: the checkpoint is not usable.
-        RuntimeError: the graphs do not compute what PyTorch computes.
-    """
-    network, _ = load_network(checkpoint)
-    return halves_of(network, one_image)
+def weights_of(network: nn.Module) -> Weights:
+    """A network's own weights, as ``Graph`` takes them."""
+    state = network.state_dict()
+    return {k: v.float().cpu().numpy() for k, v in state.items() if v.is_floating_point()}
 
 
 @torch.no_grad()
-def halves_of(network: UnifiedVisionSystem, one_image: bool = True) -> Halves:
-    """As export_halves, of a network in eval mode; its neck is folded and cannot be trained on."""
+def template_from(network: UnifiedVisionSystem) -> Template:
+    """Export a network's architecture, and compare the graphs holding its weights with PyTorch.
+
+    Args:
+        network: in eval mode, on the CPU; it is not changed.
+
+    Raises:
+        RuntimeError: the graphs do not compute what PyTorch computes.
+    """
+    # The exporter merges equal tensors, and a graph must not keep anything of those it was traced
+    # with: other weights are exported than are compared, and no two tensors of them are equal.
+    other = copy.deepcopy(network)
+    for value in other.state_dict().values():
+        if value.is_floating_point():
+            value.uniform_(0.5, 1.5)
+    weights = weights_of(network)
+    backbone, rest = BackboneHalf(other).eval(), RestHalf(other).eval()
+    pixels = random_pixels(2, TRACED_HW)
+    maps = backbone(pixels)
+    map_names = [f"map{i}" for i in range(len(maps))]
+    halves = (
+        half_of(export(backbone, (pixels,), ["pixels"], map_names), weights),
+        half_of(export(rest, maps, map_names, list(network.tasks)), weights),
+    )
     backbone, rest = BackboneHalf(network).eval(), RestHalf(network).eval()
-    backbone_examples, rest_examples = [], []
+    examples: tuple[list[Example], list[Example]] = [], []
     for hw in CHECKED_HW:
         pixels = random_pixels(1, hw)
         maps = backbone(pixels)
-        map_names = [f"map{i}" for i in range(len(maps))]
-        backbone_examples.append(Example({"pixels": pixels}, maps))
-        feed = dict(zip(map_names, maps, strict=True))
-        rest_examples.append(Example(feed, rest(*maps)))
-    folded = FoldedFusion(network.neck, network.config.levels)
-    network.neck = folded  # type: ignore[assignment]
-    traced = random_pixels(2, TRACED_HW)
-    backbone_graph = export(backbone, (traced,), ["pixels"], map_names)
-    rest_graph = export(rest, backbone(traced), map_names, list(network.tasks))
-    backbone_bytes, first = fastest(backbone_graph, backbone_examples, one_image)
-    rest_bytes, second = fastest(rest_graph, rest_examples, one_image)
-    return Halves(backbone_bytes, rest_bytes, max(first, second))
+        examples[0].append(Example({"pixels": pixels}, maps))
+        examples[1].append(Example(dict(zip(map_names, maps, strict=True)), rest(*maps)))
+    for half, wanted in zip(halves, examples, strict=True):
+        verified(Graph(half.graph, 0, {name: weights[name] for name in half.shapes}), wanted)
+    return Template(*halves, sources_sha256(network.tasks), maker_versions())
+
+
+def half_of(graph: onnx.ModelProto, weights: Mapping[str, np.ndarray]) -> Half:
+    """An exported graph without its weights, which are called as in the whole network."""
+    names = {t.name: t.name.removeprefix("network.") for t in graph.graph.initializer}
+    model = weightless(graph, {old: new for old, new in names.items() if new in weights})
+    shapes = {t.name: list(t.dims) for t in model.graph.initializer if t.name in weights}
+    return Half(model.SerializeToString(deterministic=True), shapes)
 
 
 def random_pixels(n: int, hw: tuple[int, int]) -> Tensor:
@@ -134,10 +142,10 @@ def random_pixels(n: int, hw: tuple[int, int]) -> Tensor:
 def export(
     module: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str]
 ) -> onnx.ModelProto:
-    """A module as ONNX with free batch, H and W.
+    """A module as ONNX with free batch, H and W, its weights named as in its state.
 
     PyTorch's older exporter is used: it takes under a second where the newer one takes ten, needs
-    no further package, and what it does worse ``graph_surgery`` puts right.
+    no further package, and what it does worse ``rewrites`` puts right.
     """
     spatial = {"pixels": {0: "n", 1: "h", 2: "w"}}
     axes = {name: spatial.get(name, {0: "n", 2: f"{name}_h", 3: f"{name}_w"}) for name in inputs}
@@ -152,52 +160,48 @@ def export(
             output_names=outputs,
             dynamic_axes={**axes, **{name: {0: "n"} for name in outputs}},
             dynamo=False,
+            # Both keep the exporter from computing new weights of several old ones.
+            do_constant_folding=False,
+            training=torch.onnx.TrainingMode.PRESERVE,
         )
     return onnx.load_from_string(file.getvalue())
 
 
-def fastest(
-    graph: onnx.ModelProto, examples: Sequence[Example], one_image: bool
-) -> tuple[bytes, float]:
-    """The fastest form of a graph that still computes what PyTorch does; and its difference.
+def verified(graph: Graph, examples: Sequence[Example]) -> Graph:
+    """A graph that computes what PyTorch does.
 
     Raises:
-        RuntimeError: not even the graph as it was exported does.
+        RuntimeError: it does not.
     """
-    forms: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
-        "rewritten": faster,
-        "as exported": lambda model: model,
-    }
-    if one_image:
-        forms = {"blocked": lambda model: blocked(cleaned(model)), **forms}
-    reason = ""
-    for name, form in forms.items():
-        try:
-            content = form(copied(graph)).SerializeToString()
-            distance = max(difference(content, example) for example in examples)
-            if distance <= TOLERANCE:
-                return content, distance
-            reason = f"it is off from PyTorch by {distance:.2g} of the largest value"
-        except Exception as error:  # onnx and onnxruntime raise all kinds
-            reason = str(error)
-        LOG.info("The %s form of a graph cannot be used: %s.", name, reason)
-    raise RuntimeError(f"The exported graph cannot be used: {reason}.")
+    distance = max(difference(graph, example) for example in examples)
+    # NaN compares false with everything: it must not pass as small.
+    if not distance <= TOLERANCE:
+        raise RuntimeError(f"The graph is off from PyTorch by {distance:.2g} of the largest value.")
+    return graph
 
 
-def copied(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that may be changed."""
-    return onnx.ModelProto.FromString(graph.SerializeToString())
-
-
-def difference(content: bytes, example: Example) -> float:
+def difference(graph: Graph, example: Example) -> float:
     """Largest absolute difference per output, over the larger of 1e-6 and its largest value."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    found = session.run(None, {name: value.numpy() for name, value in example.feed.items()})
+    found = graph.session.run(None, {name: value.numpy() for name, value in example.feed.items()})
     distances = [
         float(np.abs(f - w.numpy()).max() / max(1e-6, float(w.abs().max())))
         for f, w in zip(found, example.wanted, strict=True)
     ]
-    # NaN compares false with everything: it must not pass as small.
-    return max(distances) if np.isfinite(distances).all() else float("inf")
+    return float(np.max(distances))
+
+
+def main(checkpoint: str, out: str, *places: str) -> None:
+    """Write the template of a checkpoint's architecture; ``places`` are tasks to be registered."""
+    try:
+        for place in places:
+            if place not in TASKS.places.values():
+                TASKS.register(place)
+        network, _ = load_network(Path(checkpoint))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(REFUSED)
+    Path(out).write_bytes(template_from(network).to_bytes())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

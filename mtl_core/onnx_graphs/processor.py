@@ -1,13 +1,10 @@
-"""What the processor offers: cores that this process may really use, and its instructions."""
+"""The cores that this process may really use."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
 from pathlib import Path
 
-PROCESSOR_FILE = Path("/proc/cpuinfo")
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -24,15 +21,3 @@ def available_cores(quota_file: Path = CGROUP_QUOTA) -> int:
     except (OSError, ValueError):  # no container, another cgroup version, or "max"
         return max(1, cores or 1)
     return max(1, min(cores or 1, round(limit)))
-
-
-def instruction_set(processor_file: Path = PROCESSOR_FILE) -> str:
-    """A name that differs where a graph's layout may differ: the family and a hash of the flags."""
-    try:
-        lines = processor_file.read_text().splitlines()
-        # x86 calls them flags, ARM calls them Features
-        flags = next(line for line in lines if line.lower().startswith(("flags", "features")))
-    except (OSError, StopIteration):  # not Linux
-        flags = platform.processor()
-    digest = hashlib.sha256(" ".join(sorted(flags.split())).encode()).hexdigest()[:16]
-    return f"{platform.machine()}-{digest}"

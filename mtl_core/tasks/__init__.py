@@ -34,6 +34,9 @@ class _Tasks(Mapping[str, "type[Task]"]):
         module, _, name = self.places[task].partition(":")
         return getattr(importlib.import_module(module), name)
 
+    def __contains__(self, task: object) -> bool:
+        return task in self.places  # without importing anything
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)
 

@@ -11,7 +11,6 @@ from app.results.changes import (
     compare,
     compare_boxes,
     compare_masks,
-    iou_matrix,
     mask_shares,
 )
 from app.services.engines import only_trained
@@ -45,16 +44,6 @@ def boxes_of(*rows):
 def test_boxes_are_matched_by_class_and_overlap(before, after, kinds):
     changes = compare_boxes(boxes_of(*before), boxes_of(*after), NAMES["det"], NAMES["det"])
     assert [change.kind for change in changes] == kinds
-
-
-def test_iou_is_symmetric_and_one_on_itself():
-    a = np.array([[0, 0, 4, 4], [2, 2, 8, 6]], np.float32)
-    overlap = iou_matrix(a, a)
-    np.testing.assert_allclose(np.diag(overlap), 1)
-    np.testing.assert_allclose(overlap, overlap.T)
-    assert overlap[0, 1] == pytest.approx(4 / (16 + 24 - 4))
-    assert iou_matrix(a[:0], a).shape == (0, 2)
-    assert iou_matrix(np.zeros((1, 4)), np.zeros((1, 4)))[0, 0] == 0  # no area, no overlap
 
 
 def test_mask_changes_count_every_changed_pixel_once():

@@ -171,3 +171,57 @@ def test_without_a_bank_every_stage_runs_by_itself(tmp_path):
     shelf = EngineShelf(StandInEngine, lambda paths: None)
     answers, spent_ms = shelf.answers(run, np.zeros((40, 40, 3), np.uint8))
     assert shelf.passes == 3 and spent_ms == sum(a.total_ms for a in answers)
+
+
+def test_what_was_used_longest_ago_is_let_go(tmp_path):
+    opened = []
+
+    def opening(path):
+        opened.append(path.parent.name)
+        return StandInEngine(path)
+
+    runs = [make_run(tmp_path, name) for name in "abc"]
+    for stage in (stage for run in runs for stage in run.stages):
+        stage.weights.write_bytes(b"0123456789")
+    shelf, image = EngineShelf(opening, kept_bytes=60), np.zeros((40, 40, 3), np.uint8)
+    for asked in "abacbb":
+        shelf.answers(runs["abc".index(asked)], image)
+    # b is the one used longest ago when c comes, and a when b comes again.
+    assert opened == [name for name in "abcb" for _ in range(3)]
+
+
+def test_opening_a_run_keeps_nobody_else_waiting(tmp_path):
+    reached, may_end = threading.Event(), threading.Event()
+
+    def opening(path):
+        if path.parent.name == "slow":
+            reached.set()
+            assert may_end.wait(20)
+        return StandInEngine(path)
+
+    slow, quick = make_run(tmp_path, "slow"), make_run(tmp_path, "quick")
+    shelf, image = EngineShelf(opening), np.zeros((40, 40, 3), np.uint8)
+    thread = shelf.warm_up(slow)
+    assert reached.wait(20)
+    answered = threading.Thread(target=lambda: shelf.answers(quick, image), daemon=True)
+    answered.start()
+    answered.join(20)
+    free = not answered.is_alive()
+    may_end.set()
+    thread.join()
+    assert free and len(shelf.answers(slow, image)[0]) == 3
+
+
+def test_what_could_not_be_opened_is_tried_again(tmp_path):
+    attempts = []
+
+    def opening(path):
+        attempts.append(path)
+        if len(attempts) == 1:
+            raise InputError("not yet")
+        return StandInEngine(path)
+
+    run, shelf = make_run(tmp_path), EngineShelf(opening)
+    with pytest.raises(InputError, match="not yet"):
+        shelf.engine(run.stages[0])
+    assert shelf.engine(run.stages[0]) is shelf.engine(run.stages[0])

@@ -15,7 +15,7 @@ from mtl_core.config import ModelConfig
 from mtl_core.data.letterbox import Placement
 from mtl_core.data.tensor_input import to_input
 from mtl_core.decoding import boxes as decode_boxes
-from mtl_core.decoding.boxes import best_first, boxes_of, suppress
+from mtl_core.decoding.boxes import best_first, boxes_of, overlaps, suppress
 from mtl_core.decoding.masks import mask_of, winners
 from mtl_core.decoding.probabilities import probabilities_of
 from mtl_core.engine.preprocess import prepare, resized
@@ -179,3 +179,10 @@ def test_a_large_image_in_two_halves_is_the_same(size: tuple):
     off = np.abs(resized(image, height, width).astype(int) - np.asarray(wanted))
     # Pillow takes the borders of a half in single precision, so a few values round otherwise.
     assert off.max() <= 1 and (off > 0).mean() < 0.01
+
+
+def test_overlaps_are_torchvisions_and_zero_without_an_area():
+    a = np.array([[0, 0, 4, 4], [2, 2, 8, 6], [3, 3, 3, 3]], np.float32)
+    found = overlaps(a[:, None], a)
+    np.testing.assert_allclose(found[:2, :2], box_iou(*2 * [torch.from_numpy(a[:2])]))
+    assert (found[2] == 0).all() and overlaps(a[:0, None], a).shape == (0, 3)

@@ -1,4 +1,4 @@
-"""The default engine answers as the reference does, without PyTorch once its graphs are there."""
+"""The default engine answers as the reference does, and never loads PyTorch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from mtl_core.engine import NVIDIA_DEVICE, open_engine
 from mtl_core.engine.onnx_engine import OnnxEngine
@@ -72,7 +74,7 @@ def test_auto_falls_back_to_the_reference(stages: list[Path], monkeypatch: pytes
     def broken(*_: object) -> None:
         raise RuntimeError("off")
 
-    monkeypatch.setattr("mtl_core.engine.onnx_engine.graphs_of", broken)
+    monkeypatch.setattr("mtl_core.engine.onnx_engine.template_of", broken)
     monkeypatch.setattr("mtl_core.engine.NVIDIA_DEVICE", Path("no such device"))
     assert isinstance(open_engine(stages[0]), TorchEngine)
     with pytest.raises(RuntimeError):
@@ -90,8 +92,33 @@ def test_bad_input_is_refused(stages: list[Path], tmp_path: Path):
         OnnxEngine(stages[0]).predict(np.zeros((8, 8), np.uint8))
 
 
-def test_cached_graphs_need_no_torch(stages: list[Path], graph_cache: Path):
-    OnnxEngine(stages[2])
+def test_weights_that_do_not_fit_or_are_not_finite_are_refused(stages: list[Path], tmp_path: Path):
+    with safe_open(stages[0], "np") as file:
+        metadata = file.metadata()
+        names = list(file.keys())
+        state = {name: file.get_tensor(name) for name in names}
+    OnnxEngine(stages[0])  # its architecture is known from here on
+    name = "head.layer2.1.weight"
+    for change, said in (
+        ({name: state[name][:1]}, "do not fit its own header"),
+        ({name: np.full_like(state[name], np.nan)}, "not finite"),
+    ):
+        path = tmp_path / "changed.safetensors"
+        save_file(state | change, path, metadata)
+        with pytest.raises(InputError, match=said):
+            OnnxEngine(path)
+    del state[name]
+    save_file(state, path, metadata)
+    with pytest.raises(InputError, match="do not fit its own header"):
+        OnnxEngine(path)
+
+
+def test_inner_maps_are_refused(stages: list[Path], photo: np.ndarray):
+    with pytest.raises(InputError, match="no inner maps"):
+        OnnxEngine(stages[0]).features(photo, ["neck"])
+
+
+def test_no_torch_is_loaded_even_where_a_graph_is_made(stages: list[Path], tmp_path: Path):
     code = (
         "import sys, numpy as np\n"
         "from mtl_core.engine import open_engine\n"
@@ -104,9 +131,10 @@ def test_cached_graphs_need_no_torch(stages: list[Path], graph_cache: Path):
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env=os.environ | {"ONEHEAD_CACHE": str(graph_cache)},
+        env=os.environ | {"ONEHEAD_CACHE": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.iterdir())) == 1

@@ -10,7 +10,7 @@ import torch
 
 from mtl_core.data.tensor_input import to_input
 from mtl_core.engine import open_engine
-from mtl_core.engine.network_file import save_checkpoint
+from mtl_core.engine.network_file import load_network, save_checkpoint
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.types import InputError
 
@@ -62,6 +62,40 @@ def test_it_answers_as_the_network_does(tiny_checkpoint: Path):
     with torch.no_grad():
         logits = engine.network(pixels).raw["cls"][0]
     np.testing.assert_allclose(engine.predict(image).probabilities, logits.softmax(0), atol=1e-5)
+
+
+def test_a_network_in_memory_answers_as_its_checkpoint(stages: list[Path], photo: np.ndarray):
+    network, info = load_network(stages[2])
+    engine = open_engine(network)
+    found, wanted = engine.predict(photo), open_engine(stages[2], "torch").predict(photo)
+    assert engine.path is None and engine.info.class_names == info.class_names
+    np.testing.assert_array_equal(found.mask, wanted.mask)
+    np.testing.assert_allclose(found.probabilities, wanted.probabilities, atol=1e-5)
+    with torch.no_grad():
+        network.readouts["cls"].linear.bias[1] += 50
+    assert engine.predict(photo).probabilities.argmax() == 1  # the weights of the moment
+    with pytest.raises(InputError, match="expected a path"):
+        open_engine(network, "onnx")
+
+
+def test_inner_maps_have_names(stages: list[Path], photo: np.ndarray):
+    engine = open_engine(stages[2], "torch")
+    maps = engine.features(photo, ["neck", "p3", "p4", "p5", "head"])
+    assert list(maps) == ["neck", "p3", "p4", "p5", "head"]
+    pixels, _ = to_input(photo, engine.info.model)
+    height, width = pixels.shape[-2:]
+    for name, stride in (("p3", 8), ("p4", 16), ("p5", 32), ("neck", 8), ("head", 8)):
+        assert maps[name].shape[1:] == (height // stride, width // stride)
+    with torch.no_grad():
+        outputs = engine.network(pixels)
+        np.testing.assert_allclose(maps["neck"], outputs.fused[0], atol=1e-4)
+        shared = torch.from_numpy(maps["head"])[None]
+        head = engine.network.head
+        slices = head.output(shared, head.awareness(shared.mean((2, 3))))
+        raw = engine.network.readouts["seg"](slices["seg"], torch.from_numpy(maps["p5"])[None])
+    np.testing.assert_allclose(raw, outputs.raw["seg"], atol=1e-3)
+    with pytest.raises(InputError, match="'p6' is unknown: expected some of p3"):
+        engine.features(photo, ["p6"])
 
 
 def test_bad_input_is_refused(tiny_checkpoint: Path, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from mtl_core.learning.feature_store import FeatureStore
 from mtl_core.learning.frozen_features import FrozenFeatures, frozen_key
 from mtl_core.model.backbone import Backbone
 from mtl_core.presets import tiny
+
+ARCHITECTURES = ("efficientnet_b0", "tf_efficientnet_b0")
 
 
 @pytest.fixture
@@ -48,6 +51,15 @@ def test_another_backbone_has_a_folder_of_its_own(backbone: Backbone):
     changed = frozen_key(backbone)
     backbone.freeze_until(None)
     assert len({before, changed, frozen_key(backbone)}) == 3
+
+
+def test_equal_weights_of_another_architecture_have_another_folder():
+    # The two pad their strided convolutions differently, and give other maps.
+    plain, same = (Backbone(replace(tiny().model, backbone=name)) for name in ARCHITECTURES)
+    plain.load_state_dict(same.state_dict())
+    pixels = torch.randn(1, 3, 64, 96)
+    assert not torch.allclose(plain.frozen(pixels)[0], same.frozen(pixels)[0])
+    assert frozen_key(plain) != frozen_key(same)
 
 
 def test_nothing_is_kept_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

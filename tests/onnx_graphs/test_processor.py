@@ -1,4 +1,4 @@
-"""Cores that a container really has, and a name for the processor's instructions."""
+"""Cores that a container really has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.onnx_graphs.processor import available_cores, instruction_set
+from mtl_core.onnx_graphs.processor import available_cores
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,3 @@ def test_a_containers_quota_counts(tmp_path: Path, quota: str, limit: int):
     host = available_cores(tmp_path / "none")
     assert 1 <= host <= (os.cpu_count() or 1)
     assert available_cores(file) == min(host, limit)
-
-
-def test_the_name_follows_the_flags(tmp_path: Path):
-    def named(flags: str) -> str:
-        (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\nbogomips : 1\n")
-        return instruction_set(tmp_path / "cpuinfo")
-
-    assert named("flags : avx2 fma") == named("flags : fma avx2") != named("flags : avx512f avx2")
-    assert named("Features : asimd") != named("Features : asimd sve")
-    assert instruction_set(tmp_path / "none") == instruction_set(tmp_path / "none")

@@ -123,7 +123,7 @@ def test_int8_comes_with_its_loss(exported: Path, image: np.ndarray):
 
 
 def test_fragile_parts_stay_in_float(whole_run: Path):
-    model = decoded_graph(whole_run / "stage3.safetensors", for_int8=True)
+    model = decoded_graph(whole_run / "stage3.safetensors")
     chosen = set(sturdy_nodes(model))
     assert len(chosen) > 12 and any("blocks.15/conv_pwl" in name for name in chosen)
     for word in ("stem", "conv_dw", "conv_pw/", "/se/", "/neck/", "readouts"):

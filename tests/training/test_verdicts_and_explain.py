@@ -96,6 +96,14 @@ def test_a_neighbours_checkpoint_is_not_changed_under_it(
     (borrower / "stage1.safetensors").unlink()
     manifest = Run(whole_run).manifest | {"stage_files": {"1": "lender/stage1.safetensors"}}
     (borrower / "run.json").write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match="lender: expected that run to be rescored at 96 px"):
-        rescore.rescore(rescore.Options(borrower, rendered["seg"].parent, input_px=96))
-    assert read_header(tmp_path / "lender" / "stage1.safetensors").model.input_px == 128
+    with pytest.raises(InputError, match=r"borrower takes its stage 1 from .*lender: expected it"):
+        rescore.rescore(rescore.Options(tmp_path / "lender", rendered["seg"].parent, input_px=96))
+    rescore.rescore(rescore.Options(borrower, rendered["seg"].parent, input_px=96))
+
+    def sizes(name: str) -> set[int]:
+        stages = Run(tmp_path / name).stages
+        return {read_header(stage.weights).model.input_px for stage in stages}
+
+    assert sizes("borrower") == {96} and sizes("lender") == {128}
+    rescore.rescore(rescore.Options(tmp_path / "lender", rendered["seg"].parent, input_px=96))
+    assert sizes("lender") == {96}

@@ -23,9 +23,8 @@ from mtl_core.decoding.boxes import (
 from mtl_core.engine.network_file import load_network
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.onnx_graphs.export import BackboneHalf, RestHalf, export, random_pixels
-from mtl_core.onnx_graphs.folded_neck import FoldedFusion
-from mtl_core.onnx_graphs.graph_cache import file_sha256
-from mtl_core.onnx_graphs.rewrites import cleaned, faster
+from mtl_core.onnx_graphs.rewrites import cleaned
+from mtl_core.onnx_graphs.weights import file_sha256
 from mtl_core.runs.checkpoint import CheckpointInfo
 from mtl_core.tasks.box_coding import cell_centres, decode_boxes
 from mtl_core.types import Kind
@@ -96,27 +95,23 @@ def probabilities(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:
     return (raw[0].softmax(0),)
 
 
-def decoded_graph(checkpoint: Path, for_int8: bool = False) -> onnx.ModelProto:
+def decoded_graph(checkpoint: Path) -> onnx.ModelProto:
     """A checkpoint's graph with its metadata: class names and the contract of input and outputs.
 
     Args:
         checkpoint: a stage checkpoint (.safetensors).
-        for_int8: leave the projections as convolutions, which can be quantised.
 
     Raises:
         InputError: the checkpoint is not usable.
     """
     network, info = load_network(checkpoint)
-    folded = FoldedFusion(network.neck, network.config.levels)
-    network.neck = folded  # type: ignore[assignment]
     tasks = [
         task for task in info.class_names if task in info.trained and info.kinds[task] in OUTPUTS
     ]
     names = [name for task in tasks for name in OUTPUTS[info.kinds[task]]]
     with torch.no_grad():
         module = DecodedNetwork(network, tasks).eval()
-        graph = export(module, (random_pixels(1, (128, 160)),), ["pixels"], names)
-    model = cleaned(graph) if for_int8 else faster(graph)
+        model = cleaned(export(module, (random_pixels(1, (128, 160)),), ["pixels"], names))
     name_axes(model)
     helper.set_model_props(model, metadata(checkpoint, info, tasks))
     return model

@@ -13,11 +13,12 @@ import onnxruntime as ort
 from mtl_core.data.letterbox import Placement
 from mtl_core.decoding import decode
 from mtl_core.engine import Engine
+from mtl_core.engine.network_file import load_network
 from mtl_core.engine.onnx_engine import OnnxEngine
 from mtl_core.engine.preprocess import prepare
 from mtl_core.engine.stage_bank import StageBank
 from mtl_core.engine.torch_engine import TorchEngine
-from mtl_core.onnx_graphs.graph_cache import graphs_of
+from mtl_core.onnx_graphs.template import template_of
 from mtl_core.runs.checkpoint import read_header
 from mtl_core.tasks import TASKS
 from mtl_core.types import Kind
@@ -83,7 +84,7 @@ class Bench:
     def profile(self) -> dict[str, dict[str, float]]:
         """Milliseconds per operator of both halves, and per part of an image's way."""
         runs = 5 if self.quick else 30
-        graphs = graphs_of(self.last)
+        template = template_of(self.last)
         feed = {"pixels": self.pixels(self.side_px)}
         maps = {
             f"map{i}": value.numpy()
@@ -105,16 +106,17 @@ class Bench:
             }
         return {
             **ways,
-            "backbone": operator_times(graphs.backbone, feed, self.threads, runs),
-            "rest": operator_times(graphs.rest, maps, self.threads, runs),
+            "backbone": operator_times(template.backbone, self.last, feed, self.threads, runs),
+            "rest": operator_times(template.rest, self.last, maps, self.threads, runs),
         }
 
 
 def engines(bench: Bench) -> Comparison:
     """The network alone: eager PyTorch, our graphs, the bare backbone, int8 where it was made."""
     pixels = bench.pixels(bench.side_px)
-    backbone = networks.bare_backbone(bench.last, bench.threads)
-    plain_backbone = networks.bare_backbone(bench.last, bench.threads, rewritten=False)
+    network, _ = load_network(bench.last)
+    backbone = networks.backbone_graph(network, bench.threads)
+    plain_backbone = networks.backbone_graph(network, bench.threads, rewritten=False)
     cases = {
         "torch eager": networks.eager(bench.last, pixels, channels_last=False),
         "torch eager, channels last": networks.eager(bench.last, pixels, channels_last=True),
@@ -175,7 +177,7 @@ def bank(bench: Bench) -> Comparison:
     """All stages of an image through the bank, beside one stage, decoding included."""
     image = around.scene((bench.info.model.input_px, bench.info.model.input_px))
     one = OnnxEngine(bench.last, bench.threads)
-    open_bank = partial(StageBank, threads=bench.threads, cache_bytes=0)
+    open_bank = partial(StageBank, threads=bench.threads)
     count = len(bench.stages)
     cases: dict[str, Case] = {"one stage": lambda: one.predict(image)}
     for turn, beside in (("side by side", True), ("one after another", False)):
@@ -191,9 +193,8 @@ def bank(bench: Bench) -> Comparison:
 def growth(bench: Bench) -> Comparison:
     """How the network's cost grows with batch, size and threads."""
     cases: dict[str, Case] = {}
-    several = networks.OurGraphs.for_batches(bench.last, bench.threads)
     for batch in QUICK_BATCHES if bench.quick else BATCHES:
-        cases[f"batch {batch}"] = several.on(bench.pixels(bench.side_px, batch))
+        cases[f"batch {batch}"] = bench.ours.on(bench.pixels(bench.side_px, batch))
     for side in QUICK_SIDES_PX if bench.quick else SIDES_PX:
         cases[f"{side} px"] = bench.ours.on(bench.pixels(side))
     for threads in (1, 2):

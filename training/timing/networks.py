@@ -22,13 +22,14 @@ from mtl_core.onnx_graphs.export import (
     BackboneHalf,
     Example,
     export,
-    export_halves,
-    fastest,
-    halves_of,
     random_pixels,
+    template_from,
+    verified,
+    weights_of,
 )
-from mtl_core.onnx_graphs.graph_cache import graphs_of
-from mtl_core.onnx_graphs.session import Graph
+from mtl_core.onnx_graphs.rewrites import cleaned
+from mtl_core.onnx_graphs.session import Graph, open_graph
+from mtl_core.onnx_graphs.template import Half, template_of
 from mtl_core.tasks import build_tasks
 from training.timing.alternating_times import Case
 
@@ -121,14 +122,21 @@ class OurGraphs:
     @staticmethod
     def of(checkpoint: Path, threads: int) -> OurGraphs:
         """The same graphs that the default engine runs."""
-        graphs = graphs_of(checkpoint)
-        return OurGraphs(Graph(graphs.backbone, threads), Graph(graphs.rest, threads))
+        template = template_of(checkpoint)
+        return OurGraphs(
+            open_graph(template.backbone, checkpoint, threads),
+            open_graph(template.rest, checkpoint, threads),
+        )
 
     @staticmethod
-    def for_batches(checkpoint: Path, threads: int) -> OurGraphs:
-        """Graphs that take several images at once."""
-        halves = export_halves(checkpoint, one_image=False)
-        return OurGraphs(Graph(halves.backbone, threads), Graph(halves.rest, threads))
+    def in_memory(network: UnifiedVisionSystem, threads: int) -> OurGraphs:
+        """The graphs of a network that is no checkpoint."""
+        template, weights = template_from(network), weights_of(network)
+
+        def opened(half: Half) -> Graph:
+            return Graph(half.graph, threads, {name: weights[name] for name in half.shapes})
+
+        return OurGraphs(opened(template.backbone), opened(template.rest))
 
     def on(self, pixels: np.ndarray) -> Case:
         """The whole network on N x H x W x 3 uint8."""
@@ -137,27 +145,26 @@ class OurGraphs:
 
 
 @torch.no_grad()
-def bare_backbone(checkpoint: Path, threads: int, rewritten: bool = True) -> Graph:
-    """The backbone alone, in the same form as our graphs, or as it is exported."""
-    network, _ = load_network(checkpoint)
+def backbone_graph(network: UnifiedVisionSystem, threads: int, rewritten: bool = True) -> Graph:
+    """A network's backbone alone, in the same form as our graphs, or as it is exported."""
     module = BareBackbone(network).eval()
     pixels = random_pixels(1, (96, 64))
     example = Example({"pixels": pixels}, module(pixels))
     graph = export(module, (random_pixels(2, (64, 96)),), ["pixels"], ["p3", "p4", "p5"])
-    content = fastest(graph, [example], True)[0] if rewritten else graph.SerializeToString()
-    return Graph(content, threads)
+    model = cleaned(graph) if rewritten else graph
+    return verified(Graph(model.SerializeToString(), threads), [example])
 
 
 def single_task_copies(
     config: ModelConfig, names: dict[str, list[str]], threads: int
 ) -> dict[str, OurGraphs]:
     """Our own network three times, each with one task only."""
-    copies = {}
-    for task in names:
-        network = UnifiedVisionSystem(config, build_tasks({task: names[task]})).eval()
-        halves = halves_of(network)
-        copies[task] = OurGraphs(Graph(halves.backbone, threads), Graph(halves.rest, threads))
-    return copies
+    return {
+        task: OurGraphs.in_memory(
+            UnifiedVisionSystem(config, build_tasks({task: names[task]})).eval(), threads
+        )
+        for task in names
+    }
 
 
 def eager(checkpoint: Path, pixels: np.ndarray, channels_last: bool) -> Case:

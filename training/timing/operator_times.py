@@ -8,29 +8,30 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+
+from mtl_core.onnx_graphs.session import Graph
+from mtl_core.onnx_graphs.template import Half
+from mtl_core.onnx_graphs.weights import in_float32, read_weights
 
 
 def operator_times(
-    graph: bytes, feed: dict[str, np.ndarray], threads: int, runs: int
+    half: Half, checkpoint: Path, feed: dict[str, np.ndarray], threads: int, runs: int
 ) -> dict[str, float]:
     """Milliseconds per kind of operator in a run, the costliest first.
 
     The smallest time of every node counts: it is the one that nothing disturbed.
 
     Args:
-        graph: a serialised ONNX model.
+        half: the graph.
+        checkpoint: whose weights it holds.
         feed: its inputs.
         threads: that a run may use.
         runs: how often to run.
     """
     with tempfile.TemporaryDirectory() as folder:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        weights = in_float32(read_weights(checkpoint, half.shapes), checkpoint)
+        prefix = str(Path(folder) / "profile")
+        session = Graph(half.graph, threads, weights, profile=prefix).session
         for _ in range(runs):
             session.run(None, feed)
         events = json.loads(Path(session.end_profiling()).read_text())
