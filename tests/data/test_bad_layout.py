@@ -77,7 +77,11 @@ CASES = [
     ("cls", empty_folder("cls", "val"), ["val is empty", "one folder per class"]),
     ("cls", empty_folder("cls", "val/ring"), ["val/ring is empty", "expected images"]),
     # files that do not belong
-    ("seg", write("seg", "val/notes.txt", "x"), ["notes.txt is no image", "expected only .jpg, .jpeg"]),
+    (
+        "seg",
+        write("seg", "val/notes.txt", "x"),
+        ["notes.txt is no image", "expected only .jpg, .jpeg"],
+    ),
     ("det", write("det", "val/a.mp4", "x"), ["a.mp4 is no image", "only .jpg, .jpeg"]),
     ("cls", write("cls", "val/a.jpg", "x"), ["a.jpg stands outside", "expected only folders"]),
     (
@@ -239,7 +243,7 @@ def test_split_names_are_folder_names(scenes: DataRoots, name: str):
 
 
 def test_unknown_tasks_are_refused(scenes: DataRoots):
-    with pytest.raises(InputError, match=r'Task 'depth' is unknown: expected one of seg, det, cls'):
+    with pytest.raises(InputError, match=r"Task 'depth' is unknown: expected one of seg, det, cls"):
         read_split(scenes, "depth", "val")
 
 
