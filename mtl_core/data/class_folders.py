@@ -62,7 +62,7 @@ def read_class_folders(root: Path, split: str) -> Split:
         raise DataFaults([*faults, str(error)]) from error
     found = Split(names, items, split)
     if faults:
-        raise DataFaults(faults, found)
+        raise DataFaults(faults, found if items else None)
     return found
 
 

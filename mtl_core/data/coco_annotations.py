@@ -6,6 +6,7 @@ Format: https://cocodataset.org/#format-data (object detection).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from mtl_core.data.folders import ROBOFLOW_ANNOTATIONS, differently_named, images_in, split_folder
 from mtl_core.data.image_io import read_frame
+from mtl_core.data.run_lengths import box_of_runs
 from mtl_core.data.splits import DataFaults, DetItem, Split
 from mtl_core.data.text import composed, flag, identity, load_json, number, whole
 from mtl_core.types import InputError
@@ -262,8 +264,6 @@ def _box(
 
 def _outline(segmentation: Any, image: _Image, which: str) -> list[float]:
     """The box (left, top, width, height) of an object's polygons or run lengths."""
-    from pycocotools import mask as run_lengths  # page and commands start without it
-
     if isinstance(segmentation, list):
         values = [number(v) for part in segmentation if isinstance(part, list) for v in part]
         if values and None not in values and all(len(part) % 2 == 0 for part in segmentation):
@@ -273,14 +273,8 @@ def _outline(segmentation: Any, image: _Image, which: str) -> list[float]:
     elif isinstance(segmentation, dict):
         size = segmentation.get("size")
         if isinstance(size, list) and [whole(v) for v in size] == [image.height, image.width]:
-            try:
-                counts = segmentation["counts"]
-                runs = {"size": [image.height, image.width], "counts": counts}
-                if isinstance(counts, list):
-                    runs = run_lengths.frPyObjects(runs, image.height, image.width)
-                return [float(v) for v in run_lengths.toBbox(runs)]
-            except Exception:  # told below; pycocotools raises what numpy and Cython raise
-                pass
+            with suppress(ValueError):  # told below
+                return box_of_runs(segmentation.get("counts"), image.height, image.width)
     raise InputError(
         f'{which} has no "bbox" and an unusable "segmentation", expected a box, polygons of x and '
         f"y, or run lengths of size [{image.height}, {image.width}]."

@@ -1,4 +1,4 @@
-"""What exactly a split consists of."""
+"""What exactly a split consists of, and whether two splits share an image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from mtl_core.data.splits import ClsItem, SegItem, Split
+from mtl_core.data.image_io import read_image
+from mtl_core.data.shared_images import (
+    Appearance,
+    appearance,
+    in_threads,
+    near_images,
+    same_image,
+    shared,
+)
+from mtl_core.data.splits import ClsItem, DetItem, SegItem, Split
 from mtl_core.data.text import composed
 from mtl_core.types import InputError
 
@@ -39,9 +48,32 @@ def fingerprint(split: Split) -> dict:
     return {"split": split.name, "n": len(split), "sha256": digest}
 
 
+def check_disjoint(a: Split, b: Split) -> list[str]:
+    """Makes sure that no image stands in both splits, whatever it is called there.
+
+    Every image is decoded.
+
+    Returns:
+        One sentence about near-identical images, or none.
+
+    Raises:
+        InputError: an image stands in both (the sentence names both files), or cannot be read.
+    """
+    seen = [list(in_threads(_appearance_of, split.items)) for split in (a, b)]
+    equal, near = shared(*seen)
+    for sentence in same_image(a, b, equal):
+        raise InputError(sentence)
+    return near_images(a, b, near)
+
+
 def _inner_name(item: Any) -> str:
     image = item.image
     return f"{image.parent.name}/{image.name}" if isinstance(item, ClsItem) else image.name
+
+
+def _appearance_of(item: Any) -> Appearance:
+    size_wh = (item.width, item.height) if isinstance(item, DetItem) else None
+    return appearance(read_image(item.image, size_wh))
 
 
 def _sha256(path: Path) -> str:

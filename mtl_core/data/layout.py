@@ -21,11 +21,10 @@ from __future__ import annotations
 
 from mtl_core.data.class_folders import IMAGENETTE_NAMES, read_class_folders
 from mtl_core.data.coco_annotations import read_box_folder
-from mtl_core.data.fingerprint import fingerprint
+from mtl_core.data.fingerprint import check_disjoint, fingerprint
 from mtl_core.data.image_io import read_det, read_image
 from mtl_core.data.mask_folders import VOC_CLASS_NAMES, read_mask_folder
 from mtl_core.data.mask_io import read_mask, read_seg
-from mtl_core.data.shared_images import check_disjoint
 from mtl_core.data.splits import ClsItem, DetItem, SegItem, Split
 
 __all__ = [

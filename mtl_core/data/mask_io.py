@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtl_core.data.image_io import Frame, by, opened, read_frame, read_image, turned
+from mtl_core.data.image_io import by, opened, read_frame, read_image, turned
 from mtl_core.data.splits import VOID, SegItem
 from mtl_core.types import InputError
 
@@ -22,6 +22,7 @@ def read_mask(
     class_count: int,
     size_wh: tuple[int, int] | None = None,
     colours: Colours | None = None,
+    image_path: Path | None = None,
 ) -> np.ndarray:
     """A segmentation mask as H x W uint8 class ids; 255 is void.
 
@@ -34,6 +35,7 @@ def read_mask(
         class_count: number of classes, background included; valid ids are below it.
         size_wh: the image's width and height in pixels, if known.
         colours: the class id of each colour, for masks that are painted.
+        image_path: its image, whose orientation may explain another size.
 
     Raises:
         InputError: the file is missing, truncated, of another mode or size, or holds an id that
@@ -43,8 +45,10 @@ def read_mask(
         if image.format in _LOSSY:
             raise InputError(f"{path} is {image.format}, which alters ids, expected a PNG mask.")
         if size_wh is not None and image.size != tuple(size_wh):
+            remark = turned(read_frame(image_path), image.size) if image_path else ""
             raise InputError(
-                f"{path} is {by(image.size)} pixels, expected {by(size_wh)}, the size of its image."
+                f"{path} is {by(image.size)} pixels, expected {by(size_wh)}, "
+                f"the size of its image{remark}."
             )
         if colours and image.mode in ("P", "RGB", "RGBA"):
             return _by_colour(path, np.asarray(image.convert("RGB")), colours)
@@ -66,23 +70,7 @@ def read_seg(item: SegItem, class_count: int) -> tuple[np.ndarray, np.ndarray]:
     """
     image = read_image(item.image)
     height, width = image.shape[:2]
-    return image, read_mask_of(item, class_count, (width, height))
-
-
-def read_mask_of(item: SegItem, class_count: int, size_wh: tuple[int, int]) -> np.ndarray:
-    """An item's mask, H x W uint8; a size that fits the unturned image alone is told so.
-
-    Raises:
-        InputError: as ``read_mask``.
-    """
-    mask: Frame = read_frame(item.mask)
-    remark = turned(read_frame(item.image), mask.stored_wh)
-    if remark and mask.stored_wh != tuple(size_wh):
-        raise InputError(
-            f"{item.mask} is {by(mask.stored_wh)} pixels, expected {by(size_wh)}, "
-            f"the size of {item.image}{remark}."
-        )
-    return read_mask(item.mask, class_count, size_wh, item.colours)
+    return image, read_mask(item.mask, class_count, (width, height), item.colours, item.image)
 
 
 def _ids(path: Path, image: Image.Image) -> np.ndarray:

@@ -18,9 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mtl_core.data.image_io import read_image
-from mtl_core.data.splits import DetItem, Split
-from mtl_core.types import InputError
+from mtl_core.data.splits import Split
 
 # Two images count as near when their 64 x 64 grey thumbnails agree this well. On resized and
 # re-encoded copies of photographs the largest 99th percentile of the difference was 22 grey
@@ -102,24 +100,6 @@ def shared(
     return equal, near
 
 
-def check_disjoint(a: Split, b: Split) -> list[str]:
-    """Makes sure that no image stands in both splits, whatever it is called there.
-
-    Every image is decoded.
-
-    Returns:
-        One sentence about near-identical images, or none.
-
-    Raises:
-        InputError: an image stands in both (the sentence names both files), or cannot be read.
-    """
-    seen = [list(in_threads(_appearance_of, split.items)) for split in (a, b)]
-    equal, near = shared(*seen)
-    for sentence in same_image(a, b, equal):
-        raise InputError(sentence)
-    return near_images(a, b, near)
-
-
 def same_image(a: Split, b: Split, pairs: list[tuple[int, int]]) -> list[str]:
     """A sentence for each image that stands in both splits."""
     return [
@@ -138,11 +118,6 @@ def near_images(a: Split, b: Split, pairs: list[tuple[int, int]]) -> list[str]:
         f'split "{a.name}", such as {_placed(b, j)} and {_placed(a, i)}: scores on them '
         "tell little about new images."
     ]
-
-
-def _appearance_of(item: Any) -> Appearance:
-    size_wh = (item.width, item.height) if isinstance(item, DetItem) else None
-    return appearance(read_image(item.image, size_wh))
 
 
 def _placed(split: Split, index: int) -> str:
