@@ -36,5 +36,5 @@ def test_anything_else_is_an_error(counts: object, shape: tuple[int, int]):
 
 @pytest.mark.parametrize("counts", [None, 5, [True, 5], [1.5, 4.5], [6], [6, 0], "", "\x00"])
 def test_counts_of_another_kind_are_an_error(counts: object):
-    with pytest.raises(ValueError, match="run lengths|empty"):
+    with pytest.raises(ValueError, match=r"run lengths|empty"):
         box_of_runs(counts, 2, 3)
