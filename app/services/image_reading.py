@@ -12,8 +12,7 @@ from mtl_core.types import InputError
 
 MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 40_000_000
-# JPEG is reduced while it is decoded, so that its pixels hardly cost memory.
-MAX_JPEG_PIXELS = 120_000_000
+MAX_REDUCIBLE_PIXELS = 120_000_000  # of JPEG that is reduced while it is decoded
 # Larger images are reduced to this: the network sees 512 px at most, and drawing stays quick.
 LONG_SIDE_PX = 1280
 MIN_SIDE_PX = 8
@@ -40,7 +39,7 @@ def read_upload(path: str | Path) -> np.ndarray:
     except InputError:
         raise Refusal("image.unreadable") from None
     width, height = frame.upright_wh
-    most = MAX_JPEG_PIXELS if frame.format == "JPEG" else MAX_PIXELS
+    most = MAX_REDUCIBLE_PIXELS if frame.reducible else MAX_PIXELS
     if width * height > most:
         raise Refusal("image.pixels", width=width, height=height, most=most // 1_000_000)
     if min(width, height) < MIN_SIDE_PX:

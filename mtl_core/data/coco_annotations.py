@@ -200,13 +200,13 @@ def _images(
 
 
 class _Finder:
-    """Finds a listed image whatever folders, separators and composition its name has."""
+    """Finds a listed image whatever folders, separators, composition and case its name has."""
 
     def __init__(self, folder: Path, present: list[Path]) -> None:
         self.by_place = {composed(p.relative_to(folder).as_posix()): p for p in present}
         self.by_name: dict[str, list[Path]] = {}
         for path in present:
-            self.by_name.setdefault(composed(path.name), []).append(path)
+            self.by_name.setdefault(composed(path.name).casefold(), []).append(path)
 
     def __call__(self, name: str) -> Path | None:
         parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
@@ -214,7 +214,7 @@ class _Finder:
             place = "/".join(parts[first:])
             if place in self.by_place:
                 return self.by_place[place]
-        same = self.by_name.get(parts[-1], []) if parts else []
+        same = self.by_name.get(parts[-1].casefold(), []) if parts else []
         return same[0] if len(same) == 1 else None
 
 
@@ -240,7 +240,7 @@ def _box(
     image = images[image_id]
     bbox = record.get("bbox")
     given = bbox
-    if bbox is None and record.get("segmentation"):
+    if not bbox and record.get("segmentation"):
         bbox = given = _outline(record["segmentation"], image, which)
     if not isinstance(bbox, list):
         raise InputError(
@@ -265,8 +265,9 @@ def _box(
 def _outline(segmentation: Any, image: _Image, which: str) -> list[float]:
     """The box (left, top, width, height) of an object's polygons or run lengths."""
     if isinstance(segmentation, list):
-        values = [number(v) for part in segmentation if isinstance(part, list) for v in part]
-        if values and None not in values and all(len(part) % 2 == 0 for part in segmentation):
+        polygons = [p for p in segmentation if isinstance(p, list)] or [segmentation]
+        values = [number(v) for polygon in polygons for v in polygon]
+        if values and None not in values and all(len(polygon) % 2 == 0 for polygon in polygons):
             points = np.array(values, float).reshape(-1, 2)
             (left, top), (right, bottom) = points.min(0), points.max(0)
             return [float(v) for v in (left, top, right - left, bottom - top)]

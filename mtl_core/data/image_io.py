@@ -25,6 +25,7 @@ _KNOWN: list[str] = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
 FORMATS = [name for name in _KNOWN if name in Image.OPEN]
 # Large images are legal here; Pillow still refuses those of more than 178 million pixels.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")  # on odd metadata, EXIF's too
 
 _ORIENTATION = 0x0112  # EXIF tag
 _GDAL_NO_DATA = 42113  # TIFF tag, a text
@@ -49,12 +50,13 @@ class Frame:
     Attributes:
         stored_wh: width and height of the stored pixels.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
-        format: such as ``"JPEG"``.
+        reducible: whether it can be reduced while it is decoded, so that its pixels never are in
+            memory all at once.
     """
 
     stored_wh: tuple[int, int]
     orientation: int
-    format: str
+    reducible: bool
 
     @property
     def upright_wh(self) -> tuple[int, int]:
@@ -171,7 +173,9 @@ def _frame(image: Image.Image) -> Frame:
     size = image.size
     if orientation > 4 and image.format == "TIFF":  # whose size Pillow gives upright
         size = size[1], size[0]
-    return Frame(size, orientation, image.format or "")
+    # Of a progressive JPEG all coefficients are held until its last scan.
+    reducible = image.format == "JPEG" and not image.info.get("progressive")
+    return Frame(size, orientation, reducible)
 
 
 def _load(image: Image.Image) -> None:

@@ -68,6 +68,13 @@ def test_a_camera_image_of_many_megapixels_is_read(tmp_path):
     assert pixels.shape == (1279, LONG_SIDE_PX, 3)
 
 
+def test_what_cannot_be_reduced_while_it_is_decoded_is_refused_sooner(tmp_path):
+    image = Image.new("L", (7000, 6000), 128)
+    for kind, options in (("JPEG", {"progressive": True}), ("PNG", {})):
+        with pytest.raises(InputError, match="at most 40 million"):
+            read_upload(saved(tmp_path, image, kind, **options))
+
+
 def test_an_extreme_shape_keeps_at_least_a_pixel():
     assert bounded(np.zeros((2, 9000, 3), np.uint8), LONG_SIDE_PX).shape[0] >= 1
 

@@ -91,6 +91,7 @@ MEANT_THE_SAME = {
     "no sizes": each("images", width=lambda r: None, height=lambda r: None),
     "folders": each("images", file_name=lambda r: f"images/{r['file_name']}"),
     "Windows folders": each("images", file_name=lambda r: f"C:\\set\\val\\{r['file_name']}"),
+    "another case": each("images", file_name=lambda r: r["file_name"].upper()),
     "this folder": each("images", file_name=lambda r: f"./{r['file_name']}"),
     "unused categories": lambda c: c["categories"].append({"id": 99, "name": "moon"}),
     "an unused category of a class's name": lambda c: c["categories"].insert(
@@ -142,7 +143,7 @@ def test_boxes_are_computed_from_run_lengths(own_scenes: DataRoots, packed: bool
 
 
 @pytest.mark.parametrize(
-    "segmentation", [[[1, 2, 3]], [], {"size": [1, 1], "counts": [1]}, {"counts": "xx"}, 5]
+    "segmentation", [[[1, 2, 3]], [5], [], {"size": [1, 1], "counts": [1]}, {"counts": "xx"}, 5]
 )
 def test_what_gives_no_box_is_named(own_scenes: DataRoots, segmentation: object):
     changes = {"bbox": None, "segmentation": segmentation}
