@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,8 @@ def check_splits(
             _warn_of_split(one, report)
         if seen[0] and seen[1]:
             _compare(seen[0], seen[1], report, near)
+    # Parts of one split are read from the same files.
+    report.faults, report.warnings = ([*dict.fromkeys(s)] for s in (report.faults, report.warnings))
     return report
 
 
@@ -105,7 +107,6 @@ def _seen(source: Source, report: Report, bar: Bar | None) -> _Seen | None:
     except InputError as error:
         report.faults.append(str(error))
         return None
-    split = replace(split, task=source.task, name=source.name)
 
     def read(item: Any) -> tuple[str, Appearance | None, Any, bool]:
         try:
@@ -129,6 +130,8 @@ def _seen(source: Source, report: Report, bar: Bar | None) -> _Seen | None:
 
 
 def _counts(split: Split, ids_of_masks: list[list[int] | None]) -> dict[str, int]:
+    if not isinstance(split.items[0], SegItem | DetItem | ClsItem):
+        return {}  # of a task of the user's own, whose truth may have no classes
     counts = dict.fromkeys(split.class_names, 0)
     for item, ids in zip(split.items, ids_of_masks, strict=True):
         labels: Iterable[int] = ()

@@ -92,6 +92,14 @@ def test_a_missing_split_does_not_hide_the_others(own: DataRoots):
     assert "imagenette_160/train is missing" in faults[1]
 
 
+def test_parts_of_a_faulty_split_are_told_apart(own: DataRoots):
+    edited(own, "train", lambda c: c["annotations"][0].update(bbox=[1, 2, 3]))
+    report = checked(own, train_split="train:fit", eval_split="train:tune")
+    assert report.images["det"] == {"train:fit": 10, "train:tune": 2}
+    (fault,) = report.faults
+    assert "[1, 2, 3]" in fault
+
+
 def test_sets_that_are_not_there_are_left_out_unless_named(own: DataRoots, tmp_path: Path):
     shutil.rmtree(own["cls"])
     assert set(checked(own).images) == {"seg", "det"}
