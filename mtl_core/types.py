@@ -19,6 +19,12 @@ import numpy as np
 class InputError(ValueError):
     """Bad input, described in one sentence that names the file or field and what was expected."""
 
+    def __init__(self, sentence: str = "") -> None:
+        # A DataLoader hands on what a worker raised as the text of its traceback.
+        if sentence.startswith("Caught ") and "InputError: " in sentence:
+            sentence = sentence.rpartition("InputError: ")[2].strip()
+        super().__init__(sentence)
+
 
 Kind = Literal["boxes", "label_map", "bars", "scalar_map"]  # of answers
 

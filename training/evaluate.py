@@ -63,7 +63,7 @@ def evaluate(options: Options) -> dict[str, Any]:
     for task, split in splits.items():
         score = measure(network, frozen, split, partial(tqdm, desc=task, unit="image"))
         result |= score.values
-        per_class[network.tasks[task].metrics[0]] = score.per_class
+        per_class[network.tasks[task].info.metrics[0]] = score.per_class
         counts[task] = score.n
     return {
         **result,

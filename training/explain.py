@@ -56,7 +56,7 @@ def explain(options: Options) -> dict[str, Any]:
             network.load_state_dict(state)
             bar = partial(tqdm, desc=f"{stage.task}, {name}", unit="image", leave=False)
             score = measure(network, network.backbone.frozen, split, bar)
-            scores[name] = score.values[network.tasks[stage.task].metrics[0]]
+            scores[name] = score.values[network.tasks[stage.task].info.metrics[0]]
         found[stage.task] = scores
     return {"split": options.split, "tasks": found}
 

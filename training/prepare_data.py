@@ -83,7 +83,9 @@ def prepare_data(options: Options) -> DataRoots:
     try:
         _write(options, roots, counts)
         for task in TASK_TITLES:
-            check_disjoint(read_split(roots, task, "train"), read_split(roots, task, "val"))
+            splits = [read_split(roots, task, name) for name in counts]
+            for sentence in check_disjoint(*splits):
+                print(f"warning: {sentence}", file=sys.stderr)
     except BaseException:
         for folder in (roots["seg"], roots["det"], roots["cls"]):
             shutil.rmtree(folder, ignore_errors=True)

@@ -16,10 +16,11 @@ from PIL import Image
 from app.language import Refusal
 from app.results.overlay import overlay
 from app.services.engines import StageAnswer
-from app.services.image_reading import bounded
+from app.services.image_reading import LONG_SIDE_PX
 from app.services.viewed_image import ViewedImage
 from mtl_core.data.fingerprint import fingerprint
-from mtl_core.data.layout import Split, read_image
+from mtl_core.data.image_io import bounded, read_image
+from mtl_core.data.layout import Split
 from mtl_core.data.splits import VOID
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.runs.predictions import prediction_key, read_predictions
@@ -158,8 +159,7 @@ class ValidationImages:
         if task not in run.class_names or not self.opens(run, task, stem):
             raise Refusal("image.not_here")
         copy = self.served(task, stem)
-        # Annotations are of the pixels as stored, whatever way up the camera says they are.
-        pixels = bounded(read_image(copy))
+        pixels = bounded(read_image(copy), LONG_SIDE_PX)
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
         answer = StageAnswer(0, "truth", (task,), truth, None)
         return ViewedImage(pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy)

@@ -15,7 +15,7 @@ from app.palette import class_key, color_of, ink_on, is_background
 from app.results.change_words import one_line
 from app.results.changes import SHOWN_SCORE, compare, mask_shares
 from app.services.engines import StageAnswer
-from app.services.image_reading import bounded
+from mtl_core.data.image_io import bounded
 from mtl_core.tasks import TASKS
 from mtl_core.types import Prediction
 

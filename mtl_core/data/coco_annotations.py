@@ -5,61 +5,61 @@ Format: https://cocodataset.org/#format-data (object detection).
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mtl_core.data.splits import DetItem
+from mtl_core.data.folders import ROBOFLOW_ANNOTATIONS, differently_named, images_in, split_folder
+from mtl_core.data.image_io import read_frame
+from mtl_core.data.run_lengths import box_of_runs
+from mtl_core.data.splits import DataFaults, DetItem, Split
+from mtl_core.data.text import composed, flag, identity, load_json, number, whole
 from mtl_core.types import InputError
 
+Id = int | str
+Row = tuple[Id, tuple[float, float, float, float], Id, bool, bool]
+OVERHANG_PX = 2.0  # labelling tools round; more than that over the edge is worth counting
 
-def read_coco(annotations: Path, folder: Path, images: list[Path]) -> tuple[list[str], list]:
-    """Class names and items of a COCO annotation file.
 
-    Classes are indexed by ascending category id, and known by name from there on: ids have gaps
-    and other files number them otherwise. Boxes are clipped to their image.
+def read_box_folder(root: Path, split: str) -> Split:
+    """A split of images with a COCO annotation file.
 
-    Args:
-        annotations: the json file.
-        folder: the folder that its file names are relative to.
-        images: the images that stand in the folder.
-
-    Returns:
-        The class names and a list of ``DetItem``, ordered by file name.
+    The file is ``annotations/instances_<split>.json``, or Roboflow's beside the images. Classes
+    are indexed by ascending category id, and known by name from there on: ids have gaps and other
+    files number them otherwise. Categories that no file of the set has a box of are left out.
+    Boxes are clipped to their image; where there is none it is that of the polygons or run lengths.
 
     Raises:
         InputError: the file is missing or malformed, refers to a category or image that does
             not exist, a box has no area inside its image, or the folder holds an image that
-            the file does not know.
+            the file does not know; ``DataFaults`` if it is several.
     """
+    folder = split_folder(root, split)
+    annotations = _annotation_file(root, folder, split)
     content = load_coco(annotations)
-    class_names, index_of_category = _categories(content["categories"], annotations)
-    boxes_of_image: dict[int, list] = {}
-    listed = _images(content["images"], annotations)
-    for record in content["annotations"]:
-        image_id, box = _box(record, listed, index_of_category, annotations)
-        boxes_of_image.setdefault(image_id, []).append(box)
+    faults: list[str] = []
+    present = differently_named(images_in(folder, faults), faults)
+    sizes = _images(content["images"], annotations, folder, present, faults)
+    categories = _categories(content["categories"], annotations, faults)
 
-    _check_listed_and_present(listed.values(), {p.name for p in images}, annotations, folder)
-    items = []
-    for image_id, image in sorted(listed.items(), key=lambda pair: pair[1]["file_name"]):
-        rows = boxes_of_image.get(image_id, [])
-        items.append(
-            DetItem(
-                image=folder / image["file_name"],
-                image_id=image_id,
-                width=image["width"],
-                height=image["height"],
-                boxes_xyxy_px=np.array([r[0] for r in rows], np.float32).reshape(-1, 4),
-                labels=np.array([r[1] for r in rows], np.int64),
-                crowd=np.array([r[2] for r in rows], bool),
-            )
-        )
-    return class_names, items
+    listed = {identity(r.get("id")) for r in content["images"] if isinstance(r, dict)}
+
+    def parse(record: Any) -> Row | None:
+        image_id = _value(record, "image_id", identity, "annotation", annotations)
+        if image_id in listed and image_id not in sizes:
+            return None  # of an image that is a fault already
+        return _box(record, image_id, sizes, categories, annotations)
+
+    rows = [row for row in _all(content["annotations"], parse, faults) if row]
+    kept, notes = _used(categories, {row[2] for row in rows}, root, annotations, faults)
+    items = _items(sizes, rows, {category: index for index, category in enumerate(kept)})
+    found = Split([categories[c] for c in kept], items, split, annotations, notes=notes)
+    if faults:
+        raise DataFaults(faults, found if items else None)
+    return found
 
 
 def load_coco(annotations: Path) -> dict:
@@ -75,20 +75,6 @@ def load_coco(annotations: Path) -> dict:
     return content
 
 
-def load_json(path: Path, expected: str) -> Any:
-    """The content of a json file.
-
-    Raises:
-        InputError: the file is missing or no json; the sentence ends in ``expected``.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise InputError(f"{path} is missing, expected {expected}.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}), expected {expected}.") from error
-
-
 def clip_xywh(bbox: Iterable[float], width: int, height: int) -> tuple[float, float, float, float]:
     """A COCO box (left, top, width, height) as left, top, right, bottom inside the image."""
     x, y, w, h = bbox
@@ -97,100 +83,255 @@ def clip_xywh(bbox: Iterable[float], width: int, height: int) -> tuple[float, fl
     return left, top, right, bottom
 
 
-def _categories(records: list, annotations: Path) -> tuple[list[str], dict[int, int]]:
+class _Image:
+    """A listed image that was found."""
+
+    def __init__(self, name: str, path: Path, width: int, height: int) -> None:
+        self.name, self.path, self.width, self.height = name, path, width, height
+
+
+def _annotation_file(root: Path, folder: Path, split: str) -> Path:
+    usual = root / "annotations" / f"instances_{split}.json"
+    others = (root / "annotations" / f"instances_{folder.name}.json", folder / ROBOFLOW_ANNOTATIONS)
+    return next((path for path in (usual, *others) if path.is_file()), usual)
+
+
+def _all(records: list, parse: Callable[[Any], Any], faults: list[str]) -> list:
+    """What ``parse`` makes of each record; its errors become faults."""
+    parsed = []
+    for record in records:
+        try:
+            parsed.append(parse(record))
+        except InputError as error:
+            faults.append(str(error))
+    return parsed
+
+
+def _categories(records: list, annotations: Path, faults: list[str]) -> dict[Id, str]:
+    """Names by id, in ascending order of the ids, texts last."""
     if not records:
-        raise InputError(f"{annotations} lists no categories, expected at least one.")
-    for record in records:
-        _require(record, {"id": int, "name": str}, "category", annotations)
-    ordered = sorted(records, key=lambda record: record["id"])
-    names = [record["name"] for record in ordered]
-    ids = [record["id"] for record in ordered]
-    for what, values in (("name", names), ("id", ids)):
-        _refuse_repeats(values, f"category {what}", annotations)
-    return names, {category_id: index for index, category_id in enumerate(ids)}
+        faults.append(f"{annotations} lists no categories, expected at least one.")
+
+    def parse(record: Any) -> tuple[Id, str]:
+        category = _value(record, "id", identity, "category", annotations)
+        return category, _value(record, "name", _name, "category", annotations)
+
+    pairs = _all(records, parse, faults)
+    _refuse_repeats([category for category, _ in pairs], "category id", annotations, faults)
+    return dict(sorted(pairs, key=lambda pair: (isinstance(pair[0], str), pair[0])))
 
 
-def _images(records: list, annotations: Path) -> dict[int, dict]:
-    for record in records:
-        keys = {"id": int, "file_name": str, "width": int, "height": int}
-        _require(record, keys, "image", annotations)
-        if Path(record["file_name"]).name != record["file_name"]:
+def _used(
+    categories: dict[Id, str], used: set[Id], root: Path, annotations: Path, faults: list[str]
+) -> tuple[list[Id], tuple[str, ...]]:
+    """Ids of the categories that are classes, and a remark on those that are not."""
+    elsewhere: set[str] | None = None
+    taken = {categories[category] for category in used}
+    kept, left_out = [], []
+    for category, name in categories.items():
+        if category not in used:
+            if elsewhere is None and name not in taken:
+                elsewhere = _names_with_boxes(root, annotations)
+            if name in taken or name not in (elsewhere or ()):
+                left_out += [name] if name not in taken else []
+                continue
+            taken.add(name)
+        kept.append(category)
+    _refuse_repeats([categories[c] for c in kept], "category name", annotations, faults)
+    shown = ", ".join(left_out)
+    note = f"{annotations} has no box of {shown}, nor has another file of the set: left out."
+    return kept, (note,) if left_out else ()
+
+
+def _names_with_boxes(root: Path, annotations: Path) -> set[str]:
+    """Names of the categories that the set's other annotation files have boxes of."""
+    files = {*root.glob("annotations/instances_*.json"), *root.glob(f"*/{ROBOFLOW_ANNOTATIONS}")}
+    names = set()
+    for path in files - {annotations}:
+        try:
+            content = load_coco(path)
+            used = {identity(record.get("category_id")) for record in content["annotations"]}
+            records = content["categories"]
+            names |= {composed(r["name"]) for r in records if identity(r.get("id")) in used}
+        except (InputError, AttributeError, KeyError, TypeError):
+            continue  # told of when that file's own split is read
+    return names
+
+
+def _images(
+    records: list, annotations: Path, folder: Path, present: list[Path], faults: list[str]
+) -> dict[Id, _Image]:
+    """The listed images that stand in the folder, by id."""
+    found_at = _Finder(folder, present)
+    listed: set[Path] = set()
+
+    def parse(record: Any) -> tuple[Id, _Image]:
+        image_id = _value(record, "id", identity, "image", annotations)
+        name = _value(record, "file_name", _name, "image", annotations)
+        path = found_at(name)
+        if path is None:
             raise InputError(
-                f'{annotations} lists the image "{record["file_name"]}", '
-                "expected a plain file name without folders."
+                f"{folder / name} is missing, expected because {annotations} lists it."
             )
-        if record["width"] < 1 or record["height"] < 1:
+        if path in listed:
+            raise InputError(f'{annotations} lists the image "{name}" twice, expected once.')
+        listed.add(path)
+        sides = {}
+        for key in ("width", "height"):
+            if record.get(key) is not None:
+                sides[key] = _value(record, key, whole, "image", annotations)
+        if len(sides) < 2:
+            sides["width"], sides["height"] = read_frame(path).upright_wh
+        if min(sides.values()) < 1:
             raise InputError(
-                f"{annotations} gives {record['file_name']} the size {record['width']} x "
-                f"{record['height']}, expected at least one pixel each way."
+                f"{annotations} gives {name} the size {sides['width']} x {sides['height']}, "
+                "expected at least one pixel each way."
             )
-    _refuse_repeats([r["id"] for r in records], "image id", annotations)
-    _refuse_repeats([r["file_name"] for r in records], "image", annotations)
-    return {record["id"]: record for record in records}
+        return image_id, _Image(name, path, sides["width"], sides["height"])
+
+    pairs = _all(records, parse, faults)
+    _refuse_repeats([image_id for image_id, _ in pairs], "image id", annotations, faults)
+    faults += [
+        f"{path} is not listed in {annotations}, expected an entry for every image of the folder."
+        for path in present
+        if path not in listed
+    ]
+    return dict(pairs)
+
+
+class _Finder:
+    """Finds a listed image whatever folders, separators, composition and case its name has."""
+
+    def __init__(self, folder: Path, present: list[Path]) -> None:
+        self.by_place = {composed(p.relative_to(folder).as_posix()): p for p in present}
+        self.by_name: dict[str, list[Path]] = {}
+        for path in present:
+            self.by_name.setdefault(composed(path.name).casefold(), []).append(path)
+
+    def __call__(self, name: str) -> Path | None:
+        parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+        for first in range(len(parts)):
+            place = "/".join(parts[first:])
+            if place in self.by_place:
+                return self.by_place[place]
+        same = self.by_name.get(parts[-1].casefold(), []) if parts else []
+        return same[0] if len(same) == 1 else None
 
 
 def _box(
-    record: Any, images: dict[int, dict], index_of_category: dict[int, int], annotations: Path
-) -> tuple[int, tuple[tuple[float, float, float, float], int, bool]]:
-    keys = {"id": int, "image_id": int, "category_id": int, "bbox": list}
-    _require(record, keys, "annotation", annotations)
-    which = f"{annotations}: annotation {record['id']}"
-    if record["image_id"] not in images:
+    record: dict,
+    image_id: Id,
+    images: dict[Id, _Image],
+    categories: dict[Id, str],
+    annotations: Path,
+) -> Row:
+    shown_id = record.get("id")
+    which = f"{annotations}: annotation {shown_id}"
+    category = _value(record, "category_id", identity, "annotation", annotations)
+    if image_id not in images:
         raise InputError(
-            f"{which} belongs to image id {record['image_id']}, "
+            f"{which} belongs to image id {image_id}, "
             "expected the id of an image that the file lists."
         )
-    if record["category_id"] not in index_of_category:
+    if category not in categories:
         raise InputError(
-            f"{which} has the unknown category id {record['category_id']}, "
-            f"expected one of {sorted(index_of_category)}."
+            f"{which} has the unknown category id {category}, expected one of {[*categories]}."
         )
-    bbox, image = record["bbox"], images[record["image_id"]]
-    if len(bbox) != 4 or not all(_is_finite_number(value) for value in bbox):
-        raise InputError(f"{which} has the box {bbox}, expected four numbers x, y, width, height.")
-    box = clip_xywh(bbox, image["width"], image["height"])
+    image = images[image_id]
+    bbox = record.get("bbox")
+    given = bbox
+    if not bbox and record.get("segmentation"):
+        bbox = given = _outline(record["segmentation"], image, which)
+    if not isinstance(bbox, list):
+        raise InputError(
+            f'{annotations}: annotation {shown_id} has no usable "bbox", expected a list.'
+        )
+    bbox = [number(value) for value in bbox]
+    if len(bbox) != 4 or None in bbox:
+        raise InputError(f"{which} has the box {given}, expected four numbers x, y, width, height.")
+    box = clip_xywh(bbox, image.width, image.height)
     if box[2] <= box[0] or box[3] <= box[1]:
         raise InputError(
-            f"{which} has the box {bbox} with no area inside {image['file_name']} "
-            f"({image['width']} x {image['height']}), expected a positive width and height there."
+            f"{which} has the box {given} with no area inside {image.name} "
+            f"({image.width} x {image.height}), expected a positive width and height there."
         )
-    label = index_of_category[record["category_id"]]
-    return record["image_id"], (box, label, bool(record.get("iscrowd", 0)))
+    over = max(bbox[0] + bbox[2] - image.width, bbox[1] + bbox[3] - image.height, -min(bbox[:2]))
+    crowd = flag(record.get("iscrowd"))
+    if crowd is None:
+        raise InputError(f'{which} has the "iscrowd" {record["iscrowd"]!r}, expected 0 or 1.')
+    return image_id, box, category, crowd, over > OVERHANG_PX
 
 
-def _check_listed_and_present(
-    images: Iterable[dict], present: set[str], annotations: Path, folder: Path
-) -> None:
-    listed = {image["file_name"] for image in images}
-    for name in sorted(listed - present):
-        raise InputError(f"{folder / name} is missing, expected because {annotations} lists it.")
-    for name in sorted(present - listed):
-        raise InputError(
-            f"{folder / name} is not listed in {annotations}, "
-            "expected an entry for every image of the folder."
-        )
+def _outline(segmentation: Any, image: _Image, which: str) -> list[float]:
+    """The box (left, top, width, height) of an object's polygons or run lengths."""
+    if isinstance(segmentation, list):
+        polygons = [p for p in segmentation if isinstance(p, list)] or [segmentation]
+        values = [number(v) for polygon in polygons for v in polygon]
+        if values and None not in values and all(len(polygon) % 2 == 0 for polygon in polygons):
+            points = np.array(values, float).reshape(-1, 2)
+            (left, top), (right, bottom) = points.min(0), points.max(0)
+            return [float(v) for v in (left, top, right - left, bottom - top)]
+    elif isinstance(segmentation, dict):
+        size = segmentation.get("size")
+        if isinstance(size, list) and [whole(v) for v in size] == [image.height, image.width]:
+            with suppress(ValueError):  # told below
+                return box_of_runs(segmentation.get("counts"), image.height, image.width)
+    raise InputError(
+        f'{which} has no "bbox" and an unusable "segmentation", expected a box, polygons of x and '
+        f"y, or run lengths of size [{image.height}, {image.width}]."
+    )
 
 
-def _require(record: Any, keys: dict[str, type], what: str, annotations: Path) -> None:
-    for key, kind in keys.items():
-        if not isinstance(record, dict) or not isinstance(record.get(key), kind):
-            number = record.get("id", "") if isinstance(record, dict) else record
-            raise InputError(
-                f'{annotations}: {what} {number} has no usable "{key}", '
-                f"expected {_KIND_WORDS[kind]}."
+def _items(
+    images: dict[Id, _Image], rows: list[Row], index_of_category: dict[Id, int]
+) -> list[DetItem]:
+    rows_of: dict[Id, list[Row]] = {}
+    for row in rows:
+        rows_of.setdefault(row[0], []).append(row)
+    # pycocotools wants numbers that NumPy can hold.
+    numbers = all(isinstance(i, int) and abs(i) < 2**63 for i in images)
+    items = []
+    for place, (image_id, image) in enumerate(sorted(images.items(), key=lambda p: p[1].name)):
+        own = rows_of.get(image_id, [])
+        items.append(
+            DetItem(
+                image=image.path,
+                image_id=int(image_id) if numbers else place + 1,
+                width=image.width,
+                height=image.height,
+                boxes_xyxy_px=np.array([row[1] for row in own], np.float32).reshape(-1, 4),
+                labels=np.array([index_of_category[row[2]] for row in own], np.int64),
+                crowd=np.array([row[3] for row in own], bool),
+                overhanging=sum(row[4] for row in own),
             )
+        )
+    return items
 
 
-_KIND_WORDS = {int: "a whole number", str: "a text", list: "a list"}
+def _value(record: Any, key: str, reads: Callable[[Any], Any], what: str, annotations: Path) -> Any:
+    value = reads(record.get(key)) if isinstance(record, dict) else None
+    if value is None:
+        shown = record.get("id", "") if isinstance(record, dict) else record
+        raise InputError(
+            f'{annotations}: {what} {shown} has no usable "{key}", expected {_KIND_WORDS[reads]}.'
+        )
+    return value
 
 
-def _refuse_repeats(values: list, what: str, annotations: Path) -> None:
+def _name(value: Any) -> str | None:
+    return composed(value) if isinstance(value, str) and value else None
+
+
+_KIND_WORDS: dict[Callable, str] = {
+    whole: "a whole number",
+    identity: "a whole number or a text",
+    _name: "a text",
+}
+
+
+def _refuse_repeats(values: list, what: str, annotations: Path, faults: list[str]) -> None:
     seen = set()
     for value in values:
         if value in seen:
-            raise InputError(f'{annotations} lists the {what} "{value}" twice, expected once.')
+            faults.append(f'{annotations} lists the {what} "{value}" twice, expected once.')
         seen.add(value)
-
-
-def _is_finite_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

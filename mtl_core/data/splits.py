@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtl_core.data.text import composed
 from mtl_core.types import InputError
 
 VOID = 255  # mask pixels that no class claims: neither trained nor measured
@@ -18,10 +19,17 @@ TUNE_SHARE = 0.15
 
 @dataclass(frozen=True)
 class SegItem:
-    """An image and the mask of class ids that belongs to it."""
+    """An image and the mask of class ids that belongs to it.
+
+    Attributes:
+        image: the file.
+        mask: the file.
+        colours: class id of each red, green, blue, where masks are painted; 255 is void.
+    """
 
     image: Path
     mask: Path
+    colours: dict[tuple[int, int, int], int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +38,13 @@ class DetItem:
 
     Attributes:
         image: the file.
-        image_id: the annotation file's id of the image.
+        image_id: the annotation file's id of the image, or its place where ids are no numbers.
         width: pixels, as the annotation file states it.
         height: pixels, as the annotation file states it.
         boxes_xyxy_px: N x 4 float32, left, top, right, bottom, inside the image.
         labels: N int64, indices into the split's ``class_names``.
         crowd: N bool, True where a box stands for a group rather than for one object.
+        overhanging: how many of the boxes reached over the image's edge before they were clipped.
     """
 
     image: Path
@@ -45,6 +54,7 @@ class DetItem:
     boxes_xyxy_px: np.ndarray
     labels: np.ndarray
     crowd: np.ndarray
+    overhanging: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,7 @@ class Split:
         annotations: the COCO json, of boxes only. It knows all images of the folder, so
             a ``":fit"`` or ``":tune"`` part must be evaluated on its items' ``image_id`` alone.
         task: id of the task that reads it.
+        notes: what was decided while reading, and is worth a warning; one sentence each.
     """
 
     class_names: list[str]
@@ -73,9 +84,25 @@ class Split:
     name: str
     annotations: Path | None = None
     task: str = ""
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+class DataFaults(InputError):
+    """All that is wrong with the files of a split; as text, the first of it.
+
+    Attributes:
+        sentences: one per fault.
+        split: what can be used in spite of them, if anything.
+    """
+
+    def __init__(self, sentences: list[str], split: Split | None = None) -> None:
+        self.sentences, self.split = sentences, split
+        more = len(sentences) - 1
+        first = sentences[0].rstrip(".")
+        super().__init__(f"{first} (and {more} more faults)." if more else sentences[0])
 
 
 def in_tune_part(image: Path) -> bool:
@@ -84,7 +111,7 @@ def in_tune_part(image: Path) -> bool:
     Decided by a hash of the file name without extension, so the answer is the same on every
     machine, for every class, and in every sample that the image is drawn into.
     """
-    digest = hashlib.sha256(image.stem.encode()).digest()
+    digest = hashlib.sha256(composed(image.stem).encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") < TUNE_SHARE * 2**64
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from mtl_core.data.splits import Split, part_of
+from mtl_core.data.splits import DataFaults, Split, part_of
 from mtl_core.tasks import TASKS, known
 from mtl_core.types import InputError
 
@@ -45,5 +45,13 @@ def read_split(roots: DataRoots, task: str, split: str) -> Split:
             f'Split "{split}" is no folder name, expected one such as "val", or "train:fit" '
             'or "train:tune" for a part.'
         )
-    whole = replace(known(task).read_split(roots[task], folder_name), task=task)
-    return part_of(whole, part) if part else whole
+
+    def asked_for(whole: Split) -> Split:
+        whole = replace(whole, task=task)
+        return part_of(whole, part) if part else whole
+
+    try:
+        return asked_for(known(task).read_split(roots[task], folder_name))
+    except DataFaults as error:
+        usable = asked_for(error.split) if error.split else None
+        raise DataFaults(error.sentences, usable) from error

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import app.services.image_reading as reading
-from app.services.image_reading import LONG_SIDE_PX, bounded, read_upload
+from app.services.image_reading import LONG_SIDE_PX, read_upload
+from mtl_core.data.image_io import bounded
 from mtl_core.types import InputError
 
 
@@ -61,8 +62,21 @@ def test_a_large_image_is_reduced(tmp_path):
     assert pixels.shape[0] == LONG_SIDE_PX // 4
 
 
+def test_a_camera_image_of_many_megapixels_is_read(tmp_path):
+    image = Image.new("L", (10_000, 9_990), 128)
+    pixels = read_upload(saved(tmp_path, image, "JPEG", quality=50))
+    assert pixels.shape == (1279, LONG_SIDE_PX, 3)
+
+
+def test_what_cannot_be_reduced_while_it_is_decoded_is_refused_sooner(tmp_path):
+    image = Image.new("L", (7000, 6000), 128)
+    for kind, options in (("JPEG", {"progressive": True}), ("PNG", {})):
+        with pytest.raises(InputError, match="at most 40 million"):
+            read_upload(saved(tmp_path, image, kind, **options))
+
+
 def test_an_extreme_shape_keeps_at_least_a_pixel():
-    assert bounded(np.zeros((2, 9000, 3), np.uint8)).shape[0] >= 1
+    assert bounded(np.zeros((2, 9000, 3), np.uint8), LONG_SIDE_PX).shape[0] >= 1
 
 
 @pytest.mark.parametrize(

@@ -82,16 +82,18 @@ def noise(path: Path) -> Path:
 
 
 BAD_MASKS = [
-    (lambda p: p, ["mask.png is missing", "expected a mask"]),
-    (lambda p: save(p, Image.new("RGB", (6, 4))), ["mode RGB", "expected a mask", "mode P"]),
-    (lambda p: save(p, Image.new("1", (6, 4))), ["mode 1", "expected a mask"]),
-    (lambda p: save(p, Image.new("I;16", (6, 4))), ["mode I;16", "expected a mask"]),
-    (grey_of_four_bits, ["mode L with fewer than 8 bits", "8-bit L"]),
+    (lambda p: p, ["is missing", "a whole mask"]),
+    (lambda p: save(p, Image.new("RGB", (6, 4), "red")), ["mode RGB", "expected a mask", "mode P"]),
+    (lambda p: save(p, Image.new("LA", (6, 4))), ["mode LA", "expected a mask"]),
+    (lambda p: save(p, Image.new("I;16", (6, 4), 300)), ["class id 300", "0 to 20"]),
     (lambda p: palette_mask(p, np.full((4, 6), 21, np.uint8)), ["class id 21", "0 to 20"]),
     (lambda p: palette_mask(p, GREY[:2, :3]), ["3 x 2 pixels", "expected 6 x 4"]),
-    (lambda p: cut(palette_mask(p, np.zeros((4, 6), np.uint8)), 0.95), ["cannot be read", "PNG"]),
-    (lambda p: p.touch(), ["cannot identify it", "expected a whole PNG mask"]),
-    (lambda p: p.write_text("text") and p, ["cannot identify it", "expected a whole PNG mask"]),
+    (
+        lambda p: cut(palette_mask(p, np.zeros((4, 6), np.uint8)), 0.95),
+        ["cannot be read", "whole mask"],
+    ),
+    (lambda p: p.touch(), ["cannot identify it", "expected a whole mask"]),
+    (lambda p: p.write_text("text") and p, ["cannot identify it", "expected a whole mask"]),
 ]
 
 
@@ -104,13 +106,12 @@ def test_bad_masks_are_named(tmp_path: Path, make: Callable[[Path], Path], words
 
 
 BAD_IMAGES = [
-    ("p.jpg", lambda p: p, ["is missing", "expected an image"]),
-    ("p.jpg", lambda p: cut(noise(p)), ["cannot be read", "truncated", "expected a whole JPEG"]),
-    ("p.jpg", lambda p: cut(noise(p), 0.02), ["cannot be read", "expected a whole JPEG"]),
-    ("p.png", lambda p: cut(noise(p)), ["cannot be read", "expected a whole JPEG or PNG"]),
+    ("p.jpg", lambda p: p, ["is missing", "expected a whole image"]),
+    ("p.jpg", lambda p: cut(noise(p)), ["cannot be read", "truncated", "expected a whole image"]),
+    ("p.jpg", lambda p: cut(noise(p), 0.02), ["cannot be read", "expected a whole image"]),
+    ("p.png", lambda p: cut(noise(p)), ["cannot be read", "expected a whole image"]),
     ("p.jpg", lambda p: p.write_text("<html>") and p, ["cannot identify it", "expected"]),
-    ("p.jpg", lambda p: p.mkdir(), ["cannot be read", "expected a whole JPEG or PNG"]),
-    ("p.png", lambda p: save(p, Image.new("I;16", (6, 4))), ["mode I;16", "expected 8 bits"]),
+    ("p.jpg", lambda p: p.mkdir(), ["cannot be read", "expected a whole image"]),
     ("p.png", lambda p: save(p, Image.new("RGB", (5, 4))), ["5 x 4 pixels", "expected 64 x 64"]),
 ]
 
@@ -134,13 +135,6 @@ def test_every_mode_of_eight_bits_becomes_rgb(tmp_path: Path, mode: str):
     assert (pixels.shape, pixels.dtype) == ((4, 6, 3), np.uint8)
     assert pixels.min() > 250
     assert pixels.flags.writeable  # torch shares the memory and warns otherwise
-
-
-def test_the_exif_orientation_is_left_alone(tmp_path: Path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # "turn by 90 degrees"
-    path = save(tmp_path / "turned.jpg", Image.new("RGB", (6, 4)), exif=exif)
-    assert read_image(path).shape == (4, 6, 3)
 
 
 def test_items_are_read_with_their_labels(scenes: DataRoots):

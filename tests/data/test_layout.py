@@ -21,7 +21,11 @@ KINDS = ["triangle", "disc", "star", "ring", "cross"]
 
 def test_roots_lie_below_one_folder_unless_one_is_given_by_itself():
     roots = data_roots("data", {"det": "boxes"})
-    assert roots == DataRoots(Path("data/mini_voc_seg"), Path("boxes"), Path("data/imagenette_160"))
+    assert roots == {
+        "seg": Path("data/mini_voc_seg"),
+        "det": Path("boxes"),
+        "cls": Path("data/imagenette_160"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_boxes_are_corners_in_pixels_with_crowds_marked(own_scenes: DataRoots):
 @pytest.mark.parametrize("task", TASKS)
 def test_any_folder_name_is_a_split(own_scenes: DataRoots, task: str):
     before = read_split(own_scenes, task, "val")
-    root = getattr(own_scenes, task)
+    root = own_scenes[task]
     (root / "val").rename(root / "unseen")
     if task == "det":
         before.annotations.rename(root / "annotations" / "instances_unseen.json")

@@ -14,7 +14,11 @@ from PIL import Image
 session = onnxruntime.InferenceSession("{file}")
 about = session.get_modelmeta().custom_metadata_map
 names = json.loads(about["class_names"])
-image = Image.open("photo.jpg").convert("RGB")
+image = Image.open("photo.jpg")
+turns = {{2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}}  # of a camera's EXIF tag 274
+turn = turns.get(image.getexif().get(274))
+image = image.convert("RGBA") if turn is None else image.convert("RGBA").transpose(turn)
+image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 scale = min(int(about["input_px"]) / max(image.size), float(about["max_enlarge"]))
 width, height = (max(1, round(side * scale)) for side in image.size)
 pixels = np.full((1, -(-height // 32) * 32, -(-width // 32) * 32, 3), {pad}, np.uint8)
