@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
@@ -21,6 +20,7 @@ from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_checks import check_data
 from mtl_core.tasks.data_roots import data_roots
 from mtl_core.types import InputError
+from training.command import run
 
 
 @dataclass
@@ -87,7 +87,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options)))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(lambda options: sys.exit(main(options)), Options)

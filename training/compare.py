@@ -88,16 +88,19 @@ def planned(options: Options) -> list[Cell]:
     return cells
 
 
-def train_cell(options: Options, study: StudyRuns, cell: Cell) -> bool:
-    """Train one run of the study, or go on with it; whether it came to its end."""
+def train_cell(options: Options, study: StudyRuns, cell: Cell, first: bool) -> bool:
+    """Train one run of the study, or go on with it; whether it came to its end.
+
+    The data is checked before the first run alone.
+    """
     out = study.folder(cell)
     start, epochs = None, options.epochs
     if cell.task and epochs:
         tasks = list(options.tasks) or [s.task for s in preset(options.preset).stages]
         epochs = (epochs[tasks.index(cell.task)],)
     if cell.task is None and cell.method not in OWN_START:
-        first = study.first_stage(cell.seed)
-        start = None if first in (None, out) else first
+        owner = study.first_stage(cell.seed)
+        start = None if owner in (None, out) else owner
     return train(
         TrainOptions(
             data=options.data,
@@ -119,6 +122,7 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell) -> bool:
             workers=options.workers,
             threads=options.threads,
             subset_steps=options.subset_steps,
+            check=first,
         )
     )
 
@@ -133,7 +137,7 @@ def main(options: Options) -> None:
     for number, cell in enumerate(missing, start=1):
         print(f"[{number}/{len(missing)}] {cell.name}", flush=True)
         try:
-            if not train_cell(options, study, cell):
+            if not train_cell(options, study, cell, number == 1):
                 return
         except NotFinite as error:
             (study.folder(cell) / DIVERGED).write_text(f"{error}\n", encoding="utf-8")

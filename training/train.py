@@ -30,6 +30,7 @@ from mtl_core.retention import retention_class
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks import TASKS
 from mtl_core.types import InputError
+from training import check_data
 from training.command import guarded, present, sentences
 from training.study.ablation import without
 from training.training_bars import TrainingBars
@@ -64,6 +65,8 @@ class Options:
     sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
     epochs: tuple[int, ...] = ()  # per stage, instead of the preset's
     subset_steps: int | None = None  # optimizer steps between evaluations on a subset
+    check: bool = True  # read every image and label before the first step
+    allow_near_duplicates: bool = False  # no warning of near-identical images in both splits
     profile: bool = False  # print images per second and where the time went, per stage
     workers: int = 1  # processes that decode and augment
     threads: int = 0  # CPU threads; 0 takes what the machine offers
@@ -166,6 +169,33 @@ def prepare_out(out: Path, resume: bool) -> None:
         raise InputError(f"{out} has less than 500 MB of free disk: expected more.")
 
 
+def refuse_faults(options: Options, data: Path, tasks: list[str]) -> None:
+    """Read all images and labels; print every warning and every fault.
+
+    Raises:
+        InputError: there are faults.
+    """
+    report = check_data.check(
+        check_data.Options(
+            data,
+            options.sets,
+            tuple(tasks),
+            options.train_split,
+            options.eval_split,
+            options.eval_data,
+            options.allow_near_duplicates,
+        )
+    )
+    for sentence in report.warnings:
+        print(f"warning: {sentence}")
+    if len(report.faults) == 1:
+        raise InputError(report.faults[0])
+    if report.faults:
+        for sentence in report.faults:
+            print(f"fault: {sentence}")
+        raise InputError(f"The data has {len(report.faults)} faults, listed above: expected none.")
+
+
 def trainer_of(options: Options, config: RunConfig) -> Trainer:
     """Check the data and build.
 
@@ -175,6 +205,8 @@ def trainer_of(options: Options, config: RunConfig) -> Trainer:
     if options.data is None or options.out is None:
         raise InputError("--data and --out are needed to train, --show alone to see the recipe.")
     tasks = [stage.task for stage in config.stages]
+    if options.check:
+        refuse_faults(options, options.data, tasks)
     data = RunData.read(
         tasks,
         options.data,
@@ -182,6 +214,7 @@ def trainer_of(options: Options, config: RunConfig) -> Trainer:
         options.eval_split,
         options.sets,
         options.eval_data,
+        check=not options.check,
     )
     return Trainer(
         config,

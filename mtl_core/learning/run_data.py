@@ -27,6 +27,7 @@ class RunData:
         eval_split: str = "val",
         sets: Mapping[str, Path] | None = None,
         eval_data: Path | None = None,
+        check: bool = True,
     ) -> RunData:
         """Open and check the splits.
 
@@ -38,6 +39,8 @@ class RunData:
             sets: by task id, those that lie elsewhere.
             eval_data: root of the sets that hold eval_split; those of data by default.
 
+            check: look for images that stand in both splits.
+
         Raises:
             InputError: a set is missing or malformed, or an image stands in both splits.
         """
@@ -47,7 +50,7 @@ class RunData:
             {task: read_split(roots, task, train_split) for task in tasks},
             {task: read_split(held_out, task, eval_split) for task in tasks},
         )
-        for task in tasks:
+        for task in tasks if check else ():
             check_disjoint(found.train[task], found.evaluation[task])
         return found
 
