@@ -15,13 +15,14 @@ from app.services.engines import DEFAULT, StageAnswer
 from app.services.image_reading import read_upload
 from app.services.latency import measure_passes
 from app.services.viewed_image import ViewedImage, example_images
-from app.site import IMAGES, MEASURES, QUICK, Site, machine_name, told
+from app.site import IMAGES, MEASURES, QUICK, Site, machine_name, says_refusals
+from mtl_core.decoding.boxes import SHOWN_SCORE
 
 
 def add_endpoints(site: Site) -> None:
     """Add the endpoints to the page that is being built."""
 
-    @told
+    @says_refusals
     def predict(image: FileData, run: str = "", stage: int = 0) -> dict[str, Any]:
         """Boxes, mask shares and class probabilities of an image, from one stage of a run.
 
@@ -42,9 +43,9 @@ def add_endpoints(site: Site) -> None:
         answer = site.engines.answer(chosen, site.runs.stage(name, number), viewed.image)
         return {"run": name, **answer_json(answer)}
 
-    @told
+    @says_refusals
     def compare_stages(
-        image: FileData, run: str = "", before: int = 1, after: int = 0, score: float = 0.25
+        image: FileData, run: str = "", before: int = 1, after: int = 0, score: float = SHOWN_SCORE
     ) -> dict[str, Any]:
         """What changed in the answer to one image between two stages of a run.
 
@@ -78,7 +79,7 @@ def add_endpoints(site: Site) -> None:
             "top_after": changed.top_after,
         }
 
-    @told
+    @says_refusals
     def matrix(run: str = "") -> dict[str, Any]:
         """Scores of every task after every stage of a run, and how much of each was kept.
 
@@ -97,12 +98,11 @@ def add_endpoints(site: Site) -> None:
             for stage, row in table.to_dict("index").items()
         }
         kept = [
-            vars(drop)
-            | (
-                {"drop_rel": drop.drop_rel, "retention": drop.retention}
-                if drop.base > 0
-                else {"drop_rel": None, "retention": None}
-            )
+            {
+                **{name: value for name, value in vars(drop).items() if name != "drop"},
+                "drop_rel": drop.drop if drop.base > 0 else None,
+                "retention": drop.retention if drop.base > 0 else None,
+            }
             for drop in drops(records, order)
         ]
         return {
@@ -112,7 +112,7 @@ def add_endpoints(site: Site) -> None:
             "drops": kept,
         }
 
-    @told
+    @says_refusals
     def latency(run: str = "", passes: int = 20, engine: str = DEFAULT) -> dict[str, Any]:
         """Time of a pass, measured now on the machine that serves the page.
 
@@ -150,16 +150,17 @@ def answer_json(answer: StageAnswer) -> dict[str, Any]:
     said = answer.prediction
     shares = probabilities = None
     if said.mask is not None:
-        shares = {k: float(v) for k, v in mask_shares(said.mask, said.class_names["seg"]).items()}
+        named_shares = mask_shares(said.mask, said.names("label_map"))
+        shares = {name: float(share) for name, share in named_shares.items()}
     if said.probabilities is not None:
-        named = zip(said.class_names["cls"], said.probabilities, strict=True)
+        named = zip(said.names("bars"), said.probabilities, strict=True)
         probabilities = {name: float(p) for name, p in named}
     return {
         "stage": answer.number,
         "trained": list(answer.trained),
         "size": list(said.size_hw),
         "boxes": coco_results(said)["annotations"] if said.boxes is not None else None,
-        "box_classes": said.class_names.get("det") if said.boxes is not None else None,
+        "box_classes": said.names("boxes") if said.boxes is not None else None,
         "mask_shares": shares,
         "probabilities": probabilities,
         "milliseconds": None if answer.total_ms is None else round(answer.total_ms, 2),

@@ -14,9 +14,9 @@ from app.components.header import header_html, page_header
 from app.language import Words, translations
 from app.results.run_words import forgets, run_choices
 from app.services.image_reading import MAX_BYTES, read_upload
-from app.services.validation_images import UNREADABLE
+from app.services.validation_images import TASKS_SHOWN, UNREADABLE
 from app.services.viewed_image import ViewedImage, example_images
-from app.site import IMAGES, QUICK, Site, told, words_for
+from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.tabs.about import about_texts, build_about
 from app.tabs.broken import broken_rows, build_broken
 from app.tabs.compare import build_compare, show
@@ -72,19 +72,19 @@ def build_page(site: Site) -> gr.Blocks:
         tabs = (compare, forgetting, broken, latency, about)
         build_open_run(site, run_choice, compare_tab, t)
 
-        @told
+        @says_refusals
         def first_words(request: gr.Request) -> tuple:
             words, name = words_for(request), _asked_run(site, request)
             return (
                 gr.update(choices=run_choices(site.runs, words), value=name),
                 *page_words(words),
-                *forgetting_figures(site, name, "kept", "seg", words),
-                *broken_rows(site, name, "seg", None, None, None, words),
+                *forgetting_figures(site, name, "kept", None, words),
+                *broken_rows(site, name, TASKS_SHOWN[0], None, None, None, words),
                 *latency_figures(site, name, None, words),
                 *about_texts(site, name, words),
             )
 
-        @told
+        @says_refusals
         def other_words(request: gr.Request) -> tuple:
             words = words_for(request)
             return gr.update(choices=run_choices(site.runs, words)), *page_words(words)
@@ -94,7 +94,7 @@ def build_page(site: Site) -> gr.Blocks:
             labels = (gr.update(label=words(f"tab.{tab.id}")) for tab in tabs)
             return header_html(words), *labels, examples_html(words)
 
-        @told
+        @says_refusals
         def first_view(request: gr.Request) -> tuple:
             return _first_view(site, request)
 
@@ -128,7 +128,10 @@ def build_page(site: Site) -> gr.Blocks:
         def forget(request: gr.Request) -> None:
             # What was sent to a visitor's page is kept here as well, images among it, and would
             # be until a hundred others have come.
-            demo.state_holder.session_data.pop(request.session_hash, None)
+            holder = demo.state_holder
+            with holder.lock:  # requests of others move their sessions in the same dictionary
+                holder.session_data.pop(str(request.session_hash), None)
+                holder.time_last_used.pop(str(request.session_hash), None)
 
         demo.unload(forget)
     demo.queue(max_size=32, default_concurrency_limit=2)

@@ -66,7 +66,7 @@ def from_this_machine(request: gr.Request | None) -> bool:
     )
 
 
-def told(callback: Callable[..., Any]) -> Callable[..., Any]:
+def says_refusals(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Let bad input reach the visitor as its one sentence instead of as a failure."""
 
     @functools.wraps(callback)

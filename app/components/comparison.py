@@ -8,10 +8,11 @@ from html import escape
 from app.language import Words
 from app.palette import class_key
 from app.results.change_words import chip, table
-from app.results.changes import SHOWN_SCORE, compare, mask_shares
+from app.results.changes import compare, mask_shares
 from app.services.viewed_image import ViewedImage
 from app.site import Site
 from app.viewer.payload import SMALLEST_SHARE
+from mtl_core.decoding.boxes import SHOWN_SCORE
 from mtl_core.runs.run_directory import Run
 from mtl_core.types import Prediction
 
@@ -87,10 +88,10 @@ def legend(said: Sequence[Prediction], words: Words) -> str:
     names: dict[str, str] = {}
     for side in said:
         if side.mask is not None:
-            shares = mask_shares(side.mask, side.class_names["seg"])
+            shares = mask_shares(side.mask, side.names("label_map"))
             names |= {class_key(n): n for n, share in shares.items() if share >= SMALLEST_SHARE}
         if side.boxes is not None:
-            boxes = side.boxes.above(SHOWN_SCORE).names(side.class_names["det"])
+            boxes = side.boxes.above(SHOWN_SCORE).names(side.names("boxes"))
             names |= {class_key(name): name for name in boxes}
     chips = "".join(chip(name, words.class_name(name)) for name in names.values())
     title = f"<h4>{escape(words('viewer.legend'))}</h4>"

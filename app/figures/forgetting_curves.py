@@ -9,11 +9,10 @@ import plotly.graph_objects as go
 
 from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
-from app.palette import TASK_COLORS
+from app.palette import task_color, task_marker
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 from mtl_core.tasks import primary_metrics
 
-_MARKERS = {"seg": "circle", "det": "square", "cls": "diamond"}
 _HEIGHT_PX = 400
 # What is left for the lines between the margins, to keep the labels at their ends apart.
 _PLOT_PX = 270
@@ -57,9 +56,8 @@ def forgetting_curves(
             base = rows[rows.stage == number].value
             if len(base) and number < stages:
                 top = float(base.iloc[-1])
-                _band(
-                    figure, number, stages, top * (1 - ALLOWED_DROP), top, TASK_COLORS[task], words
-                )
+                low_end = top * (1 - ALLOWED_DROP)
+                _band(figure, number, stages, low_end, top, task_color(task), words)
         subset = subsets[subsets.task == task]
         if len(subset):
             figure.add_trace(_subset(subset, task, words, show))
@@ -94,14 +92,14 @@ def forgetting_curves(
 
 
 def _whole(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
-    label = f"{words.task(task)} ({primary_metrics()[task]})"
+    label = f"{words.task(task)} ({primary_metrics().get(task, '')})"
     return go.Scatter(
         x=rows.x,
         y=rows[show],
         name=label,
         mode="lines+markers",
-        line=dict(color=TASK_COLORS[task], width=3),
-        marker=dict(size=11, symbol=_MARKERS[task], color=TASK_COLORS[task]),
+        line=dict(color=task_color(task), width=3),
+        marker=dict(size=11, symbol=task_marker(task), color=task_color(task)),
         cliponaxis=False,
         customdata=rows[["stage", "value", "kept"]],
         hovertemplate=f"{label}<br>%{{customdata[1]:.3f}} (%{{customdata[2]:.1%}})<extra></extra>",
@@ -115,7 +113,7 @@ def _subset(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatte
         y=rows[show],
         name=label,
         mode="lines",
-        line=dict(color=with_alpha(TASK_COLORS[task], 0.6), width=1.5, dash="dot"),
+        line=dict(color=with_alpha(task_color(task), 0.6), width=1.5, dash="dot"),
         showlegend=False,
         hovertemplate=f"{label}<br>%{{y{'' if show == 'kept' else ':.3f'}}}<extra></extra>",
     )
@@ -137,7 +135,7 @@ def _label_ends(figure: go.Figure, whole: pd.DataFrame, show: str, span: float) 
             xanchor="left",
             xshift=12,
             yshift=placed - wanted,
-            font=dict(color=TASK_COLORS.get(str(task), GREY), size=13),
+            font=dict(color=task_color(str(task)), size=13),
         )
 
 

@@ -45,7 +45,7 @@ def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
                 "iscrowd": 0,
             }
         )
-    names = prediction.class_names["det"]
+    names = prediction.names("boxes")
     return {
         "images": [{"id": 1, "file_name": name, "width": width, "height": height}],
         "categories": [{"id": i, "name": n} for i, n in enumerate(names, start=1)],
@@ -62,7 +62,7 @@ def mask_png(prediction: Prediction) -> bytes:
     if prediction.mask is None:
         raise Refusal("save.no_mask")
     palette = np.zeros((256, 3), np.uint8)
-    for index, name in enumerate(prediction.class_names["seg"]):
+    for index, name in enumerate(prediction.names("label_map")):
         palette[index] = (0, 0, 0) if is_background(name) else rgb_of(name)
     indexed = Image.fromarray(prediction.mask)
     indexed.putpalette(palette.ravel().tolist())
@@ -88,7 +88,7 @@ def overlay_png(
         without_classes(prediction, hidden),
         opacity=opacity,
         score_threshold=score_threshold,
-        tasks=("seg", "det") if boxes else ("seg",),
+        boxes=boxes,
     )
     return png(Image.fromarray(drawn))
 
@@ -97,7 +97,8 @@ def without_classes(prediction: Prediction, hidden: Collection[str]) -> Predicti
     """The prediction without the boxes and pixels of some classes, by their keys."""
     parts = dict(prediction.parts)
     for task, part in parts.items():
-        gone = [i for i, n in enumerate(prediction.class_names[task]) if class_key(n) in hidden]
+        names = prediction.class_names.get(task, [])
+        gone = [i for i, n in enumerate(names) if class_key(n) in hidden]
         if isinstance(part, Boxes):
             kept = ~np.isin(part.labels, gone)
             parts[task] = Boxes(part.xyxy[kept], part.scores[kept], part.labels[kept])

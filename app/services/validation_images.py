@@ -24,12 +24,14 @@ from mtl_core.data.splits import VOID
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.runs.predictions import prediction_key, read_predictions
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import Boxes, InputError, LabelMap, Prediction
 
 THUMBNAIL_PX = 360
 SPLIT = "val"  # the one that is read
-TASKS_SHOWN = ("seg", "det")  # the last stage is followed by none that could break it
+# Those whose losses can be seen on an image; a class is the image's own.
+TASKS_SHOWN = tuple(i.id for i in TASKS.infos.values() if i.kind in ("label_map", "boxes"))
 KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
 # What files that are damaged or went away raise, InputError and Refusal among them; which one it is
 # depends on the byte.
@@ -122,7 +124,7 @@ class ValidationImages:
         stored = self.predictions(run, row["before" if lost else "after"], task)
         if row["image"] not in stored:
             raise Refusal("image.not_here")
-        drawn = overlay(read_image(item.image), stored[row["image"]], tasks=(task,))
+        drawn = overlay(read_image(item.image), stored[row["image"]])
         return bounded(drawn, THUMBNAIL_PX)
 
     def predictions(self, run: Run, stage: int, task: str) -> dict[str, Prediction]:
@@ -166,8 +168,6 @@ class ValidationImages:
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
         """What people annotated, in the run's classes, as a prediction of an image's size."""
-        from mtl_core.tasks import TASKS  # PyTorch stays unloaded until an image is asked for
-
         split, item = self.item(task, stem)
         _, annotated = TASKS[task].read(item, split)
         to_model = data_to_model(run.class_names[task], list(split.class_names), task)

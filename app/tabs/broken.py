@@ -18,10 +18,11 @@ from app.results.change_words import percent
 from app.results.run_tables import stage_order
 from app.services.runs import SHIPPED
 from app.services.validation_images import SPLIT, TASKS_SHOWN, UNREADABLE, ValidationImages
-from app.site import IMAGES, QUICK, Site, told, words_for
+from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.tabs.compare import CompareTab, show
 from app.tabs.forgetting import ForgettingTab
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks import TASKS
 
 SHOWN = 24  # images in the gallery at first, and how many more a press adds
 ANY = ""  # a filter that lets everything through
@@ -48,7 +49,7 @@ def build_broken(
     with gr.Row():
         task = gr.Radio(
             [(t(f"task.{name}"), name) for name in TASKS_SHOWN],
-            value="seg",
+            value=TASKS_SHOWN[0],
             label=t("forgetting.task"),
             elem_id="broken-task",
         )
@@ -73,7 +74,7 @@ def build_broken(
     filters = [span, kind, of_class]
     outputs = [*filters, told_html, kinds_html, gallery, more, rows, shown]
 
-    @told
+    @says_refusals
     def redraw(
         run_name: str | None,
         task: str,
@@ -97,7 +98,7 @@ def build_broken(
     def as_many(count: Callable[[int], int]) -> Callable[..., Any]:
         """The same list with another number of images in the gallery."""
 
-        @told
+        @says_refusals
         def drawn(
             run_name: str | None,
             task: str,
@@ -126,7 +127,7 @@ def build_broken(
             **QUICK,
         )
 
-    @told
+    @says_refusals
     def open_image(
         run_name: str | None, shown: list[dict[str, Any]], event: gr.SelectData, request: gr.Request
     ) -> tuple[Any, ...]:
@@ -148,7 +149,7 @@ def build_broken(
         **IMAGES,
     )
 
-    @told
+    @says_refusals
     def follow_click(
         run_name: str | None, class_task: str, event: gr.EventData, request: gr.Request
     ) -> tuple[Any, ...]:
@@ -344,7 +345,7 @@ def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
         f"<dd>{escape(words(f'kind.{key_of(kind)}'))}</dd></div>"
         for kind in kinds
     )
-    unit = escape(words(f"kind.unit_{task}"))
+    unit = escape(words(f"kind.unit_{TASKS.infos[task].kind}"))
     return f"<dl class='oh-kinds'>{told}</dl><p class='oh-quiet oh-small'>{unit}</p>"
 
 
@@ -352,7 +353,7 @@ def amounts(row: dict[str, Any], words: Words) -> str:
     """What an image lost, in words: masks as shares of the image, boxes counted."""
     return ", ".join(
         f"{words(f'broken.{key_of(kind)}')} "
-        + (percent(amount) if row["task"] == "seg" else f"{amount:.0f}")
+        + (f"{amount:.0f}" if TASKS.infos[row["task"]].kind == "boxes" else percent(amount))
         for kind, amount in row["kinds"].items()
     )
 

@@ -14,15 +14,15 @@ from app.components.comparison import changed, said_by, side_choices, sides_afte
 from app.components.examples_row import example_alt, examples_row
 from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
-from app.results.changes import SHOWN_SCORE
 from app.results.downloads import png, saved_file
 from app.results.overlay import overlay
 from app.services.engines import StageAnswer
 from app.services.image_reading import read_upload
 from app.services.viewed_image import ViewedImage, example_images, is_copy
-from app.site import IMAGES, QUICK, Site, told, words_for
+from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.viewer import stage_viewer
 from app.viewer.payload import viewer_payload
+from mtl_core.decoding.boxes import SHOWN_SCORE
 
 # A visitor who leaves a tab open must not keep an image in memory for ever.
 LOOK_SECONDS = 1800
@@ -92,7 +92,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
                 changes = gr.HTML(elem_id="changes")
     to_save = gr.JSON(visible="hidden", elem_id="to-save")
 
-    @told
+    @says_refusals
     def take_image(
         path: str | None,
         viewed: ViewedImage | Sentence | None,
@@ -113,7 +113,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             return nothing_shown(refusal.sentence, words)
         return show(site, taken, run_name, words)
 
-    @told
+    @says_refusals
     def take_example(run_name: str | None, event: gr.EventData, request: gr.Request) -> tuple:
         name = str(event._data["value"])
         if name not in example_images():
@@ -132,7 +132,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             return nothing_shown(viewed if isinstance(viewed, Sentence) else None, words)
         return show(site, found, run_name, words)
 
-    @told
+    @says_refusals
     def switch_run(
         viewed: ViewedImage | Sentence | None,
         path: str | None,
@@ -145,7 +145,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         shown = looked_at(viewed, look_again(viewed, path), run_name, words_for(request))
         return *shown, *sides
 
-    @told
+    @says_refusals
     def set_against(
         viewed: ViewedImage | Sentence | None,
         path: str | None,
@@ -161,7 +161,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         sides = tuple(_cached(side, slider.GRADIO_CACHE) for side in drawn)
         return sides, changed(said, words_for(request))
 
-    @told
+    @says_refusals
     def say_again(
         viewed: ViewedImage | Sentence | None,
         path: str | None,
@@ -175,7 +175,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         choices = gr.update(choices=side_choices(site, words))
         return *looked_at(viewed, found, run_name, words), choices, choices, changed(said, words)
 
-    @told
+    @says_refusals
     def save(
         viewed: ViewedImage | Sentence | None,
         path: str | None,

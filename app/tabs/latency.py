@@ -22,7 +22,7 @@ from app.services.latency import (
     summary_html,
 )
 from app.services.viewed_image import example_images
-from app.site import MEASURES, QUICK, Site, machine_name, told, words_for
+from app.site import MEASURES, QUICK, Site, machine_name, says_refusals, words_for
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     measured = gr.State(None)
 
-    @told
+    @says_refusals
     def measure_now(
         run_name: str | None,
         passes: float,
@@ -101,7 +101,7 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     )
     outputs = [summary, violins, ratios, reference, parameters, no_parameters]
 
-    @told
+    @says_refusals
     def follow(run_name: str | None, measured: Measured | None, request: gr.Request) -> tuple:
         return latency_figures(site, run_name, measured, words_for(request))
 

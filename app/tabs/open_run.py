@@ -11,7 +11,7 @@ from app.components.comparison import side_choices
 from app.language import Refusal
 from app.results.run_words import run_choices
 from app.services.runs import open_run
-from app.site import QUICK, Site, from_this_machine, told, words_for
+from app.site import QUICK, Site, from_this_machine, says_refusals, words_for
 from app.tabs.compare import CompareTab
 
 
@@ -23,7 +23,7 @@ def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t:
         place = gr.Textbox(label=t("open.label"), info=t("open.info"), scale=4, elem_id="place")
         button = gr.Button(t("open.button"), scale=1, min_width=90)
 
-    @told
+    @says_refusals
     def add(where: str, request: gr.Request) -> tuple[Any, Any, Any]:
         words = words_for(request)
         if not from_this_machine(request):

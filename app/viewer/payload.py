@@ -13,9 +13,10 @@ from PIL import Image
 from app.language import Words
 from app.palette import class_key, color_of, ink_on, is_background
 from app.results.change_words import one_line
-from app.results.changes import SHOWN_SCORE, compare, mask_shares
+from app.results.changes import compare, mask_shares
 from app.services.engines import StageAnswer
 from app.services.image_reading import bounded
+from mtl_core.decoding.boxes import SHOWN_SCORE
 from mtl_core.tasks import TASKS
 from mtl_core.types import Prediction
 
@@ -92,8 +93,8 @@ def _stage(
     if said.mask is not None:
         nearest = Image.fromarray(said.mask).resize(size_wh, Image.Resampling.NEAREST)
         mask = _data_url(np.asarray(nearest), "PNG", compress_level=1)
-        index = {name: i for i, name in enumerate(said.class_names["seg"])}
-        found = mask_shares(said.mask, said.class_names["seg"])
+        index = {name: i for i, name in enumerate(said.names("label_map"))}
+        found = mask_shares(said.mask, said.names("label_map"))
         shares = [[index[n], round(s, 5)] for n, s in found.items() if s >= SMALLEST_SHARE]
     if said.probabilities is not None:
         probabilities = [round(float(p), 5) for p in said.probabilities]

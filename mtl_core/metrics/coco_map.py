@@ -10,12 +10,11 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from mtl_core.decoding.boxes import SHOWN_SCORE
 from mtl_core.metrics.base import Meter, Score
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.metrics.resampled_map import matches, resampled_map
 from mtl_core.types import Prediction
-
-SHOWN = 0.25  # scores below it are rarely looked at, and there are a hundred of them an image
 
 
 class DetectionMeter(Meter):
@@ -89,7 +88,7 @@ class DetectionMeter(Meter):
         cells = matches(*self._coco()).evalImgs
         parts = [(c["dtScores"], c["dtMatches"][0], c["dtIgnore"][0]) for c in cells if c]
         scores, hits, ignored = (np.concatenate(part) for part in zip(*parts, strict=True))
-        told = (ignored == 0) & (scores >= SHOWN)
+        told = (ignored == 0) & (scores >= SHOWN_SCORE)
         return scores[told], hits[told] > 0
 
     def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:

@@ -41,7 +41,7 @@ class SingleTaskEngine(StandInEngine):
     def predict(self, image, score_threshold=0.05):
         said = super().predict(image, score_threshold)
         names = {"det": said.class_names["det"]}
-        return replace(said, class_names=names, mask=None, probabilities=None)
+        return replace(said.only(["det"]), class_names=names)
 
 
 @pytest.fixture

@@ -89,7 +89,9 @@ def test_methods(words):
         columns=["run", "method", "reached", "kept"],
     )
     figure = methods_compared(table, words)
-    assert [t.name for t in figure.data] == ["a", "b"]
+    assert {t.name for t in figure.data} == {"a", "b"}
+    # Every mark carries its name.
+    assert {a.text.rpartition(": ")[2] for a in figure.layout.annotations} == {"a", "b"}
     assert figure.data[1].marker.line.width == 2  # the upper bound is marked
 
 

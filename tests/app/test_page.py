@@ -42,7 +42,7 @@ def test_every_tab_has_an_empty_state(tmp_path):
 
 
 def test_figures_follow_the_run(site):
-    _, curve, matrix, classes, *_ = forgetting_figures(site, "forgets", "kept", "seg", Words("en"))
+    _, curve, matrix, _, classes, *_ = forgetting_figures(site, "forgets", "kept", "seg", Words("en"))
     assert curve["value"].data
     assert matrix["value"].data[0].z[2][0] == pytest.approx(0.2)
     assert classes["visible"]
