@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from app.api import add_endpoints
-from app.components.comparison import first_sides, side_choices
 from app.components.examples_row import examples_html
 from app.components.header import header_html, page_header
+from app.components.sides import NO_SIDE, left_choices, opening_sides, split_side
 from app.language import Words, translations
-from app.results.run_words import forgets, run_choices
+from app.results.run_words import run_choices
 from app.services.image_reading import MAX_BYTES, read_upload
 from app.services.validation_images import TASKS_SHOWN, UNREADABLE
 from app.services.viewed_image import ViewedImage, example_images
@@ -35,6 +35,7 @@ _TAB_OPENED = """() => setTimeout(() => {
   window.dispatchEvent(new Event("resize"));
   const tabs = document.querySelector("#tabs");
   if (tabs.getBoundingClientRect().top < 0) tabs.scrollIntoView();
+  window.oneHeadTab();
 }, 50)"""
 
 
@@ -46,10 +47,9 @@ def build_page(site: Site) -> gr.Blocks:
         header = page_header()
         run_choice = gr.Radio(
             run_choices(site.runs, Words("en")),
-            value=names[0] if names else None,
+            value=opening_sides(site)[0],
             label=t("method"),
-            # Who comes to see forgetting is told where it is to be seen.
-            info=t("method.info_forget" if forgets(site.runs) else "method.info"),
+            show_label=False,
             visible=len(names) > 1,
             elem_id="run",
         )
@@ -77,6 +77,7 @@ def build_page(site: Site) -> gr.Blocks:
             words, name = words_for(request), _asked_run(site, request)
             return (
                 gr.update(choices=run_choices(site.runs, words), value=name),
+                gr.Tabs(selected=_asked_tab(request, [tab.id for tab in tabs])),
                 *page_words(words),
                 *forgetting_figures(site, name, "kept", None, words),
                 *broken_rows(site, name, TASKS_SHOWN[0], None, None, None, words),
@@ -104,7 +105,7 @@ def build_page(site: Site) -> gr.Blocks:
         demo.load(
             first_view,
             None,
-            [c.image, c.viewed, c.viewer, c.timing, c.left, c.right],
+            [c.image, c.viewed, c.viewer, c.timing, c.left],
             show_progress="minimal",
             show_progress_on=c.viewer,
             **private,
@@ -116,7 +117,7 @@ def build_page(site: Site) -> gr.Blocks:
         demo.load(
             first_words,
             None,
-            [run_choice, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
+            [run_choice, all_tabs, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
             **quietly,
         )
         # The last choice of a language counts, however quickly it follows another one.
@@ -170,35 +171,39 @@ def _theme() -> gr.themes.Base:
     )
 
 
+def _asked(request: gr.Request) -> dict[str, str]:
+    """What the address says; ``right``, a run and its stage, is an old name of the two."""
+    query = dict(request.query_params or {})
+    run, _, stage = query.pop("right", "").rpartition(":")
+    return ({"run": run, "stage": stage} if run else {}) | query
+
+
 def _asked_run(site: Site, request: gr.Request) -> str | None:
-    asked = dict(request.query_params or {}).get("run")
-    if asked in site.runs.names:
-        return asked
-    return site.runs.names[0] if len(site.runs) else None
+    asked = _asked(request).get("run")
+    return asked if asked in site.runs.names else opening_sides(site)[0]
+
+
+def _asked_tab(request: gr.Request, known: list[Any]) -> Any:
+    asked = _asked(request).get("tab")
+    return asked if asked in known else known[0]
 
 
 def _first_view(site: Site, request: gr.Request) -> tuple:
-    """The image and the stage that the address names, else the first ones."""
-    words, query = words_for(request), dict(request.query_params or {})
+    """The image, the stage and the sides that the address names, else the first ones."""
+    words, query = words_for(request), _asked(request)
     run_name = _asked_run(site, request)
     if run_name is None or not example_images():
-        return None, None, {"message": words("viewer.empty")}, "", gr.update(), gr.update()
+        return None, None, {"message": words("viewer.empty")}, "", gr.update()
     numbers = {str(stage.number): stage.number for stage in site.runs.get(run_name).stages}
-    stage = numbers.get(query.get("stage", ""))
+    stage = numbers.get(query.get("stage", ""), max(numbers.values()))
+    left = query.get("left", "")
+    if left != "none" and split_side(site, left) is None:
+        left = opening_sides(site)[1]
+    left = NO_SIDE if left == "none" else left
     viewed = _asked_image(site, run_name, query)
-    shown = show(site, viewed, run_name, words, stage)
-    choices = side_choices(site, words)
-    sides = list(first_sides(site, site.runs.get(run_name)))
-    known = {value for _, value in choices}
-    for index, key in enumerate(("left", "right")):
-        if query.get(key) in known:
-            sides[index] = query[key]
-    return (
-        str(viewed.placed),
-        *shown,
-        gr.update(choices=choices, value=sides[0]),
-        gr.update(choices=choices, value=sides[1]),
-    )
+    shown = show(site, viewed, run_name, left, words, stage)
+    choices = gr.update(choices=left_choices(site, words), value=left)
+    return str(viewed.placed), *shown, choices
 
 
 def _asked_image(site: Site, run_name: str, query: dict[str, str]) -> ViewedImage:

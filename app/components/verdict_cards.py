@@ -9,7 +9,7 @@ from typing import Any
 
 from app.language import Words
 from app.palette import task_color
-from app.results.change_words import percent
+from app.results.percentages import percent
 from app.results.run_tables import Drop, together
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 

@@ -11,10 +11,10 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
-from app.components.comparison import side_of
+from app.components.sides import side_of
 from app.language import Refusal, Words
 from app.palette import is_background, readable
-from app.results.change_words import percent
+from app.results.percentages import percent
 from app.results.run_tables import stage_order
 from app.services.runs import SHIPPED
 from app.services.validation_images import SPLIT, TASKS_SHOWN, UNREADABLE, ValidationImages
@@ -135,15 +135,16 @@ def build_broken(
             raise Refusal("image.not_here")
         row, run = shown[event.index], site.runs.get(run_name)
         viewed = site.validation_images.viewed(run, row["task"], row["image"])
-        answer = show(site, viewed, run_name, words_for(request), row["after"])
-        sides = (side_of(site.runs.name_of(run), row[end]) for end in ("before", "after"))
-        return str(viewed.placed), *answer, *sides, gr.Tabs(selected="compare")
+        # The two stages between which it broke stand side by side.
+        left = side_of(site.runs.name_of(run), row["before"])
+        answer = show(site, viewed, run_name, left, words_for(request), row["after"])
+        return str(viewed.placed), *answer, left, gr.Tabs(selected="compare")
 
     c = compare_tab
     gallery.select(
         open_image,
         [run_choice, shown],
-        [c.image, c.viewed, c.viewer, c.timing, c.left, c.right, tabs],
+        [c.image, c.viewed, c.viewer, c.timing, c.left, tabs],
         api_visibility="private",
         show_progress_on=gallery,
         **IMAGES,

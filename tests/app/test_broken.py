@@ -237,8 +237,8 @@ def test_a_link_names_a_image_only_where_its_run_can_open_it(tmp_path: Path, run
     shelf = EngineShelf(lambda weights: engines[weights.parent](weights))
     site = Site(RunShelf([run, alone]), shelf, validation_images=validation_images)
     viewed = validation_images.viewed(run, "seg", "p1")
-    assert show(site, viewed, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p1"
-    assert show(site, viewed, "single-det", WORDS)[1]["link"]["annotated"] == ""
+    assert show(site, viewed, "forgets", "", WORDS)[1]["link"]["annotated"] == "seg/p1"
+    assert show(site, viewed, "single-det", "", WORDS)[1]["link"]["annotated"] == ""
     with pytest.raises(Refusal):
         validation_images.viewed(alone, "seg", "p1")
     opened = _asked_image(site, "single-det", {"annotated": "seg/p1"})
@@ -257,8 +257,8 @@ def test_only_images_that_the_run_broke_are_opened(tmp_path: Path, run: Run, dat
     site = Site(
         RunShelf([run, kept]), EngineShelf(StandInEngine), validation_images=validation_images
     )
-    assert show(site, viewed, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p2"
-    assert show(site, viewed, "keeps", WORDS)[1]["link"]["annotated"] == ""
+    assert show(site, viewed, "forgets", "", WORDS)[1]["link"]["annotated"] == "seg/p2"
+    assert show(site, viewed, "keeps", "", WORDS)[1]["link"]["annotated"] == ""
     # Of another set than the run's, what is called the same is not shown either.
     run.manifest["data_fingerprint"] = {"seg": {"eval": {"split": "val", "n": 2}}}
     with pytest.raises(Refusal):

@@ -92,7 +92,7 @@ def test_methods(words):
     assert {t.name for t in figure.data} == {"a", "b"}
     # Every mark carries its name.
     assert {a.text.rpartition(": ")[2] for a in figure.layout.annotations} == {"a", "b"}
-    assert figure.data[1].marker.line.width == 2  # the upper bound is marked
+    assert figure.data[0].marker.symbol.endswith("-open")  # all at once is marked
 
 
 def test_the_budget_stays_in_sight_whatever_was_measured(words):
