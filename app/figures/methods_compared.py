@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -12,6 +15,16 @@ from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon", "x")
 _HEIGHT_PX, _PLOT_PX, _LABEL_PX = 460, 340, 19
+
+
+def _interval(row: Any) -> dict[str, Any] | None:
+    low, high = getattr(row, "low", math.nan), getattr(row, "high", math.nan)
+    if math.isnan(low) or math.isnan(high):
+        return None
+    above, below = max(high - row.kept, 0.0), max(row.kept - low, 0.0)
+    return dict(
+        type="data", symmetric=False, array=[above], arrayminus=[below], color=GREY, thickness=1
+    )
 
 
 def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
@@ -35,6 +48,7 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
                 y=[row.kept],
                 mode="markers",
                 name=str(row.run),
+                error_y=_interval(row),
                 cliponaxis=False,
                 marker=dict(size=14, symbol=symbol, color=NEUTRAL, line=dict(width=2)),
                 hovertemplate=f"{row.run} ({row.method})<br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",

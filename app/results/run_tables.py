@@ -16,6 +16,8 @@ from mtl_core.runs.run_directory import Run
 from mtl_core.tasks import primary_metrics
 from mtl_core.types import InputError
 
+_ENDS = ("high", "low")  # of a drop's interval, as ends of what was kept
+
 
 @dataclass(frozen=True)
 class Drop(Retained):
@@ -236,7 +238,7 @@ def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
         Columns run, method, reached (of the tasks after the first stage: the score right after a
         task's own stage over the best such score of all runs here, a mean), kept (smallest share
         kept of the tasks before the last stage; 1 where all were trained at once, so that nothing
-        came later).
+        came later), low and high (its 95 % interval; NaN where the run was not judged).
     """
     found = {name: drops(run.records(), stage_order(run.manifest)) for name, run in runs.items()}
     best: dict[str, float] = {}
@@ -250,10 +252,38 @@ def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
         # Nothing can be kept of a base of zero, and min() would overlook that.
         known = shares_kept and not any(map(math.isnan, shares_kept))
         kept = 1.0 if together(told) else min(shares_kept) if known else math.nan
+        worst = next((drop.task for drop in later if drop.retention == kept), "")
+        interval = (runs[name].verdicts().get(worst) or {}).get("drop") or {}
+        low, high = (1 - v if (v := interval.get(e)) is not None else math.nan for e in _ENDS)
         shares = [drop.base / best[drop.task] for drop in told[1:] if best[drop.task] > 0]
         if shares and not math.isnan(kept):
-            rows.append((name, method_of(runs[name]), sum(shares) / len(shares), kept))
-    return pd.DataFrame(rows, columns=["run", "method", "reached", "kept"])
+            rows.append((name, method_of(runs[name]), sum(shares) / len(shares), kept, low, high))
+    return pd.DataFrame(rows, columns=["run", "method", "reached", "kept", "low", "high"])
+
+
+def scores_table(
+    frame: pd.DataFrame, order: list[str], judged: dict[str, dict[str, Any]]
+) -> pd.DataFrame:
+    """Every whole-split score of a run in plain numbers.
+
+    Returns:
+        Columns stage, task, metric, score, n, kept (of the score right after the task's own stage),
+        drop, drop_low and drop_high (of the last stage alone; the last two are a 95 % interval).
+    """
+    rows, told = stage_scores(frame), {drop.task: drop for drop in drops(frame, order)}
+    found = []
+    for row in rows.itertuples():
+        drop = told.get(row.task)
+        if drop is None or row.stage < drop.base_stage:
+            continue
+        kept = row.value / drop.base if drop.base > 0 else math.nan
+        last = row.stage == drop.final_stage > drop.base_stage
+        interval = ((judged.get(row.task) or {}).get("drop") or {}) if last else {}
+        ends = (interval.get("low"), interval.get("high"))
+        lost = drop.drop if last else math.nan
+        found.append((row.stage, row.task, row.metric, row.value, row.n, kept, lost, *ends))
+    columns = ["stage", "task", "metric", "score", "n", "kept", "drop", "drop_low", "drop_high"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def together(told: list[Drop]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app.components.examples_row import example_alt, examples_row
+from app.components.grid import grid_html, stage_grid
 from app.components.sides import compared, left_choices, left_side, run_title, side_of, split_side
 from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
@@ -61,6 +62,8 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             )
             examples = examples_row()
             timing = gr.Markdown(elem_classes="oh-quiet oh-small", elem_id="timing")
+    draw_grid = gr.Button(t("grid.button"), elem_id="draw-grid", size="sm")
+    grid = stage_grid()
     to_save = gr.JSON(visible="hidden", elem_id="to-save")
     at = gr.JSON(visible="hidden")
 
@@ -140,6 +143,34 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return new_run, new_left, *shown
 
     @says_refusals
+    def every_stage(
+        viewed: ViewedImage | Sentence | None, path: str | None, request: gr.Request
+    ) -> str:
+        found = view_again(viewed, path)
+        if found is None:
+            raise Refusal("save.no_image")
+        return grid_html(site, found, words_for(request))
+
+    @says_refusals
+    def from_grid(
+        viewed: ViewedImage | Sentence | None,
+        path: str | None,
+        run_name: str | None,
+        left: str | None,
+        event: gr.EventData,
+        request: gr.Request,
+    ) -> tuple:
+        asked = event._data["value"]
+        name, number = str(asked["run"]), int(asked["number"])
+        stage = None
+        if asked["side"] == "left":
+            left = side_of(name, number)
+        else:
+            run_name, stage = name, number
+        shown = again(viewed, path, run_name, left, words_for(request), stage)
+        return run_name, left, *shown
+
+    @says_refusals
     def say_again(
         viewed: ViewedImage | Sentence | None,
         path: str | None,
@@ -200,6 +231,17 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         [run_choice, left, *shown],
         js="(viewed, path, run, left) => [viewed, path, run, left, window.oneHeadView || null]",
         **private,
+    )
+    draw_grid.click(
+        every_stage,
+        [viewed, image],
+        grid,
+        api_visibility="private",
+        show_progress_on=draw_grid,
+        **IMAGES,
+    )
+    grid.select(from_grid, asked, [run_choice, left, *shown], **private).success(
+        None, None, None, js="() => document.querySelector('.ov-hero').scrollIntoView()"
     )
     viewer.download(save, [viewed, image], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"

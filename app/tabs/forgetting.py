@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.components.figure_tools import figure_tools, tools_html
 from app.components.verdict_cards import verdict_cards
 from app.figures.class_losses import class_losses
 from app.figures.forgetting_curves import View, forgetting_curves
@@ -19,6 +20,7 @@ from app.results.run_tables import (
     curves,
     drops,
     methods_table,
+    scores_table,
     side_by_side,
     stage_matrix,
     stage_order,
@@ -72,9 +74,11 @@ def build_forgetting(
                     elem_id="curve-view",
                 )
             curve = gr.Plot(show_label=False, elem_id="curve", container=False)
+            curve_tools = figure_tools()
         with gr.Column(scale=2, min_width=320):
             gr.Markdown(t("forgetting.matrix"), elem_classes="oh-title")
             matrix = gr.Plot(show_label=False, elem_id="matrix", container=False)
+            matrix_tools = figure_tools()
     with gr.Row():
         with gr.Column(scale=1, min_width=320):
             with gr.Row(elem_classes="oh-head"):
@@ -85,15 +89,19 @@ def build_forgetting(
                     elem_id="class-task",
                 )
             classes = gr.Plot(show_label=False, elem_id="classes", container=False)
+            classes_tools = figure_tools()
             no_classes = gr.Markdown(t("forgetting.no_classes"), elem_classes="oh-quiet")
         with gr.Column(scale=1, min_width=320):
             gr.Markdown(t("forgetting.methods"), elem_classes="oh-title")
             methods_described = gr.Markdown(elem_id="methods-told", elem_classes="oh-quiet")
             methods = gr.Plot(show_label=False, elem_id="methods", container=False)
+            methods_tools = figure_tools()
 
     clicked = gr.HTML(js_on_load=_CLICKS, elem_id="clicked", apply_default_css=False)
 
-    outputs = [verdicts, curve, matrix, task, classes, no_classes, methods, methods_described]
+    tools = [curve_tools, matrix_tools, classes_tools, methods_tools]
+    outputs = [verdicts, curve, matrix, task, classes, no_classes, *tools]
+    outputs += [methods, methods_described]
     asked = [run_choice, view, task]
 
     @says_refusals
@@ -116,20 +124,20 @@ def build_forgetting(
 def forgetting_figures(
     site: Site, run_name: str | None, view: View, task: str | None, words: Words
 ) -> tuple[Any, ...]:
-    """Verdicts, curve, matrix, the tasks to choose from, classes, the note without classes,
-    methods, and what they are."""
+    """Verdicts, curve, matrix, the tasks to choose from, classes, the note without classes, the
+    tools of the four figures, methods, and what they are."""
     hidden = gr.update(value=None, visible=False)
     if not len(site.runs):
-        return verdict_cards([], {}, words), *[hidden] * 6, ""
+        return verdict_cards([], {}, words), *[hidden] * 5, *[""] * 4, hidden, ""
     run = site.runs.get(run_name)
     try:
         records, order = run.records(), stage_order(run.manifest)
     except InputError as error:
         damaged = f"<p class='oh-quiet'>{html.escape(str(error))}</p>"
-        return damaged, *[hidden] * 6, ""
+        return damaged, *[hidden] * 5, *[""] * 4, hidden, ""
     table = stage_matrix(records)
     if table.empty:
-        return verdict_cards([], {}, words), *[hidden] * 6, ""
+        return verdict_cards([], {}, words), *[hidden] * 5, *[""] * 4, hidden, ""
     chosen = task if task in order else order[0]
     choice = gr.update(choices=[(words.task(name), name) for name in order], value=chosen)
     lost = class_drops(records, order, chosen)
@@ -137,7 +145,12 @@ def forgetting_figures(
     judged = with_base_reached(run.verdicts(), records, fates)
     beside = side_by_side({name: site.runs.get(name) for name in site.runs.names}, run)
     side = methods_table(beside)
-    curve = forgetting_curves(curves(records, order), order, words, view)
+    points = curves(records, order)
+    curve = forgetting_curves(points, order, words, view)
+    scores = scores_table(records, order, judged)
+    drawn = {"curve": points, "matrix": scores, "classes": lost}
+    drawn["methods"] = side if len(side) > 1 else None
+    name = site.runs.name_of(run)
     return (
         verdict_cards(fates, judged, words),
         gr.update(value=curve, visible=True),
@@ -145,6 +158,7 @@ def forgetting_figures(
         choice,
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
         gr.update(visible=not len(lost)),
+        *(tools_html(id, t, name, words, words(f"forgetting.{id}")) for id, t in drawn.items()),
         gr.update(value=methods_compared(side, words), visible=True) if len(side) > 1 else hidden,
         _described(site, run, beside if len(side) > 1 else {}, words),
     )

@@ -29,8 +29,15 @@ function compareBoxes(before, after, matchIou, steadyIou) {
   return found;
 }
 
-// Pixels that changed class, the largest group first, as shares of the image.
+// Pixels that changed class, the largest group first, as shares of the image; counted once a pair.
+const counted = new WeakMap();
 function compareMasks(a, b) {
+  if (!counted.has(a)) counted.set(a, new Map());
+  if (!counted.get(a).has(b)) counted.get(a).set(b, movedPixels(a, b));
+  return counted.get(a).get(b);
+}
+
+function movedPixels(a, b) {
   const counts = new Uint32Array(65536), moved = new Map();
   for (let i = 0; i < a.ids.length; i++) counts[a.ids[i] * 256 + b.ids[i]]++;
   counts.forEach((count, pair) => {

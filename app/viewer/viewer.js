@@ -54,6 +54,8 @@ async function receive() {
   if (other) view.hidden.clear(); // what was hidden stays so in one image
   if (first) for (const name of (linked.get("off") || "").split(",").filter(Boolean)) view.hidden.add(name);
   root.dataset.look = next.look;
+  // A grid of another image must not stand under this one.
+  document.querySelectorAll("#grid [data-look]").forEach((grid) => { grid.hidden = grid.dataset.look !== next.look; });
   stop();
   // The stage that is asked for, else the one being seen, else the last; a new image shows the last.
   const place = (number) => next.stages.findIndex((s) => s.number === number);
@@ -225,7 +227,6 @@ function composeSides(target, weights, ratio, highlight) {
 
 function draw() {
   if (!payload) return;
-  const began = performance.now();
   const room = find(".ov-frame-outer").clientWidth || 600;
   const tall = matchMedia("(max-width: 900px)").matches ? 0.46 : 0.56;
   const fit = Math.min(room / payload.width, Math.max(300, window.innerHeight * tall) / payload.height);
@@ -244,7 +245,7 @@ function draw() {
   range.setAttribute("aria-valuetext", `${stageName(stage)}: ${taskName(stage.task, words)}`);
   if (root.dataset.stage !== String(stage.number) || root.dataset.told !== root.dataset.key + view.threshold) tell(stage);
   root.dataset.boxes = drawn;
-  root.dataset.drawMs = (performance.now() - began).toFixed(1);
+  
 }
 
 // What depends on the stage alone, and not on the way between two.
