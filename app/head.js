@@ -23,13 +23,13 @@
   };
   window.oneHeadTab = () => {
     const chosen = document.querySelector("#tabs [role=tab][aria-selected=true]");
-    const tab = chosen?.getAttribute("aria-controls") || "";
+    const tab = chosen?.getAttribute("aria-controls")?.replace("tab-", "");
     if (tab) window.oneHeadAddress({ tab }, ["tab"]);
   };
   // Back goes to a tab, a run or a stage in place; another image or side is loaded anew.
   window.addEventListener("popstate", () => {
     const asked = new URLSearchParams(window.location.search), seen = window.oneHeadView || {};
-    document.querySelector(`#tabs [role=tab][aria-controls="${CSS.escape(asked.get("tab") || "compare")}"]`)?.click();
+    document.querySelector(`#tabs [role=tab][aria-controls="tab-${CSS.escape(asked.get("tab") || "compare")}"]`)?.click();
     const differs = (key) => (asked.get(key) || "") !== String(seen[key] || "");
     if (["left", "example", "annotated"].some(differs)) return window.location.reload();
     const run = document.querySelector(`#run input[value="${CSS.escape(asked.get("run") || "")}"]`);
@@ -67,6 +67,23 @@
     link.href = href; link.download = name;
     document.body.append(link); link.click(); link.remove();
   };
+  // Arrow keys go through tabs and choices, as they do where radios have a common name.
+  document.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const group = event.target.closest?.("#tabs [role=tablist], fieldset");
+    const one = event.target.closest?.("[role=tab], input[type=radio]");
+    if (!step || !group || !one) return;
+    const all = [...group.querySelectorAll("[role=tab], input[type=radio]")].filter((e) => e.getClientRects().length && !e.disabled);
+    const next = all[(all.indexOf(one) + step + all.length) % all.length];
+    event.preventDefault();
+    next.focus();
+    next.click();
+  });
+  // Titles are headings for screen readers, too.
+  new MutationObserver(() => document.querySelectorAll(".oh-title:not([role])").forEach((title) => {
+    title.setAttribute("role", "heading");
+    title.setAttribute("aria-level", "2");
+  })).observe(document.documentElement, { childList: true, subtree: true });
   // The address may name a language.
   const asked = new URLSearchParams(window.location.search).get("lang");
   if (asked === "en" || asked === "zh-TW") window.oneHeadSpeak(asked);

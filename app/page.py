@@ -56,17 +56,19 @@ def build_page(site: Site) -> gr.Blocks:
         if not names:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as all_tabs:
-            with gr.Tab(t("tab.compare"), id="compare") as compare:
+            with gr.Tab(t("tab.compare"), id="compare", elem_id="tab-compare") as compare:
                 compare_tab = build_compare(site, run_choice, header, t)
-            with gr.Tab(t("tab.forgetting"), id="forgetting") as forgetting:
+            with gr.Tab(
+                t("tab.forgetting"), id="forgetting", elem_id="tab-forgetting"
+            ) as forgetting:
                 forgetting_tab = build_forgetting(site, run_choice, header, t)
-            with gr.Tab(t("tab.broken"), id="broken") as broken:
+            with gr.Tab(t("tab.broken"), id="broken", elem_id="tab-broken") as broken:
                 broken_tab = build_broken(
                     site, run_choice, header, compare_tab, forgetting_tab, all_tabs, t
                 )
-            with gr.Tab(t("tab.latency"), id="latency") as latency:
+            with gr.Tab(t("tab.latency"), id="latency", elem_id="tab-latency") as latency:
                 latency_tab = build_latency(site, run_choice, header, t)
-            with gr.Tab(t("tab.about"), id="about") as about:
+            with gr.Tab(t("tab.about"), id="about", elem_id="tab-about") as about:
                 about_tab = build_about(site, run_choice, header, t)
 
         tabs = (compare, forgetting, broken, latency, about)
@@ -217,4 +219,5 @@ def _asked_image(site: Site, run_name: str, query: dict[str, str]) -> ViewedImag
     examples = example_images()
     asked = str(query.get("example"))
     name = asked if asked in examples else next(iter(examples))
-    return ViewedImage(read_upload(examples[name]), example=name, placed=examples[name])
+    path = examples[name]
+    return ViewedImage(read_upload(path), example=name, placed=path, file_name=path.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import pandas as pd
@@ -11,7 +12,6 @@ from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
 from app.palette import task_color, task_marker
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
-from mtl_core.tasks import primary_metrics
 
 _HEIGHT_PX = 400
 # What is left for the lines between the margins, to keep the labels at their ends apart.
@@ -26,6 +26,7 @@ def forgetting_curves(
     points: pd.DataFrame,
     order: list[str],
     words: Words,
+    metrics: Mapping[str, str],
     show: View = "kept",
 ) -> go.Figure:
     """Curves of every task from its own stage on.
@@ -34,6 +35,7 @@ def forgetting_curves(
         points: as ``records.curves`` makes.
         order: the tasks in the order of their stages.
         words: the visitor's language.
+        metrics: the name of each task's metric.
         show: ``kept`` draws shares of the score after the own stage, with one common band;
             ``value`` the scores themselves with a band per task. The looks along the way, on fewer
             images, are dotted lines; their shares are of a look at the same images.
@@ -62,7 +64,7 @@ def forgetting_curves(
         if len(subset):
             figure.add_trace(_subset(subset, task, words, show))
         if len(rows):
-            figure.add_trace(_whole(rows, task, words, show))
+            figure.add_trace(_whole(rows, task, words, show, metrics))
     if len(subsets):
         line = dict(color=GREY, width=1.5, dash="dot")
         name = words("forgetting.subset")
@@ -91,8 +93,10 @@ def forgetting_curves(
     return figure
 
 
-def _whole(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
-    label = f"{words.task(task)} ({primary_metrics().get(task, '')})"
+def _whole(
+    rows: pd.DataFrame, task: str, words: Words, show: str, metrics: Mapping[str, str]
+) -> go.Scatter:
+    label = f"{words.task(task)} ({metrics.get(task, '')})"
     return go.Scatter(
         x=rows.x,
         y=rows[show],

@@ -17,9 +17,16 @@ from app.palette import class_key, is_background, rgb_of
 from app.results.overlay import overlay
 from mtl_core.types import Boxes, InputError, LabelMap, Prediction
 
+CATEGORY_IDS = (
+    "category_id counts the run's detection classes from 1 in the order of its class names, which "
+    "stand under categories; these are not the ids of the COCO data set."
+)
+
 
 def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
     """Boxes as a COCO data set of one image: xywh in pixels of the original, with scores.
+
+    Category ids count the run's own detection classes from 1 in their order; they are not COCO's.
 
     Raises:
         InputError: the network has not been trained detection.
@@ -47,6 +54,7 @@ def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
         )
     names = prediction.names("boxes")
     return {
+        "info": {"description": CATEGORY_IDS},
         "images": [{"id": 1, "file_name": name, "width": width, "height": height}],
         "categories": [{"id": i, "name": n} for i, n in enumerate(names, start=1)],
         "annotations": annotations,
@@ -117,6 +125,7 @@ def saved_file(
     score_threshold: float,
     boxes: bool = True,
     hidden: Collection[str] = (),
+    name: str = "image",
 ) -> dict[str, str]:
     """A file for the browser to save: its name and its content as a data address.
 
@@ -124,9 +133,10 @@ def saved_file(
         kind: ``overlay``, ``boxes`` or ``mask``.
         stem: the name without its ending.
         opacity: of the overlay's mask, 0 to 1.
-        score_threshold: boxes below it are not drawn.
+        score_threshold: boxes below it are left out.
         boxes: whether the overlay shows boxes.
-        hidden: keys of classes that the overlay leaves out.
+        hidden: keys of classes that overlay and boxes leave out.
+        name: of the image's file.
 
     Raises:
         InputError: the kind is unknown, or the network was not trained what it holds.
@@ -137,7 +147,8 @@ def saved_file(
     if kind == "mask":
         return _file(f"{stem}-mask.png", "image/png", mask_png(prediction))
     if kind == "boxes":
-        text = json.dumps(coco_results(prediction), indent=1, ensure_ascii=False)
+        seen = without_classes(prediction.above(score_threshold), hidden)
+        text = json.dumps(coco_results(seen, name), indent=1, ensure_ascii=False)
         return _file(f"{stem}-boxes.json", "application/json", text.encode())
     raise InputError(f"{kind!r} cannot be saved, expected overlay, boxes or mask.")
 

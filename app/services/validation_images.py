@@ -164,7 +164,9 @@ class ValidationImages:
         pixels = bounded(read_image(copy))
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
         answer = StageAnswer(0, "truth", (task,), truth, None)
-        return ViewedImage(pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy)
+        return ViewedImage(
+            pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy, file_name=copy.name
+        )
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
         """What people annotated, in the run's classes, as a prediction of an image's size."""

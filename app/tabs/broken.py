@@ -85,15 +85,15 @@ def build_broken(
     ) -> tuple[Any, ...]:
         return broken_rows(site, run_name, task, span, kind, of_class, words_for(request))
 
-    gr.on(
-        [run_choice.change, task.input, *(choice.input for choice in filters)],
-        redraw,
-        [run_choice, task, *filters],
-        outputs,
-        api_visibility="private",
-        show_progress_on=gallery,
-        **QUICK,
-    )
+    @says_refusals
+    def other_list(run_name: str | None, task: str, request: gr.Request) -> tuple[Any, ...]:
+        return broken_rows(site, run_name, task, None, None, None, words_for(request))
+
+    drawn: dict[str, Any] = {"api_visibility": "private", "show_progress_on": gallery, **QUICK}
+    narrowed = [choice.input for choice in filters]
+    gr.on(narrowed, redraw, [run_choice, task, *filters], outputs, **drawn)
+    # What was filtered in one list would hide what is in another one.
+    gr.on([run_choice.change, task.input], other_list, [run_choice, task], outputs, **drawn)
 
     def as_many(count: Callable[[int], int]) -> Callable[..., Any]:
         """The same list with another number of images in the gallery."""

@@ -83,7 +83,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             sent = uploaded_path(path)
             if isinstance(viewed, ViewedImage) and viewed.placed and is_copy(sent, viewed.placed):
                 return gr.skip()  # the page itself has just put it there
-            taken = ViewedImage(read_upload(sent))
+            taken = ViewedImage(read_upload(sent), file_name=sent.name)
         except Refusal as refusal:
             gr.Warning(refusal.sentence.said(words), title=words("toast.warning"))
             return nothing_shown(refusal.sentence, words)
@@ -97,7 +97,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         if name not in example_images():
             raise Refusal("image.not_here")
         path = example_images()[name]
-        viewed = ViewedImage(read_upload(path), example=name, placed=path)
+        viewed = ViewedImage(read_upload(path), example=name, placed=path, file_name=path.name)
         return str(path), *show(site, viewed, run_name, left, words_for(request))
 
     def again(
@@ -208,6 +208,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             score_threshold=float(asked["threshold"]),
             boxes=bool(asked["boxes"]),
             hidden={str(name) for name in asked["hidden"]},
+            name=found.file_name,
         )
 
     shown = [viewed, viewer, timing]

@@ -20,6 +20,7 @@ from app.results.run_tables import (
     curves,
     drops,
     methods_table,
+    metrics_of,
     scores_table,
     side_by_side,
     stage_matrix,
@@ -145,8 +146,8 @@ def forgetting_figures(
     judged = with_base_reached(run.verdicts(), records, fates)
     beside = side_by_side({name: site.runs.get(name) for name in site.runs.names}, run)
     side = methods_table(beside)
-    points = curves(records, order)
-    curve = forgetting_curves(points, order, words, view)
+    points, metrics = curves(records, order), metrics_of(records)
+    curve = forgetting_curves(points, order, words, metrics, view)
     scores = scores_table(records, order, judged)
     drawn = {"curve": points, "matrix": scores, "classes": lost}
     drawn["methods"] = side if len(side) > 1 else None
@@ -154,7 +155,7 @@ def forgetting_figures(
     return (
         verdict_cards(fates, judged, words),
         gr.update(value=curve, visible=True),
-        gr.update(value=score_matrix(table, order, words), visible=True),
+        gr.update(value=score_matrix(table, order, words, metrics), visible=True),
         choice,
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
         gr.update(visible=not len(lost)),

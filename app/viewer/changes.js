@@ -82,7 +82,7 @@ function changesTable(before, after, visible, rules, tasks, words) {
       const moved = compareMasks(a, b), share = moved.reduce((sum, m) => sum + m.share, 0);
       section.append(tag("p", {}, share < TREMBLE ? words["changes.pixels_same"] : fill(words["changes.pixels"], { share: percent(share) })));
       if (share >= TREMBLE) section.append(tag("table", {}, ...moved.filter((m) => m.share >= TREMBLE).slice(0, 4).map((m) => tag("tr", {},
-        tag("td", {}, chip(m.before, m.before.shown), "→ ", chip(m.after, m.after.shown)), tag("td", { class: "ov-number" }, percent(m.share))))));
+        tag("td", {}, chip(m.before, m.before.shown), " → ", chip(m.after, m.after.shown)), tag("td", { class: "ov-number" }, percent(m.share))))));
     } else if (a.kind === "bars") section.append(tag("p", {}, topWords(a, b, words)));
     else section.append(tag("p", {}, `${rangeWords(a)} → ${rangeWords(b)}`));
     return section;

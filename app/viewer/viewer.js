@@ -85,8 +85,8 @@ function remember() {
   if (!payload) return;
   const own = !payload.link.example && !payload.link.annotated;
   const state = { ...payload.link, own: own ? "1" : "", stage: payload.stages[nearest()].number || "", off: [...view.hidden].join(",") };
-  state.threshold = view.threshold === payload.score ? "" : view.threshold;
-  state.opacity = view.opacity === 0.65 ? "" : view.opacity;
+  state.threshold = view.threshold === payload.score ? "" : String(view.threshold);
+  state.opacity = view.opacity === 0.65 ? "" : String(view.opacity);
   window.oneHeadView = state;
   window.oneHeadAddress?.(state, ["run", "left", "example", "annotated"]);
 }
