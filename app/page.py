@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from app.api import add_endpoints
 from app.components.examples_row import examples_html
@@ -16,6 +17,7 @@ from app.results.run_words import run_choices
 from app.services.image_reading import MAX_BYTES, read_upload
 from app.services.validation_images import TASKS_SHOWN, UNREADABLE
 from app.services.viewed_image import ViewedImage, example_images
+from app.share_card import ShareCard
 from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.tabs.about import about_texts, build_about
 from app.tabs.broken import broken_rows, build_broken
@@ -152,6 +154,7 @@ def launch_options() -> dict[str, Any]:
         "mcp_server": True,
         "state_session_capacity": 100,
         "allowed_paths": [str(path) for path in example_images().values()],
+        "app_kwargs": {"middleware": [Middleware(ShareCard)]},
         "footer_links": ["api", "settings"],
     }
 

@@ -32,7 +32,7 @@ class Site:
     Attributes:
         local: whether only this machine's user can reach the page, who may then open any
             directory as a run; on a public host that would let strangers subset the disk.
-        evidence: the validation images behind the runs, where they are at hand.
+        validation_images: the validation images behind the runs, where they are at hand.
     """
 
     runs: RunShelf

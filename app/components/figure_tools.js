@@ -18,7 +18,7 @@ element.addEventListener("click", (event) => {
   graph.layout = {
     ...shown, margin, height: room.height + 56, font: { ...shown.font, color: ink },
     paper_bgcolor: dark ? "#0B0F19" : "#FFFFFF",
-    title: { text: head, x: 0.01, xanchor: "left", y: 1, yanchor: "top", yref: "container", pad: { t: 12 }, font: { size: 16, color: ink } },
+    title: { text: head, x: 0.01, xanchor: "left", y: 0.98, yanchor: "top", yref: "container", automargin: false, font: { size: 16, color: ink } },
     annotations: (shown.annotations || []).map((a) => ({ ...a, font: { color: ink, ...a.font } })),
   };
   graph._context.toImageButtonOptions = { format, filename: file, width: room.width, height: room.height + 56, scale: format === "svg" ? 1 : 2 };

@@ -93,7 +93,7 @@ def grid_html(site: Site, viewed: ViewedImage, words: Words) -> str:
         f"<th scope='col'>{escape(words('viewer.stage', number=number))}</th>" for number in numbers
     )
     return (
-        f"<div data-look='{viewed.key}'><div class='oh-grid-head'>"
+        f"<div data-viewed='{viewed.key}'><div class='oh-grid-head'>"
         f"<h3>{escape(words('grid.title'))}</h3>"
         f"<button type='button'>{escape(words('grid.save'))}</button></div>"
         f"<div class='oh-grid'><table><thead><tr><td></td>{head}</tr></thead>"

@@ -92,8 +92,10 @@ def verdict_of(drop: Drop, judged: dict[str, Any] | None, words: Words, last: st
         if low is not None and high is not None:
             if kind == "forgotten" and low <= ALLOWED_DROP:  # it failed by its floor alone
                 kind = "kept" if high <= ALLOWED_DROP else "undecided"
-            # An interval of the drop, told as what is kept.
-            ends = {"low": percent(1 - high), "high": percent(1 - low)}
+            # An interval of the drop; where it is not what leads, told as what is kept.
+            lost = kind == "forgotten"
+            shares = (low, high) if lost else (1 - high, 1 - low)
+            ends = dict(zip(("low", "high"), map(percent, shares), strict=True))
             small.insert(1, words("verdict.interval", **ends))
         plain = in_plain_words(drop, judged, words)
     if kind == "forgotten":

@@ -39,7 +39,9 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
     low, high = float(table.reached.min()), float(table.reached.max())
     wide, tall = max(high - low, 0.05), max(1.05, float(table.kept.max()) + 0.05)
     floor = tall
+    alone = table.method.value_counts() == 1
     for index, row in enumerate(table.sort_values("kept", ascending=False).itertuples()):
+        name = words.table.get(f"method.{row.method}", row.method)
         together = row.method == "joint"
         symbol = _SYMBOLS[index % len(_SYMBOLS)] + ("-open" if together else "")
         figure.add_trace(
@@ -63,7 +65,7 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
             ay=floor,
             axref="x",
             ayref="y",
-            text=f"{words.table.get(f'method.{row.method}', row.method)}: {row.run}",
+            text=name if alone[row.method] else f"{name}: {row.run}",
             xanchor="left",
             arrowhead=0,
             arrowwidth=1,

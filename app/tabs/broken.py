@@ -56,7 +56,7 @@ def build_broken(
         span = gr.Dropdown(label=t("broken.span"), elem_id="broken-span")
         kind = gr.Dropdown(label=t("broken.kind"), elem_id="broken-kind")
         of_class = gr.Dropdown(label=t("broken.class"), elem_id="broken-class")
-    told_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
+    summary_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
     kinds_html = gr.HTML(elem_id="broken-kinds")
     gallery = gr.Gallery(
         show_label=False,
@@ -72,7 +72,7 @@ def build_broken(
     rows = gr.Dataframe(interactive=False, show_label=False, elem_id="broken-rows")
     shown = gr.State([])
     filters = [span, kind, of_class]
-    outputs = [*filters, told_html, kinds_html, gallery, more, rows, shown]
+    outputs = [*filters, summary_html, kinds_html, gallery, more, rows, shown]
 
     @says_refusals
     def redraw(
@@ -261,12 +261,12 @@ def broken_rows(
         ),
     )
     listed = gr.update(visible=True, value=table(rows, words))
-    count, explained = words("broken.count", count=len(rows)), kinds_told(task, kinds, words)
+    count, explained = words("broken.count", count=len(rows)), kind_explanations(task, kinds, words)
     first = rows[:limit]
     images, missing = images_of(site.validation_images, run, own, first, words)
     if missing:
-        told_why = missing_told(run, site.runs.name_of(run), task, missing, words)
-        return *filters, f"{count} {told_why}", explained, blank, hidden, listed, []
+        reason = missing_reason(run, site.runs.name_of(run), task, missing, words)
+        return *filters, f"{count} {reason}", explained, blank, hidden, listed, []
     gallery = gr.update(visible=True, value=images, selected_index=None)
     further = gr.update(visible=len(rows) > limit)
     return *filters, f"{count} {words('broken.click')}", explained, gallery, further, listed, first
@@ -284,7 +284,7 @@ def images_of(
     One bad file leaves the list without images, and never the page without its words.
 
     Args:
-        evidence: the images, where they are at hand.
+        validation_images: the images, where they are at hand.
         run: whose losses.
         own: all rows of a task between two stages.
         first: those of them that are drawn.
@@ -302,7 +302,7 @@ def images_of(
         return [], "broken.damaged"
 
 
-def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
+def missing_reason(run: Run, name: str, task: str, why: str, words: Words) -> str:
     """Whose images are missing, why (a sentence's key), and what brings them, if anything does.
 
     A command names a shipped run by its place in the project, one from the Hub by its id, and any
@@ -313,13 +313,13 @@ def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
     if split != SPLIT:  # whatever else is missing, this page would not show them
         told = {"run": name, "task": words.task(task), "split": split, "shown": SPLIT}
         return words("broken.other_split", **told)
-    why_told = words(why, run=name, task=words.task(task))
+    reason_words = words(why, run=name, task=words.task(task))
     shipped = run.path.parent.resolve() == SHIPPED
     from_hub = "/" in run.name
     if why == "broken.damaged":  # no command mends a file
-        return why_told
+        return reason_words
     if why == "broken.no_predictions" and from_hub:
-        return f"{why_told} {words('broken.remedy_hub', run=run.name)}"
+        return f"{reason_words} {words('broken.remedy_hub', run=run.name)}"
     if why == "broken.no_predictions":
         place = f"assets/runs/{run.path.name}" if shipped else "RUN"
         command = f"python -m training.rescore --run {place} --data DIR"
@@ -329,7 +329,7 @@ def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
         named = "" if shipped else f" --run {run.name if from_hub else 'RUN'}"
         remedy = words("broken.remedy", command=f"python app.py{named} --data DIR")
     what_run = "" if shipped or from_hub else f" {words('broken.remedy_run')}"
-    return f"{why_told} {remedy}{what_run}"
+    return f"{reason_words} {remedy}{what_run}"
 
 
 def key_of(kind: str) -> str:
@@ -337,7 +337,7 @@ def key_of(kind: str) -> str:
     return kind.replace(" ", "_")
 
 
-def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
+def kind_explanations(task: str, kinds: Sequence[str], words: Words) -> str:
     """What each kind of loss means and how it is counted, as HTML."""
     if not kinds:
         return ""

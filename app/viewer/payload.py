@@ -79,7 +79,7 @@ def viewer_payload(
     tasks = list(dict.fromkeys(task for answer in right.answers for task in answer.trained))
     prefixes = ("viewer.", "task.", "changes.")
     return {
-        "look": viewed,
+        "viewed": viewed,
         "key": key,
         "language": words.language,
         "width": width,

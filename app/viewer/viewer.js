@@ -44,8 +44,8 @@ async function receive() {
   const loaded = await loadImage(next.image);
   await Promise.all([next, next.left].filter(Boolean).map(unpack));
   if (mine !== generation) return; // a newer answer has overtaken this one
-  const shown = payload && payload.look === next.look ? payload.stages[nearest()].number : null;
-  const first = !root.dataset.look, other = root.dataset.look && root.dataset.look !== next.look;
+  const shown = payload && payload.viewed === next.viewed ? payload.stages[nearest()].number : null;
+  const first = !root.dataset.viewed, other = root.dataset.viewed && root.dataset.viewed !== next.viewed;
   payload = next;
   words = next.words;
   image = loaded;
@@ -53,9 +53,9 @@ async function receive() {
   view.threshold ??= next.score;
   if (other) view.hidden.clear(); // what was hidden stays so in one image
   if (first) for (const name of (linked.get("off") || "").split(",").filter(Boolean)) view.hidden.add(name);
-  root.dataset.look = next.look;
+  root.dataset.viewed = next.viewed;
   // A grid of another image must not stand under this one.
-  document.querySelectorAll("#grid [data-look]").forEach((grid) => { grid.hidden = grid.dataset.look !== next.look; });
+  document.querySelectorAll("#grid [data-viewed]").forEach((grid) => { grid.hidden = grid.dataset.viewed !== next.viewed; });
   stop();
   // The stage that is asked for, else the one being seen, else the last; a new image shows the last.
   const place = (number) => next.stages.findIndex((s) => s.number === number);

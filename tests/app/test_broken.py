@@ -26,7 +26,7 @@ from app.services.image_reading import read_upload
 from app.services.runs import RunShelf
 from app.services.validation_images import ValidationImages
 from app.site import Site
-from app.tabs.broken import ANY, behind, broken_rows, caption, missing_told
+from app.tabs.broken import ANY, behind, broken_rows, caption, missing_reason
 from app.tabs.compare import show
 from mtl_core.data.fingerprint import fingerprint
 from mtl_core.data.splits import SegItem
@@ -141,7 +141,7 @@ def test_a_remedy_can_be_used_as_it_is_printed(tmp_path: Path, words: Words, mon
     monkeypatch.setattr("app.tabs.broken.SHIPPED", shipped.path.parent.resolve())
 
     def told(run: Run, why: str) -> str:
-        return missing_told(run, run.name, "seg", why, words)
+        return missing_reason(run, run.name, "seg", why, words)
 
     assert "python app.py --data DIR" in told(shipped, "broken.no_data")
     assert "python app.py --run owner/name --data DIR" in told(hub, "broken.no_data")

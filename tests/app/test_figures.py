@@ -92,7 +92,8 @@ def test_methods(words):
     figure = methods_compared(table, words)
     assert {t.name for t in figure.data} == {"a", "b"}
     # Every mark carries its name.
-    assert {a.text.rpartition(": ")[2] for a in figure.layout.annotations} == {"a", "b"}
+    named = {words(f"method.{method}") for method in ("distill", "joint")}
+    assert {a.text for a in figure.layout.annotations} == named
     assert figure.data[0].marker.symbol.endswith("-open")  # all at once is marked
 
 

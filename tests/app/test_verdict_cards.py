@@ -45,6 +45,7 @@ def test_a_task_that_lost_nine_tenths_is_forgotten_and_not_too_weak():
     lost = drop("seg", "mIoU", 1, 0.48, 3, 0.048, 60)
     row = judged("fail", 0.86, 0.92, metric="mIoU", base=0.48, reached=0.048)
     page = verdict_cards([lost], row, WORDS)
+    assert "95 %: 86 % to 92 %" in page  # of what leads: the share that is forgotten
     assert "90 % <small>forgotten" in page and "✗ forgotten" in page and "never" not in page
     # By another metric than the floor's, what it was right after its stage is known of the records.
     det = drop("det", "mAP", 2, 0.04, 3, 0.014, 60)
