@@ -10,6 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from app.components.sides import opening_sides
 from app.page import build_page, launch_options
 from app.services.engines import EngineShelf
 from app.services.runs import RunShelf, open_run, shipped_runs
@@ -51,8 +52,9 @@ def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) ->
         except InputError as error:
             sys.exit(str(error))
         demo = build_page(site)
-    if len(site.runs):
-        site.engines.warm_up(site.runs.get(None))
+    for name in opening_sides(site):
+        if name:
+            site.engines.warm_up(site.runs.get(name))
     # A host sets these in the environment; a word on the command line goes before them.
     name = options.host or os.environ.get("GRADIO_SERVER_NAME") or _HOST
     port = options.port or int(os.environ.get("GRADIO_SERVER_PORT", "7860"))

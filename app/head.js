@@ -12,6 +12,78 @@
       return false;
     }
   };
+  // The address follows the page: what is empty leaves it. A change of one of ``steps`` is a step
+  // that Back undoes, everything else takes the place of what stood there.
+  window.oneHeadAddress = (state, steps = []) => {
+    const there = new URL(window.location.href), known = there.searchParams;
+    const stepped = steps.some((key) => known.has(key) && (state[key] || "") !== known.get(key));
+    known.delete("right"); // an old name of run and stage
+    for (const [key, value] of Object.entries(state)) value ? known.set(key, value) : known.delete(key);
+    if (there.href !== window.location.href) history[stepped ? "pushState" : "replaceState"](history.state, "", there);
+  };
+  window.oneHeadTab = () => {
+    const chosen = document.querySelector("#tabs [role=tab][aria-selected=true]");
+    const tab = chosen?.getAttribute("aria-controls")?.replace("tab-", "");
+    if (tab) window.oneHeadAddress({ tab }, ["tab"]);
+  };
+  // Back goes to a tab, a run or a stage in place; another image or side is loaded anew.
+  window.addEventListener("popstate", () => {
+    const asked = new URLSearchParams(window.location.search), seen = window.oneHeadView || {};
+    document.querySelector(`#tabs [role=tab][aria-controls="tab-${CSS.escape(asked.get("tab") || "compare")}"]`)?.click();
+    const differs = (key) => (asked.get(key) || "") !== String(seen[key] || "");
+    if (["left", "example", "annotated"].some(differs)) return window.location.reload();
+    const run = document.querySelector(`#run input[value="${CSS.escape(asked.get("run") || "")}"]`);
+    if (differs("run") && run) run.click();
+    else if (differs("stage")) window.dispatchEvent(new CustomEvent("onehead-stage", { detail: Number(asked.get("stage")) }));
+  });
+  // Rows of images, each with a title and lines under it, as one PNG that is saved at once.
+  window.oneHeadSheet = (rows, heading, name) => {
+    const gap = 16, title = 26, line = 20, font = (weight, px) => `${weight} ${px}px system-ui, "Noto Sans TC", sans-serif`;
+    const heights = rows.map((row) => Math.max(...row.map((c) => c.image.height + title + line * c.lines.length)) + gap);
+    const sheet = document.createElement("canvas"), context = sheet.getContext("2d");
+    sheet.width = gap + Math.max(...rows.map((row) => row.reduce((sum, c) => sum + c.image.width + gap, 0)));
+    sheet.height = 48 + heights.reduce((a, b) => a + b, 0) + 28;
+    context.fillStyle = "#fff"; context.fillRect(0, 0, sheet.width, sheet.height);
+    context.fillStyle = "#111"; context.textBaseline = "middle";
+    context.font = font(600, 20); context.fillText(heading, gap, 26, sheet.width - 2 * gap);
+    let y = 48;
+    rows.forEach((row, i) => {
+      let x = gap;
+      for (const cell of row) {
+        context.font = font(600, 15); context.fillText(cell.title, x, y + title / 2, cell.image.width);
+        context.drawImage(cell.image, x, y + title);
+        context.font = font(400, 14);
+        cell.lines.forEach((text, k) => context.fillText(text, x, y + title + cell.image.height + line * (k + 0.6), cell.image.width));
+        x += cell.image.width + gap;
+      }
+      y += heights[i];
+    });
+    context.font = font(400, 13); context.fillStyle = "#555";
+    context.fillText(`OneHead · ${new Date().toISOString().slice(0, 10)}`, gap, sheet.height - 16);
+    sheet.toBlob((blob) => window.oneHeadSave(URL.createObjectURL(blob), name));
+  };
+  window.oneHeadSave = (href, name) => {
+    const link = document.createElement("a");
+    link.href = href; link.download = name;
+    document.body.append(link); link.click(); link.remove();
+  };
+  // Arrow keys go through tabs and choices, as they do where radios have a common name.
+  document.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const group = event.target.closest?.("#tabs [role=tablist], fieldset");
+    const one = event.target.closest?.("[role=tab], input[type=radio]");
+    if (!step || !group || !one) return;
+    const all = [...group.querySelectorAll("[role=tab], input[type=radio]")].filter((e) => e.getClientRects().length && !e.disabled);
+    const next = all[(all.indexOf(one) + step + all.length) % all.length];
+    event.preventDefault();
+    next.focus();
+    next.click();
+  });
+  // Titles are headings for screen readers, too.
+  new MutationObserver(() => document.querySelectorAll(".oh-title:not([role])").forEach((title) => {
+    title.setAttribute("role", "heading");
+    title.setAttribute("aria-level", "2");
+  })).observe(document.documentElement, { childList: true, subtree: true });
   // The address may name a language.
   const asked = new URLSearchParams(window.location.search).get("lang");
   if (asked === "en" || asked === "zh-TW") window.oneHeadSpeak(asked);

@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from app.api import add_endpoints
-from app.components.comparison import first_sides, side_choices
 from app.components.examples_row import examples_html
 from app.components.header import header_html, page_header
+from app.components.sides import NO_SIDE, left_choices, opening_sides, split_side
 from app.language import Words, translations
-from app.results.run_words import forgets, run_choices
+from app.results.run_words import run_choices
 from app.services.image_reading import MAX_BYTES, read_upload
-from app.services.validation_images import UNREADABLE
+from app.services.validation_images import TASKS_SHOWN, UNREADABLE
 from app.services.viewed_image import ViewedImage, example_images
-from app.site import IMAGES, QUICK, Site, told, words_for
+from app.share_card import ShareCard
+from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.tabs.about import about_texts, build_about
 from app.tabs.broken import broken_rows, build_broken
 from app.tabs.compare import build_compare, show
@@ -35,6 +37,7 @@ _TAB_OPENED = """() => setTimeout(() => {
   window.dispatchEvent(new Event("resize"));
   const tabs = document.querySelector("#tabs");
   if (tabs.getBoundingClientRect().top < 0) tabs.scrollIntoView();
+  window.oneHeadTab();
 }, 50)"""
 
 
@@ -46,45 +49,47 @@ def build_page(site: Site) -> gr.Blocks:
         header = page_header()
         run_choice = gr.Radio(
             run_choices(site.runs, Words("en")),
-            value=names[0] if names else None,
+            value=opening_sides(site)[0],
             label=t("method"),
-            # Who comes to see forgetting is told where it is to be seen.
-            info=t("method.info_forget" if forgets(site.runs) else "method.info"),
+            show_label=False,
             visible=len(names) > 1,
             elem_id="run",
         )
         if not names:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as all_tabs:
-            with gr.Tab(t("tab.compare"), id="compare") as compare:
+            with gr.Tab(t("tab.compare"), id="compare", elem_id="tab-compare") as compare:
                 compare_tab = build_compare(site, run_choice, header, t)
-            with gr.Tab(t("tab.forgetting"), id="forgetting") as forgetting:
+            with gr.Tab(
+                t("tab.forgetting"), id="forgetting", elem_id="tab-forgetting"
+            ) as forgetting:
                 forgetting_tab = build_forgetting(site, run_choice, header, t)
-            with gr.Tab(t("tab.broken"), id="broken") as broken:
+            with gr.Tab(t("tab.broken"), id="broken", elem_id="tab-broken") as broken:
                 broken_tab = build_broken(
                     site, run_choice, header, compare_tab, forgetting_tab, all_tabs, t
                 )
-            with gr.Tab(t("tab.latency"), id="latency") as latency:
+            with gr.Tab(t("tab.latency"), id="latency", elem_id="tab-latency") as latency:
                 latency_tab = build_latency(site, run_choice, header, t)
-            with gr.Tab(t("tab.about"), id="about") as about:
+            with gr.Tab(t("tab.about"), id="about", elem_id="tab-about") as about:
                 about_tab = build_about(site, run_choice, header, t)
 
         tabs = (compare, forgetting, broken, latency, about)
         build_open_run(site, run_choice, compare_tab, t)
 
-        @told
+        @says_refusals
         def first_words(request: gr.Request) -> tuple:
             words, name = words_for(request), _asked_run(site, request)
             return (
                 gr.update(choices=run_choices(site.runs, words), value=name),
+                gr.Tabs(selected=_asked_tab(request, [tab.id for tab in tabs])),
                 *page_words(words),
-                *forgetting_figures(site, name, "kept", "seg", words),
-                *broken_rows(site, name, "seg", None, None, None, words),
+                *forgetting_figures(site, name, "kept", None, words),
+                *broken_rows(site, name, TASKS_SHOWN[0], None, None, None, words),
                 *latency_figures(site, name, None, words),
                 *about_texts(site, name, words),
             )
 
-        @told
+        @says_refusals
         def other_words(request: gr.Request) -> tuple:
             words = words_for(request)
             return gr.update(choices=run_choices(site.runs, words)), *page_words(words)
@@ -94,7 +99,7 @@ def build_page(site: Site) -> gr.Blocks:
             labels = (gr.update(label=words(f"tab.{tab.id}")) for tab in tabs)
             return header_html(words), *labels, examples_html(words)
 
-        @told
+        @says_refusals
         def first_view(request: gr.Request) -> tuple:
             return _first_view(site, request)
 
@@ -104,7 +109,7 @@ def build_page(site: Site) -> gr.Blocks:
         demo.load(
             first_view,
             None,
-            [c.image, c.viewed, c.viewer, c.timing, c.left, c.right],
+            [c.image, c.viewed, c.viewer, c.timing, c.left],
             show_progress="minimal",
             show_progress_on=c.viewer,
             **private,
@@ -116,7 +121,7 @@ def build_page(site: Site) -> gr.Blocks:
         demo.load(
             first_words,
             None,
-            [run_choice, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
+            [run_choice, all_tabs, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
             **quietly,
         )
         # The last choice of a language counts, however quickly it follows another one.
@@ -128,7 +133,10 @@ def build_page(site: Site) -> gr.Blocks:
         def forget(request: gr.Request) -> None:
             # What was sent to a visitor's page is kept here as well, images among it, and would
             # be until a hundred others have come.
-            demo.state_holder.session_data.pop(request.session_hash, None)
+            holder = demo.state_holder
+            with holder.lock:  # requests of others move their sessions in the same dictionary
+                holder.session_data.pop(str(request.session_hash), None)
+                holder.time_last_used.pop(str(request.session_hash), None)
 
         demo.unload(forget)
     demo.queue(max_size=32, default_concurrency_limit=2)
@@ -146,6 +154,7 @@ def launch_options() -> dict[str, Any]:
         "mcp_server": True,
         "state_session_capacity": 100,
         "allowed_paths": [str(path) for path in example_images().values()],
+        "app_kwargs": {"middleware": [Middleware(ShareCard)]},
         "footer_links": ["api", "settings"],
     }
 
@@ -167,35 +176,39 @@ def _theme() -> gr.themes.Base:
     )
 
 
+def _asked(request: gr.Request) -> dict[str, str]:
+    """What the address says; ``right``, a run and its stage, is an old name of the two."""
+    query = dict(request.query_params or {})
+    run, _, stage = query.pop("right", "").rpartition(":")
+    return ({"run": run, "stage": stage} if run else {}) | query
+
+
 def _asked_run(site: Site, request: gr.Request) -> str | None:
-    asked = dict(request.query_params or {}).get("run")
-    if asked in site.runs.names:
-        return asked
-    return site.runs.names[0] if len(site.runs) else None
+    asked = _asked(request).get("run")
+    return asked if asked in site.runs.names else opening_sides(site)[0]
+
+
+def _asked_tab(request: gr.Request, known: list[Any]) -> Any:
+    asked = _asked(request).get("tab")
+    return asked if asked in known else known[0]
 
 
 def _first_view(site: Site, request: gr.Request) -> tuple:
-    """The image and the stage that the address names, else the first ones."""
-    words, query = words_for(request), dict(request.query_params or {})
+    """The image, the stage and the sides that the address names, else the first ones."""
+    words, query = words_for(request), _asked(request)
     run_name = _asked_run(site, request)
     if run_name is None or not example_images():
-        return None, None, {"message": words("viewer.empty")}, "", gr.update(), gr.update()
+        return None, None, {"message": words("viewer.empty")}, "", gr.update()
     numbers = {str(stage.number): stage.number for stage in site.runs.get(run_name).stages}
-    stage = numbers.get(query.get("stage", ""))
+    stage = numbers.get(query.get("stage", ""), max(numbers.values()))
+    left = query.get("left", "")
+    if left != "none" and split_side(site, left) is None:
+        left = opening_sides(site)[1]
+    left = NO_SIDE if left == "none" else left
     viewed = _asked_image(site, run_name, query)
-    shown = show(site, viewed, run_name, words, stage)
-    choices = side_choices(site, words)
-    sides = list(first_sides(site, site.runs.get(run_name)))
-    known = {value for _, value in choices}
-    for index, key in enumerate(("left", "right")):
-        if query.get(key) in known:
-            sides[index] = query[key]
-    return (
-        str(viewed.placed),
-        *shown,
-        gr.update(choices=choices, value=sides[0]),
-        gr.update(choices=choices, value=sides[1]),
-    )
+    shown = show(site, viewed, run_name, left, words, stage)
+    choices = gr.update(choices=left_choices(site, words), value=left)
+    return str(viewed.placed), *shown, choices
 
 
 def _asked_image(site: Site, run_name: str, query: dict[str, str]) -> ViewedImage:
@@ -209,4 +222,5 @@ def _asked_image(site: Site, run_name: str, query: dict[str, str]) -> ViewedImag
     examples = example_images()
     asked = str(query.get("example"))
     name = asked if asked in examples else next(iter(examples))
-    return ViewedImage(read_upload(examples[name]), example=name, placed=examples[name])
+    path = examples[name]
+    return ViewedImage(read_upload(path), example=name, placed=path, file_name=path.name)

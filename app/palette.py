@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 import zlib
 
+from mtl_core.tasks import TASKS
+
 BACKGROUND = "background"
 
 _IN_ORDER_OF_USE = {
@@ -58,8 +60,30 @@ _SPACED = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmoni
 
 COLORS = tuple(_IN_ORDER_OF_USE.values())
 
-# Tasks are drawn in three colours that differ in lightness as well as in hue.
-TASK_COLORS = {"seg": "#009E73", "det": "#2B8CC4", "cls": "#D55E00"}
+# Tasks, in the order in which they are known, have colours of no class; they differ in lightness,
+# too, and always come with a marker of their own.
+_TASK_COLORS = ("#3F51B5", "#0097A7", "#A1477E", "#6D7B3A", "#8A5A44")
+_TASK_MARKERS = ("circle", "square", "diamond", "triangle-up", "star")
+# Verdicts have theirs: kept and forgotten, a pair that colour-blind eyes tell apart.
+KEPT, FORGOTTEN = "#2F7DB8", "#C2410C"
+NEUTRAL = "#5B6CA8"  # marks that stand for neither a class, nor a task, nor a verdict
+# From low to high values of a map of numbers: viridis at five places.
+RAMP = ("#440154", "#3B528B", "#21918C", "#5EC962", "#FDE725")
+
+
+def _place(task: str) -> int:
+    known = list(TASKS.infos)
+    return known.index(task) if task in known else zlib.crc32(task.encode())
+
+
+def task_color(task: str) -> str:
+    """A task's colour in figures."""
+    return _TASK_COLORS[_place(task) % len(_TASK_COLORS)]
+
+
+def task_marker(task: str) -> str:
+    """A task's marker in figures, by Plotly's name."""
+    return _TASK_MARKERS[_place(task) % len(_TASK_MARKERS)]
 
 
 def class_key(name: str) -> str:

@@ -32,7 +32,7 @@ class Site:
     Attributes:
         local: whether only this machine's user can reach the page, who may then open any
             directory as a run; on a public host that would let strangers subset the disk.
-        evidence: the validation images behind the runs, where they are at hand.
+        validation_images: the validation images behind the runs, where they are at hand.
     """
 
     runs: RunShelf
@@ -66,7 +66,7 @@ def from_this_machine(request: gr.Request | None) -> bool:
     )
 
 
-def told(callback: Callable[..., Any]) -> Callable[..., Any]:
+def says_refusals(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Let bad input reach the visitor as its one sentence instead of as a failure."""
 
     @functools.wraps(callback)

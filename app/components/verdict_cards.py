@@ -1,39 +1,123 @@
-"""Each task's fate in a card: score after its own stage, score at the end, and the verdict."""
+"""What became of each task, in a card: kept, gained, forgotten, undecided or never learned."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from app.language import Words
-from app.palette import TASK_COLORS
-from app.results.change_words import percent
+from app.palette import task_color
+from app.results.percentages import percent
 from app.results.run_tables import Drop, together
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
+
+# Below these a task was learned poorly, whatever was kept of it: a mask that is mostly wrong, boxes
+# that sit loosely or miss most objects, a guess that is wrong more often than not.
+WEAK = {"mIoU": 0.3, "mAP": 0.15, "top1": 0.5}
+# A gain below this is told as all of it being kept.
+_SMALLEST_GAIN = 0.005
+_MARKS = {"kept": "✓ ", "forgotten": "✗ ", "never": "✗ ", "undecided": "? ", "none": ""}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A card's words.
+
+    Attributes:
+        kind: ``kept``, ``forgotten``, ``undecided``, ``never`` (learned), or ``none``.
+        large: the figure that leads.
+        unit: what the figure is.
+        sentence: the verdict.
+        plain: what the interval and the score mean, where that adds something.
+        small: score, interval and number of images.
+    """
+
+    kind: str
+    large: str
+    unit: str
+    sentence: str
+    plain: tuple[str, ...]
+    small: tuple[str, ...]
 
 
 def verdict_cards(drops: list[Drop], judged: dict[str, dict[str, Any]], words: Words) -> str:
     """HTML for a row of cards, one per task.
 
     Args:
-        drops: as ``records.drops`` makes.
-        judged: per task the verdict and the drop's interval, as ``Run.verdicts`` gives them; a task
-            that is not there is shown by its drop alone.
+        drops: as ``run_tables.drops`` makes.
+        judged: per task the verdict and the drop's interval, as ``Run.verdicts`` gives them, with
+            ``base_reached`` where it is known, the floor's metric right after the task's own stage;
+            a task that is not there is shown by its drop alone.
         words: the visitor's language.
     """
     if not drops:
         return f"<p class='oh-quiet'>{escape(words('forgetting.empty'))}</p>"
-    last = "verdict.together" if together(drops) else "verdict.last"
-    cards = "".join(_card(drop, judged.get(drop.task), words, words(last)) for drop in drops)
+    last = words("verdict.together" if together(drops) else "verdict.last")
+    cards = "".join(_card(drop, judged.get(drop.task), words, last) for drop in drops)
     note = "verdict.method" if judged else "verdict.caution"
     return (
         f"<div class='oh-cards'>{cards}</div><p class='oh-quiet oh-small'>{escape(words(note))}</p>"
     )
 
 
-# Below these a task was learned poorly, whatever was kept of it: a mask that is mostly wrong, boxes
-# that sit loosely or miss most objects, a guess that is wrong more often than not.
-WEAK = {"mIoU": 0.3, "mAP": 0.15, "top1": 0.5}
+def verdict_of(drop: Drop, judged: dict[str, Any] | None, words: Words, last: str) -> Verdict:
+    """What a card says of one task.
+
+    Args:
+        drop: what became of it.
+        judged: its verdict, or None.
+        words: the visitor's language.
+        last: said of a task that nothing came after.
+    """
+    small = [f"{drop.metric} {drop.base:.3f} → {drop.final:.3f}"]
+    if drop.n:
+        small.append(words("verdict.n", n=drop.n))
+    after = drop.final_stage > drop.base_stage
+    if judged is not None and _at_base(judged, after) < judged["floor"]:
+        values = {"reached": f"{_at_base(judged, after):.3f}", "floor": f"{judged['floor']:.3f}"}
+        sentence = words("verdict.never", metric=judged["floor_metric"], **values)
+        return Verdict("never", f"{drop.base:.3f}", drop.metric, sentence, (), tuple(small))
+    if not after:
+        return Verdict("none", f"{drop.final:.3f}", drop.metric, last, (), tuple(small[1:]))
+    if math.isnan(drop.drop):
+        return Verdict("never", "–", "", words("verdict.nothing"), (), tuple(small))
+    plain: list[str] = []
+    if judged is None:
+        kind = "kept" if drop.within_gate else "forgotten"
+    else:
+        kind = {"pass": "kept", "undecided": "undecided"}.get(judged["verdict"], "forgotten")
+        low, high = (judged["drop"][end] for end in ("low", "high"))
+        if low is not None and high is not None:
+            if kind == "forgotten" and low <= ALLOWED_DROP:  # it failed by its floor alone
+                kind = "kept" if high <= ALLOWED_DROP else "undecided"
+            # An interval of the drop; where it is not what leads, told as what is kept.
+            lost = kind == "forgotten"
+            shares = (low, high) if lost else (1 - high, 1 - low)
+            ends = dict(zip(("low", "high"), map(percent, shares), strict=True))
+            small.insert(1, words("verdict.interval", **ends))
+        plain = in_plain_words(drop, judged, words)
+    if kind == "forgotten":
+        large, unit = percent(drop.drop), words("verdict.lost")
+    elif drop.drop < -_SMALLEST_GAIN:
+        large, unit = f"+{percent(-drop.drop)}", words("verdict.gained")
+    else:
+        large, unit = percent(min(drop.retention, 1.0)), words("verdict.kept")
+    sentence = words(f"verdict.{kind}_sentence")
+    return Verdict(kind, large, unit, sentence, tuple(plain), tuple(small))
+
+
+def _at_base(judged: dict[str, Any], after: bool) -> float:
+    """The floor's metric right after the task's own stage; where it is unknown, no less than now.
+
+    What was learned and lost again was learned.
+    """
+    if not after:
+        return judged["reached"]
+    known = judged.get("base_reached")
+    same = judged["base"] if judged.get("metric") == judged["floor_metric"] else None
+    return max(v for v in (known, same, judged["reached"]) if v is not None)
 
 
 def in_plain_words(drop: Drop, judged: dict[str, Any], words: Words) -> list[str]:
@@ -63,40 +147,13 @@ def in_plain_words(drop: Drop, judged: dict[str, Any], words: Words) -> list[str
 
 
 def _card(drop: Drop, judged: dict[str, Any] | None, words: Words, last: str) -> str:
-    told = [f"{drop.metric} {drop.base:.3f} → {drop.final:.3f}"]
-    plain: list[str] = []
-    large, unit = "–", ""
-    if not math.isnan(drop.retention):
-        large, unit = percent(drop.retention), words("verdict.kept")
-    if drop.final_stage == drop.base_stage:
-        verdict, kind, large, unit = last, "none", f"{drop.final:.3f}", drop.metric
-        told = []
-    elif math.isnan(drop.retention):
-        kind, verdict = "fail", words("verdict.nothing")
-    elif judged is None:
-        kind = "pass" if drop.within_gate else "fail"
-        verdict = words("verdict.gain") if drop.drop_rel < 0 else words(f"verdict.{kind}")
-    else:
-        kind = judged["verdict"]
-        verdict = words(f"verdict.{kind}")
-        low, high = (judged["drop"][end] for end in ("low", "high"))
-        if low is not None and high is not None:
-            # An interval of the drop, told as what is kept.
-            told.append(words("verdict.interval", low=percent(1 - high), high=percent(1 - low)))
-        plain = in_plain_words(drop, judged, words)
-    if judged is not None and judged["reached"] < judged["floor"]:
-        values = {key: f"{judged[key]:.3f}" for key in ("reached", "floor")}
-        kind, plain = "fail", []
-        verdict = words("verdict.floor", metric=judged["floor_metric"], **values)
-    if drop.n:
-        told.append(words("verdict.n", n=drop.n))
-    mark = {"pass": "✓ ", "fail": "✗ ", "undecided": "? ", "none": ""}[kind]
-    sentences = "".join(f"<p class='oh-plain'>{escape(sentence)}</p>" for sentence in plain)
+    v = verdict_of(drop, judged, words, last)
+    sentences = "".join(f"<p class='oh-plain'>{escape(sentence)}</p>" for sentence in v.plain)
     return (
-        f"<article class='oh-card' style='--c:{TASK_COLORS[drop.task]}'>"
+        f"<article class='oh-card' style='--c:{task_color(drop.task)}'>"
         f"<h4>{escape(words.task(drop.task))}</h4>"
-        f"<p class='oh-large'>{escape(large)} <small>{escape(unit)}</small></p>"
-        f"<p class='oh-verdict oh-{kind}'>{mark}{escape(verdict)}</p>"
+        f"<p class='oh-large'>{escape(v.large)} <small>{escape(v.unit)}</small></p>"
+        f"<p class='oh-verdict oh-{v.kind}'>{_MARKS[v.kind]}{escape(v.sentence)}</p>"
         f"{sentences}"
-        f"<p class='oh-quiet oh-small'>{escape(' · '.join(told))}</p></article>"
+        f"<p class='oh-quiet oh-small'>{escape(' · '.join(v.small))}</p></article>"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import pandas as pd
@@ -9,11 +10,9 @@ import plotly.graph_objects as go
 
 from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
-from app.palette import TASK_COLORS
+from app.palette import task_color, task_marker
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
-from mtl_core.tasks import primary_metrics
 
-_MARKERS = {"seg": "circle", "det": "square", "cls": "diamond"}
 _HEIGHT_PX = 400
 # What is left for the lines between the margins, to keep the labels at their ends apart.
 _PLOT_PX = 270
@@ -27,6 +26,7 @@ def forgetting_curves(
     points: pd.DataFrame,
     order: list[str],
     words: Words,
+    metrics: Mapping[str, str],
     show: View = "kept",
 ) -> go.Figure:
     """Curves of every task from its own stage on.
@@ -35,6 +35,7 @@ def forgetting_curves(
         points: as ``records.curves`` makes.
         order: the tasks in the order of their stages.
         words: the visitor's language.
+        metrics: the name of each task's metric.
         show: ``kept`` draws shares of the score after the own stage, with one common band;
             ``value`` the scores themselves with a band per task. The looks along the way, on fewer
             images, are dotted lines; their shares are of a look at the same images.
@@ -57,14 +58,13 @@ def forgetting_curves(
             base = rows[rows.stage == number].value
             if len(base) and number < stages:
                 top = float(base.iloc[-1])
-                _band(
-                    figure, number, stages, top * (1 - ALLOWED_DROP), top, TASK_COLORS[task], words
-                )
+                low_end = top * (1 - ALLOWED_DROP)
+                _band(figure, number, stages, low_end, top, task_color(task), words)
         subset = subsets[subsets.task == task]
         if len(subset):
             figure.add_trace(_subset(subset, task, words, show))
         if len(rows):
-            figure.add_trace(_whole(rows, task, words, show))
+            figure.add_trace(_whole(rows, task, words, show, metrics))
     if len(subsets):
         line = dict(color=GREY, width=1.5, dash="dot")
         name = words("forgetting.subset")
@@ -93,15 +93,17 @@ def forgetting_curves(
     return figure
 
 
-def _whole(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatter:
-    label = f"{words.task(task)} ({primary_metrics()[task]})"
+def _whole(
+    rows: pd.DataFrame, task: str, words: Words, show: str, metrics: Mapping[str, str]
+) -> go.Scatter:
+    label = f"{words.task(task)} ({metrics.get(task, '')})"
     return go.Scatter(
         x=rows.x,
         y=rows[show],
         name=label,
         mode="lines+markers",
-        line=dict(color=TASK_COLORS[task], width=3),
-        marker=dict(size=11, symbol=_MARKERS[task], color=TASK_COLORS[task]),
+        line=dict(color=task_color(task), width=3),
+        marker=dict(size=11, symbol=task_marker(task), color=task_color(task)),
         cliponaxis=False,
         customdata=rows[["stage", "value", "kept"]],
         hovertemplate=f"{label}<br>%{{customdata[1]:.3f}} (%{{customdata[2]:.1%}})<extra></extra>",
@@ -115,7 +117,7 @@ def _subset(rows: pd.DataFrame, task: str, words: Words, show: str) -> go.Scatte
         y=rows[show],
         name=label,
         mode="lines",
-        line=dict(color=with_alpha(TASK_COLORS[task], 0.6), width=1.5, dash="dot"),
+        line=dict(color=with_alpha(task_color(task), 0.6), width=1.5, dash="dot"),
         showlegend=False,
         hovertemplate=f"{label}<br>%{{y{'' if show == 'kept' else ':.3f'}}}<extra></extra>",
     )
@@ -137,7 +139,7 @@ def _label_ends(figure: go.Figure, whole: pd.DataFrame, show: str, span: float) 
             xanchor="left",
             xshift=12,
             yshift=placed - wanted,
-            font=dict(color=TASK_COLORS.get(str(task), GREY), size=13),
+            font=dict(color=task_color(str(task)), size=13),
         )
 
 

@@ -8,12 +8,13 @@ import plotly.graph_objects as go
 
 from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
-from app.palette import TASK_COLORS
+from app.palette import NEUTRAL
 
 BUDGET_MS = 150.0
 BUDGET_PARAMETERS = 8_000_000
 TOTAL = "total"
-_COLOR = TASK_COLORS["det"]
+# Parts stacked in one bar, each named in its legend.
+_PARTS = ("#3F51B5", "#0097A7", "#A1477E", "#CC79A7", "#56B4E9", "#E69F00")
 
 
 def part_name(part: str, words: Words) -> str:
@@ -30,7 +31,7 @@ def latency_violins(times: pd.DataFrame, words: Words) -> go.Figure:
     """
     figure = go.Figure()
     for part in [c for c in times if c != TOTAL] + [c for c in times if c == TOTAL]:
-        color = TASK_COLORS["cls"] if part == TOTAL else _COLOR
+        color = GREY if part == TOTAL else NEUTRAL
         figure.add_trace(
             go.Violin(
                 x=times[part],
@@ -70,7 +71,6 @@ def parameter_bars(counts: pd.Series, words: Words) -> go.Figure:
         counts: parameters per part.
         words: the visitor's language.
     """
-    inks = (*TASK_COLORS.values(), "#CC79A7", "#56B4E9", "#E69F00")
     figure = go.Figure()
     for index, (part, count) in enumerate(counts.items()):
         figure.add_trace(
@@ -79,7 +79,7 @@ def parameter_bars(counts: pd.Series, words: Words) -> go.Figure:
                 y=[""],
                 name=f"{part_name(str(part), words)} {count / 1e6:.2f} M",
                 orientation="h",
-                marker=dict(color=inks[index % len(inks)]),
+                marker=dict(color=_PARTS[index % len(_PARTS)]),
                 hovertemplate="%{fullData.name}<extra></extra>",
             )
         )

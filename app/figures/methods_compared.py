@@ -2,45 +2,82 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.theme import GREY, dressed
 from app.language import Words
-from app.palette import TASK_COLORS
+from app.palette import NEUTRAL
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon", "x")
-_INKS = (*TASK_COLORS.values(), "#CC79A7", "#56B4E9", "#9955FF", "#E69F00", "#555C6B")
+_HEIGHT_PX, _PLOT_PX, _LABEL_PX = 460, 340, 19
+
+
+def _interval(row: Any) -> dict[str, Any] | None:
+    low, high = getattr(row, "low", math.nan), getattr(row, "high", math.nan)
+    if math.isnan(low) or math.isnan(high):
+        return None
+    above, below = max(high - row.kept, 0.0), max(row.kept - low, 0.0)
+    return dict(
+        type="data", symmetric=False, array=[above], arrayminus=[below], color=GREY, thickness=1
+    )
 
 
 def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
-    """A point per run; the upper right is where everyone wants to be.
+    """A point per run with its name beside it; the upper right is where everyone wants to be.
 
     Args:
-        table: as ``records.methods_table`` makes.
+        table: as ``run_tables.methods_table`` makes.
         words: the visitor's language.
     """
     figure = go.Figure()
     figure.add_hline(y=1 - ALLOWED_DROP, line=dict(color=GREY, width=1, dash="dash"))
-    for index, row in enumerate(table.itertuples()):
+    low, high = float(table.reached.min()), float(table.reached.max())
+    wide, tall = max(high - low, 0.05), max(1.05, float(table.kept.max()) + 0.05)
+    floor = tall
+    alone = table.method.value_counts() == 1
+    for index, row in enumerate(table.sort_values("kept", ascending=False).itertuples()):
+        name = words.table.get(f"method.{row.method}", row.method)
+        together = row.method == "joint"
+        symbol = _SYMBOLS[index % len(_SYMBOLS)] + ("-open" if together else "")
         figure.add_trace(
             go.Scatter(
                 x=[row.reached],
                 y=[row.kept],
                 mode="markers",
                 name=str(row.run),
+                error_y=_interval(row),
                 cliponaxis=False,
-                marker=dict(
-                    size=16 if row.method != "joint" else 18,
-                    symbol=_SYMBOLS[index % len(_SYMBOLS)],
-                    color=_INKS[index % len(_INKS)],
-                    line=dict(width=2 if row.method == "joint" else 0, color=GREY),
-                ),
+                marker=dict(size=14, symbol=symbol, color=NEUTRAL, line=dict(width=2)),
                 hovertemplate=f"{row.run} ({row.method})<br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",
             )
         )
-    dressed(figure, height_px=460)
-    figure.update_xaxes(title_text=words("methods.x"), tickformat=".0%")
-    figure.update_yaxes(title_text=words("methods.y"), tickformat=".0%", rangemode="tozero")
+        # Names stand in a column beside the points, pushed apart where they would meet.
+        floor = min(row.kept, floor - _LABEL_PX * tall / _PLOT_PX)
+        figure.add_annotation(
+            x=row.reached,
+            y=row.kept,
+            ax=high + 0.08 * wide,
+            ay=floor,
+            axref="x",
+            ayref="y",
+            text=name if alone[row.method] else f"{name}: {row.run}",
+            xanchor="left",
+            arrowhead=0,
+            arrowwidth=1,
+            arrowcolor=GREY,
+            standoff=8,
+        )
+    dressed(figure, height_px=_HEIGHT_PX, legend=False)
+    figure.update_xaxes(
+        title_text=words("methods.x"),
+        tickformat=".0%",
+        range=[low - 0.08 * wide, high + 1.1 * wide],
+        tickvals=[low, high],
+    )
+    figure.update_yaxes(title_text=words("methods.y"), tickformat=".0%", range=[0, tall])
     return figure

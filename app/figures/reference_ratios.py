@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from app.figures.theme import GREY, dressed
 from app.language import Words
-from app.palette import TASK_COLORS
+from app.palette import NEUTRAL
 from app.results.ratio_words import GROUPS, placed
 
 _ROW_PX = 42
@@ -40,7 +40,7 @@ def reference_ratios_figure(ratios: pd.DataFrame, words: Words) -> go.Figure:
             x=shown["value"],
             y=shown["y"],
             mode="markers",
-            marker=dict(size=10, color=TASK_COLORS["det"]),
+            marker=dict(size=10, color=NEUTRAL),
             error_x=dict(
                 type="data",
                 symmetric=False,

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.theme import dressed
 from app.language import Words
-from mtl_core.tasks import primary_metrics
 
-# Blue for what is kept, orange for what is lost: a pair that colour-blind eyes tell apart.
+# From forgotten to kept, in the colours of the verdicts.
 _LOW, _HIGH = 0.5, 1.1
 _SCALE = [
-    [0.0, "#D55E00"],
+    [0.0, "#E08A5B"],
     [(0.85 - _LOW) / (_HIGH - _LOW), "#F6C08A"],
     [(0.95 - _LOW) / (_HIGH - _LOW), "#DCE8F2"],
     [(1.0 - _LOW) / (_HIGH - _LOW), "#9CC9E8"],
-    [1.0, "#56B4E9"],
+    [1.0, "#7DB5DE"],
 ]
 
 
-def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Figure:
+def score_matrix(
+    matrix: pd.DataFrame, order: list[str], words: Words, metrics: Mapping[str, str]
+) -> go.Figure:
     """Rows are stages, columns tasks; colour is the share kept, text the score itself.
 
     Args:
         matrix: as ``records.stage_matrix`` makes, fractions with NaN before a task's stage.
         order: the tasks in the order of their stages, which is the order of the columns.
         words: the visitor's language.
+        metrics: the name of each task's metric.
     """
     tasks = [task for task in order if task in matrix]
     stages = [int(stage) for stage in matrix.index]
@@ -50,7 +54,7 @@ def score_matrix(matrix: pd.DataFrame, order: list[str], words: Words) -> go.Fig
             row.append(f"<b>{value:.3f}</b>{change}")
         kept.append(shares)
         texts.append(row)
-    names = [f"{words.task(task)}<br>{primary_metrics()[task]}" for task in tasks]
+    names = [f"{words.task(task)}<br>{metrics.get(task, '')}" for task in tasks]
     rows = [words("forgetting.after", number=n).replace(" ", "<br>", 1) for n in stages]
     figure = go.Figure(
         go.Heatmap(

@@ -15,10 +15,6 @@ STEADY_IOU = 0.75
 MATCH_IOU = 0.5
 
 
-# Boxes below it are counted and drawn only where a visitor asks for them.
-SHOWN_SCORE = 0.25
-
-
 @dataclass(frozen=True)
 class BoxChange:
     """One box on either side: ``kind`` is lost, found, shifted, renamed or kept."""
@@ -64,11 +60,11 @@ def compare(before: Prediction, after: Prediction, score_threshold: float) -> Ch
         boxes = compare_boxes(
             before.boxes.above(score_threshold),
             after.boxes.above(score_threshold),
-            before.class_names["det"],
-            after.class_names["det"],
+            before.names("boxes"),
+            after.names("boxes"),
         )
     if before.mask is not None and after.mask is not None:
-        names = before.class_names["seg"], after.class_names["seg"]
+        names = before.names("label_map"), after.names("label_map")
         mask = compare_masks(before.mask, after.mask, *names)
         agreement = 1.0 - sum(change.share for change in mask)
     if before.probabilities is not None and after.probabilities is not None:
@@ -131,7 +127,7 @@ def top_class(prediction: Prediction) -> tuple[str, float]:
     """The most probable class and its probability."""
     assert prediction.probabilities is not None
     best = int(prediction.probabilities.argmax())
-    return prediction.class_names["cls"][best], float(prediction.probabilities[best])
+    return prediction.names("bars")[best], float(prediction.probabilities[best])
 
 
 def mask_shares(mask: np.ndarray, class_names: list[str]) -> dict[str, float]:

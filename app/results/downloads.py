@@ -17,9 +17,16 @@ from app.palette import class_key, is_background, rgb_of
 from app.results.overlay import overlay
 from mtl_core.types import Boxes, InputError, LabelMap, Prediction
 
+CATEGORY_IDS = (
+    "category_id counts the run's detection classes from 1 in the order of its class names, which "
+    "stand under categories; these are not the ids of the COCO data set."
+)
+
 
 def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
     """Boxes as a COCO data set of one image: xywh in pixels of the original, with scores.
+
+    Category ids count the run's own detection classes from 1 in their order; they are not COCO's.
 
     Raises:
         InputError: the network has not been trained detection.
@@ -45,8 +52,9 @@ def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
                 "iscrowd": 0,
             }
         )
-    names = prediction.class_names["det"]
+    names = prediction.names("boxes")
     return {
+        "info": {"description": CATEGORY_IDS},
         "images": [{"id": 1, "file_name": name, "width": width, "height": height}],
         "categories": [{"id": i, "name": n} for i, n in enumerate(names, start=1)],
         "annotations": annotations,
@@ -62,7 +70,7 @@ def mask_png(prediction: Prediction) -> bytes:
     if prediction.mask is None:
         raise Refusal("save.no_mask")
     palette = np.zeros((256, 3), np.uint8)
-    for index, name in enumerate(prediction.class_names["seg"]):
+    for index, name in enumerate(prediction.names("label_map")):
         palette[index] = (0, 0, 0) if is_background(name) else rgb_of(name)
     indexed = Image.fromarray(prediction.mask)
     indexed.putpalette(palette.ravel().tolist())
@@ -88,7 +96,7 @@ def overlay_png(
         without_classes(prediction, hidden),
         opacity=opacity,
         score_threshold=score_threshold,
-        tasks=("seg", "det") if boxes else ("seg",),
+        boxes=boxes,
     )
     return png(Image.fromarray(drawn))
 
@@ -97,7 +105,8 @@ def without_classes(prediction: Prediction, hidden: Collection[str]) -> Predicti
     """The prediction without the boxes and pixels of some classes, by their keys."""
     parts = dict(prediction.parts)
     for task, part in parts.items():
-        gone = [i for i, n in enumerate(prediction.class_names[task]) if class_key(n) in hidden]
+        names = prediction.class_names.get(task, [])
+        gone = [i for i, n in enumerate(names) if class_key(n) in hidden]
         if isinstance(part, Boxes):
             kept = ~np.isin(part.labels, gone)
             parts[task] = Boxes(part.xyxy[kept], part.scores[kept], part.labels[kept])
@@ -116,6 +125,7 @@ def saved_file(
     score_threshold: float,
     boxes: bool = True,
     hidden: Collection[str] = (),
+    name: str = "image",
 ) -> dict[str, str]:
     """A file for the browser to save: its name and its content as a data address.
 
@@ -123,9 +133,10 @@ def saved_file(
         kind: ``overlay``, ``boxes`` or ``mask``.
         stem: the name without its ending.
         opacity: of the overlay's mask, 0 to 1.
-        score_threshold: boxes below it are not drawn.
+        score_threshold: boxes below it are left out.
         boxes: whether the overlay shows boxes.
-        hidden: keys of classes that the overlay leaves out.
+        hidden: keys of classes that overlay and boxes leave out.
+        name: of the image's file.
 
     Raises:
         InputError: the kind is unknown, or the network was not trained what it holds.
@@ -136,7 +147,8 @@ def saved_file(
     if kind == "mask":
         return _file(f"{stem}-mask.png", "image/png", mask_png(prediction))
     if kind == "boxes":
-        text = json.dumps(coco_results(prediction), indent=1, ensure_ascii=False)
+        seen = without_classes(prediction.above(score_threshold), hidden)
+        text = json.dumps(coco_results(seen, name), indent=1, ensure_ascii=False)
         return _file(f"{stem}-boxes.json", "application/json", text.encode())
     raise InputError(f"{kind!r} cannot be saved, expected overlay, boxes or mask.")
 

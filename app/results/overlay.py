@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from app.palette import color_of, ink_on, is_background, readable, rgb_of
-from app.results.changes import SHOWN_SCORE
+from app.palette import RAMP, color_of, ink_on, is_background, readable, rgb, rgb_of
 from mtl_core import overlay as drawing
-from mtl_core.types import Prediction
+from mtl_core.decoding.boxes import SHOWN_SCORE
+from mtl_core.types import Boxes, LabelMap, Prediction, ScalarMap
 
 
 def overlay(
@@ -19,25 +19,31 @@ def overlay(
     *,
     opacity: float = 0.55,
     score_threshold: float = SHOWN_SCORE,
-    tasks: tuple[str, ...] = ("seg", "det"),
+    boxes: bool = True,
 ) -> np.ndarray:
-    """The image with mask and boxes on it.
+    """The image with its maps and boxes on it.
+
+    A map of numbers is drawn where there is no mask, which it would hide.
 
     Args:
         image: H x W x 3 uint8 RGB, of the prediction's size.
         prediction: what to draw.
         opacity: of the mask's colours, 0 (invisible) to 1.
         score_threshold: boxes below it are left out.
-        tasks: which of ``"seg"`` and ``"det"`` to draw; those never trained are left out.
+        boxes: whether to draw them.
 
     Returns:
         H x W x 3 uint8 RGB, a new array.
     """
     drawn = image
-    if "seg" in tasks and prediction.mask is not None:
-        drawn = tint(drawn, prediction.mask, prediction.class_names["seg"], opacity)
-    if "det" in tasks and prediction.boxes is not None:
-        drawn = outline(drawn, prediction, score_threshold)
+    for task, part in prediction.parts.items():
+        if isinstance(part, LabelMap):
+            drawn = tint(drawn, part.ids, prediction.class_names[task], opacity)
+        elif isinstance(part, ScalarMap) and prediction.mask is None:
+            drawn = shade(drawn, part.values, opacity)
+    for task, part in prediction.parts.items():
+        if boxes and isinstance(part, Boxes):
+            drawn = outline(drawn, part.above(score_threshold), prediction.class_names[task])
     return drawn.copy() if drawn is image else drawn
 
 
@@ -56,16 +62,32 @@ def tint(image: np.ndarray, mask: np.ndarray, class_names: list[str], opacity: f
     return np.asarray(canvas)
 
 
-def outline(image: np.ndarray, prediction: Prediction, score_threshold: float) -> np.ndarray:
+def steps_of(values: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """A map of numbers in 254 steps: H x W uint8 (255: no number), its lowest and highest value."""
+    known = np.isfinite(values)
+    low, high = (float(f(values[known])) if known.any() else 0.0 for f in (np.min, np.max))
+    steps = np.full(values.shape, 255, np.uint8)
+    steps[known] = (values[known] - low) / max(high - low, 1e-9) * 254
+    return steps, low, high
+
+
+def shade(image: np.ndarray, values: np.ndarray, opacity: float) -> np.ndarray:
+    """Lay a map of numbers (H x W) on an image (H x W x 3), from dark (low) to bright (high)."""
+    places, stops = np.linspace(0, 254, len(RAMP)), np.array([rgb(color) for color in RAMP])
+    ramp = np.stack([np.interp(np.arange(256), places, stops[:, i]) for i in range(3)], axis=1)
+    steps = steps_of(values)[0]
+    mixed = image + (ramp[steps] - image) * opacity
+    return np.where((steps == 255)[..., None], image, mixed).astype(np.uint8)
+
+
+def outline(image: np.ndarray, boxes: Boxes, class_names: list[str]) -> np.ndarray:
     """Draw boxes with name and score; the best one is drawn last, on top of the others."""
-    assert prediction.boxes is not None
-    boxes = prediction.boxes.above(score_threshold)
     canvas = Image.fromarray(image)
     pen = ImageDraw.Draw(canvas)
     height, width = image.shape[:2]
     line_px = max(2, round(max(height, width) / 320))
     font = _font(max(11, round(max(height, width) / 46)))
-    names = boxes.names(prediction.class_names["det"])
+    names = boxes.names(class_names)
     for index in reversed(range(len(boxes))):
         left, top, right, bottom = (float(v) for v in boxes.xyxy[index])
         right, bottom = max(right, left), max(bottom, top)

@@ -10,45 +10,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
+from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP, Retained, accuracy_matrix, retained
+from mtl_core.metrics.accuracy_matrix import primary_metrics as first_metrics
 from mtl_core.runs.run_directory import Run
-from mtl_core.tasks import TASKS, primary_metrics
+from mtl_core.tasks import primary_metrics
+from mtl_core.types import InputError
+
+_ENDS = ("high", "low")  # of a drop's interval, as ends of what was kept
 
 
 @dataclass(frozen=True)
-class Drop:
-    """What became of one task: fractions, ``drop_rel`` = (base - final) / base.
+class Drop(Retained):
+    """What became of one task of a run: fractions, NaN where the base is zero.
 
-    Nothing can be kept of a base of zero: ``drop_rel`` and ``retention`` are NaN there.
+    Attributes:
+        metric: in which base and final are told.
+        base_stage: number of the stage that trained the task.
+        final_stage: number of the last stage after which it was measured.
+        n: images measured, where that is told.
     """
 
-    task: str
     metric: str
     base_stage: int
-    base: float
     final_stage: int
-    final: float
     n: int | None
-
-    @property
-    def drop_abs(self) -> float:
-        """Points lost, as a fraction of one."""
-        return self.base - self.final
-
-    @property
-    def drop_rel(self) -> float:
-        """Share of the base lost; negative where the task gained."""
-        return self.drop_abs / self.base if self.base > 0 else math.nan
-
-    @property
-    def retention(self) -> float:
-        """final / base."""
-        return 1.0 - self.drop_rel
 
     @property
     def within_gate(self) -> bool:
         """Whether at most 5 % of the base was lost."""
-        return self.drop_rel <= ALLOWED_DROP
+        return self.drop <= ALLOWED_DROP
 
 
 def method_of(run: Run) -> str:
@@ -76,28 +66,39 @@ def stage_scores(frame: pd.DataFrame, metrics: dict[str, str] | None = None) -> 
 
 def stage_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     """R: one row per stage, one column per task, NaN where a task was not yet trained."""
-    scores = stage_scores(frame)
-    if scores.empty:
-        return pd.DataFrame()
-    matrix = scores.pivot(index="stage", columns="task", values="value")
-    return matrix[[task for task in TASKS if task in matrix]].astype(float)
+    whole = _of_scope(frame, "stage")
+    return pd.DataFrame() if whole.empty else accuracy_matrix(whole, metrics_of(whole))
 
 
 def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:
     """Base, final and drop of each task that has a score after its own stage."""
-    scores = stage_scores(frame)
+    matrix, scores = stage_matrix(frame), stage_scores(frame)
     found = []
     # Tasks that were trained all at once have scores after the last stage alone.
-    together = len(scores) > 0 and scores.stage.min() == len(order)
+    together = len(matrix) > 0 and matrix.index.min() == len(order)
     for number, task in enumerate(order, start=1):
         number = len(order) if together else number
-        own = scores[(scores.task == task) & (scores.stage >= number)].sort_values("stage")
-        if own.empty or own.iloc[0].stage != number:
+        if task not in matrix or number not in matrix[task].dropna().index:
             continue
-        first, last = own.iloc[0], own.iloc[-1]
+        (kept,) = retained(matrix.loc[number:, [task]])
+        last = scores[scores.task == task].sort_values("stage").iloc[-1]
         n = int(last.n) if pd.notna(last.n) else None
-        base, final = float(first.value), float(last.value)
-        found.append(Drop(task, last.metric, number, base, int(last.stage), final, n))
+        facts = (str(last.metric), number, int(last.stage), n)
+        found.append(Drop(kept.task, kept.base, kept.final, kept.drop, kept.retention, *facts))
+    return found
+
+
+def with_base_reached(
+    judged: dict[str, dict[str, Any]], frame: pd.DataFrame, told: list[Drop]
+) -> dict[str, dict[str, Any]]:
+    """The verdicts with ``base_reached``: the floor's metric right after the task's own stage."""
+    found = {}
+    for drop in told:
+        if (row := judged.get(drop.task)) is None:
+            continue
+        scores = stage_scores(frame, {drop.task: row["floor_metric"]})
+        own = scores[(scores.task == drop.task) & (scores.stage == drop.base_stage)]
+        found[drop.task] = row | {"base_reached": float(own.iloc[-1].value) if len(own) else None}
     return found
 
 
@@ -140,10 +141,16 @@ def class_drops(frame: pd.DataFrame, order: list[str], task: str) -> pd.DataFram
     return table.sort_values("drop_abs", ascending=False, ignore_index=True)
 
 
+def metrics_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Per task its drops' metric: a known task's own, of others the first one that is recorded."""
+    recorded = first_metrics(frame) if "metric" in frame and "task" in frame else {}
+    return recorded | primary_metrics()
+
+
 def _of_scope(
     frame: pd.DataFrame, scope: str, metrics: dict[str, str] | None = None
 ) -> pd.DataFrame:
-    wanted = metrics or primary_metrics()
+    wanted = metrics or metrics_of(frame)
     rows = frame.copy()
     for column in ("per_class", "n", "epoch", "step", "scope"):
         if column not in rows:
@@ -165,7 +172,7 @@ def _points(frame: pd.DataFrame, scope: str, order: list[str]) -> pd.DataFrame:
     else:
         clock = "step" if rows.step.notna().all() else "epoch"
         rows[clock] = rows[clock].astype(float)
-        # Of any scope: the last look of a stage is at the whole split, not along the way.
+        # Of any scope: the last evaluation of a stage is of the whole split, not along the way.
         longest = frame.dropna(subset=["stage"]).groupby("stage")[clock].max().astype(float)
         rows["x"] = rows.stage - 1 + rows[clock] / rows.stage.map(longest).clip(lower=1)
     rows = rows.sort_values(["task", "x"], ignore_index=True)
@@ -173,7 +180,7 @@ def _points(frame: pd.DataFrame, scope: str, order: list[str]) -> pd.DataFrame:
     for number, task in enumerate(order, start=1):
         if scope == "stage":
             own = rows[(rows.task == task) & (rows.stage == number)]
-        else:  # the same few images right before the next stage, where that look was taken
+        else:  # the same few images right before the next stage, where that evaluation was made
             own = rows[(rows.task == task) & (rows.stage == number + 1) & (rows.step == 0)]
         if len(own):
             bases[task] = own.iloc[-1].value
@@ -202,14 +209,20 @@ def side_by_side(runs: dict[str, Run], chosen: Run) -> dict[str, Run]:
     """
     groups: dict[str, dict[str, Run]] = {}
     for name, run in runs.items():
-        if len(drops(run.records(), stage_order(run.manifest))) > 1:
-            groups.setdefault(_measured_on(run), {})[name] = run
-    own = groups.get(_measured_on(chosen), {})
+        try:
+            told = drops(run.records(), stage_order(run.manifest))
+        except InputError as error:  # one damaged file must not take the others' figure away
+            print(f"{name} is not shown beside other runs: {error}")
+            continue
+        if len(told) > 1:
+            groups.setdefault(measured_on(run), {})[name] = run
+    own = groups.get(measured_on(chosen), {})
     largest = max(groups.values(), key=len, default={})
     return own if len(own) > 1 or len(largest) < 2 else largest
 
 
-def _measured_on(run: Run) -> str:
+def measured_on(run: Run) -> str:
+    """The same for runs whose scores compare: of the same images at the same input size."""
     images = run.manifest.get("data_fingerprint")
     return json.dumps([images, run.input_px], sort_keys=True)
 
@@ -226,7 +239,7 @@ def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
         Columns run, method, reached (of the tasks after the first stage: the score right after a
         task's own stage over the best such score of all runs here, a mean), kept (smallest share
         kept of the tasks before the last stage; 1 where all were trained at once, so that nothing
-        came later).
+        came later), low and high (its 95 % interval; NaN where the run was not judged).
     """
     found = {name: drops(run.records(), stage_order(run.manifest)) for name, run in runs.items()}
     best: dict[str, float] = {}
@@ -240,10 +253,38 @@ def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
         # Nothing can be kept of a base of zero, and min() would overlook that.
         known = shares_kept and not any(map(math.isnan, shares_kept))
         kept = 1.0 if together(told) else min(shares_kept) if known else math.nan
+        worst = next((drop.task for drop in later if drop.retention == kept), "")
+        interval = (runs[name].verdicts().get(worst) or {}).get("drop") or {}
+        low, high = (1 - v if (v := interval.get(e)) is not None else math.nan for e in _ENDS)
         shares = [drop.base / best[drop.task] for drop in told[1:] if best[drop.task] > 0]
         if shares and not math.isnan(kept):
-            rows.append((name, method_of(runs[name]), sum(shares) / len(shares), kept))
-    return pd.DataFrame(rows, columns=["run", "method", "reached", "kept"])
+            rows.append((name, method_of(runs[name]), sum(shares) / len(shares), kept, low, high))
+    return pd.DataFrame(rows, columns=["run", "method", "reached", "kept", "low", "high"])
+
+
+def scores_table(
+    frame: pd.DataFrame, order: list[str], judged: dict[str, dict[str, Any]]
+) -> pd.DataFrame:
+    """Every whole-split score of a run in plain numbers.
+
+    Returns:
+        Columns stage, task, metric, score, n, kept (of the score right after the task's own stage),
+        drop, drop_low and drop_high (of the last stage alone; the last two are a 95 % interval).
+    """
+    rows, told = stage_scores(frame), {drop.task: drop for drop in drops(frame, order)}
+    found = []
+    for row in rows.itertuples():
+        drop = told.get(row.task)
+        if drop is None or row.stage < drop.base_stage:
+            continue
+        kept = row.value / drop.base if drop.base > 0 else math.nan
+        last = row.stage == drop.final_stage > drop.base_stage
+        interval = ((judged.get(row.task) or {}).get("drop") or {}) if last else {}
+        ends = (interval.get("low"), interval.get("high"))
+        lost = drop.drop if last else math.nan
+        found.append((row.stage, row.task, row.metric, row.value, row.n, kept, lost, *ends))
+    columns = ["stage", "task", "metric", "score", "n", "kept", "drop", "drop_low", "drop_high"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def together(told: list[Drop]) -> bool:

@@ -9,15 +9,21 @@ from app.results.run_tables import method_of
 from app.services.runs import RunShelf
 from mtl_core.runs.run_directory import Run
 
+# Methods as they are offered: nothing at all, what is meant to help, and all tasks at once.
+_ORDER = ("finetune", "distill", "lwf", "ewc", "replay", "progressive", "joint")
+
 
 def run_choices(runs: RunShelf, words: Words) -> list[tuple[str, str]]:
-    """Every run as shown, its name and a few words in a second line, and as sent."""
-    return [(f"{name}\n{run_description(runs.get(name), words)}", name) for name in runs.names]
+    """Every run as shown, its method and its own name in a second line, and as sent."""
+    ranks = {method: rank for rank, method in enumerate(_ORDER)}
+    names = sorted(runs.names, key=lambda name: ranks.get(method_of(runs.get(name)), -1))
+    return [(f"{method_name(runs.get(name), words)}\n{name}", name) for name in names]
 
 
-def forgets(runs: RunShelf) -> bool:
-    """Whether a run is here that nothing was done for against forgetting."""
-    return any(method_of(runs.get(name)) == "finetune" for name in runs.names)
+def method_name(run: Run, words: Words) -> str:
+    """A run's method as people may understand it."""
+    method = method_of(run)
+    return words.table.get(f"method.{method}", method)
 
 
 def run_description(run: Run, words: Words) -> str:
@@ -26,7 +32,7 @@ def run_description(run: Run, words: Words) -> str:
     how = words.table.get(f"run.{method}", method)
     counts = images_of(run.manifest)
     trained = sum(int(splits.get("train", 0)) for splits in counts.values())
-    return words("run.told", how=how, count=f"{trained:,}") if trained else how
+    return words("run.described", how=how, count=f"{trained:,}") if trained else how
 
 
 def images_of(manifest: dict[str, Any]) -> dict[str, dict[str, int]]:

@@ -25,12 +25,14 @@ from mtl_core.data.splits import VOID
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.runs.predictions import prediction_key, read_predictions
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import Boxes, InputError, LabelMap, Prediction
 
 THUMBNAIL_PX = 360
 SPLIT = "val"  # the one that is read
-TASKS_SHOWN = ("seg", "det")  # the last stage is followed by none that could break it
+# Those whose losses can be seen on an image; a class is the image's own.
+TASKS_SHOWN = tuple(i.id for i in TASKS.infos.values() if i.kind in ("label_map", "boxes"))
 KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
 # What files that are damaged or went away raise, InputError and Refusal among them; which one it is
 # depends on the byte.
@@ -123,7 +125,7 @@ class ValidationImages:
         stored = self.predictions(run, row["before" if lost else "after"], task)
         if row["image"] not in stored:
             raise Refusal("image.not_here")
-        drawn = overlay(read_image(item.image), stored[row["image"]], tasks=(task,))
+        drawn = overlay(read_image(item.image), stored[row["image"]])
         return bounded(drawn, THUMBNAIL_PX)
 
     def predictions(self, run: Run, stage: int, task: str) -> dict[str, Prediction]:
@@ -162,12 +164,12 @@ class ValidationImages:
         pixels = bounded(read_image(copy), LONG_SIDE_PX)
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
         answer = StageAnswer(0, "truth", (task,), truth, None)
-        return ViewedImage(pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy)
+        return ViewedImage(
+            pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy, file_name=copy.name
+        )
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
         """What people annotated, in the run's classes, as a prediction of an image's size."""
-        from mtl_core.tasks import TASKS  # PyTorch stays unloaded until an image is asked for
-
         split, item = self.item(task, stem)
         _, annotated = TASKS[task].read(item, split)
         to_model = data_to_model(run.class_names[task], list(split.class_names), task)

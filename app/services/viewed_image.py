@@ -29,6 +29,7 @@ class ViewedImage:
         truth: what people annotated on it, or None.
         annotated: "task/image" of the validation image that it is, or None.
         placed: the file that the page itself put into the upload, or None.
+        file_name: of the image as it was sent.
         answers: every stage's answer, per run of those asked last.
         spent_ms: how long they took together, per run.
         versions: of the checkpoints that gave the answers, per run.
@@ -40,6 +41,7 @@ class ViewedImage:
     truth: StageAnswer | None = None
     annotated: str | None = None
     placed: Path | None = None
+    file_name: str = "image"
     answers: dict[str, list[StageAnswer]] = field(default_factory=dict)
     spent_ms: dict[str, float] = field(default_factory=dict)
     versions: dict[str, list[Any]] = field(default_factory=dict)

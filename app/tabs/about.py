@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.about import drawing, licences, prose, provenance
 from app.language import Words
-from app.site import QUICK, Site, told, words_for
+from app.site import QUICK, Site, says_refusals, words_for
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def build_about(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -
     gr.Markdown(licences(), elem_id="licences")
     outputs = [drawn, text, made]
 
-    @told
+    @says_refusals
     def follow(run_name: str | None, request: gr.Request) -> tuple[str, str, str]:
         return about_texts(site, run_name, words_for(request))
 

@@ -11,17 +11,18 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
-from app.components.comparison import side_of
+from app.components.sides import side_of
 from app.language import Refusal, Words
 from app.palette import is_background, readable
-from app.results.change_words import percent
+from app.results.percentages import percent
 from app.results.run_tables import stage_order
 from app.services.runs import SHIPPED
 from app.services.validation_images import SPLIT, TASKS_SHOWN, UNREADABLE, ValidationImages
-from app.site import IMAGES, QUICK, Site, told, words_for
+from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.tabs.compare import CompareTab, show
 from app.tabs.forgetting import ForgettingTab
 from mtl_core.runs.run_directory import Run
+from mtl_core.tasks import TASKS
 
 SHOWN = 24  # images in the gallery at first, and how many more a press adds
 ANY = ""  # a filter that lets everything through
@@ -48,14 +49,14 @@ def build_broken(
     with gr.Row():
         task = gr.Radio(
             [(t(f"task.{name}"), name) for name in TASKS_SHOWN],
-            value="seg",
+            value=TASKS_SHOWN[0],
             label=t("forgetting.task"),
             elem_id="broken-task",
         )
         span = gr.Dropdown(label=t("broken.span"), elem_id="broken-span")
         kind = gr.Dropdown(label=t("broken.kind"), elem_id="broken-kind")
         of_class = gr.Dropdown(label=t("broken.class"), elem_id="broken-class")
-    told_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
+    summary_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
     kinds_html = gr.HTML(elem_id="broken-kinds")
     gallery = gr.Gallery(
         show_label=False,
@@ -71,9 +72,9 @@ def build_broken(
     rows = gr.Dataframe(interactive=False, show_label=False, elem_id="broken-rows")
     shown = gr.State([])
     filters = [span, kind, of_class]
-    outputs = [*filters, told_html, kinds_html, gallery, more, rows, shown]
+    outputs = [*filters, summary_html, kinds_html, gallery, more, rows, shown]
 
-    @told
+    @says_refusals
     def redraw(
         run_name: str | None,
         task: str,
@@ -84,20 +85,20 @@ def build_broken(
     ) -> tuple[Any, ...]:
         return broken_rows(site, run_name, task, span, kind, of_class, words_for(request))
 
-    gr.on(
-        [run_choice.change, task.input, *(choice.input for choice in filters)],
-        redraw,
-        [run_choice, task, *filters],
-        outputs,
-        api_visibility="private",
-        show_progress_on=gallery,
-        **QUICK,
-    )
+    @says_refusals
+    def other_list(run_name: str | None, task: str, request: gr.Request) -> tuple[Any, ...]:
+        return broken_rows(site, run_name, task, None, None, None, words_for(request))
+
+    drawn: dict[str, Any] = {"api_visibility": "private", "show_progress_on": gallery, **QUICK}
+    narrowed = [choice.input for choice in filters]
+    gr.on(narrowed, redraw, [run_choice, task, *filters], outputs, **drawn)
+    # What was filtered in one list would hide what is in another one.
+    gr.on([run_choice.change, task.input], other_list, [run_choice, task], outputs, **drawn)
 
     def as_many(count: Callable[[int], int]) -> Callable[..., Any]:
         """The same list with another number of images in the gallery."""
 
-        @told
+        @says_refusals
         def drawn(
             run_name: str | None,
             task: str,
@@ -126,7 +127,7 @@ def build_broken(
             **QUICK,
         )
 
-    @told
+    @says_refusals
     def open_image(
         run_name: str | None, shown: list[dict[str, Any]], event: gr.SelectData, request: gr.Request
     ) -> tuple[Any, ...]:
@@ -134,21 +135,22 @@ def build_broken(
             raise Refusal("image.not_here")
         row, run = shown[event.index], site.runs.get(run_name)
         viewed = site.validation_images.viewed(run, row["task"], row["image"])
-        answer = show(site, viewed, run_name, words_for(request), row["after"])
-        sides = (side_of(site.runs.name_of(run), row[end]) for end in ("before", "after"))
-        return str(viewed.placed), *answer, *sides, gr.Tabs(selected="compare")
+        # The two stages between which it broke stand side by side.
+        left = side_of(site.runs.name_of(run), row["before"])
+        answer = show(site, viewed, run_name, left, words_for(request), row["after"])
+        return str(viewed.placed), *answer, left, gr.Tabs(selected="compare")
 
     c = compare_tab
     gallery.select(
         open_image,
         [run_choice, shown],
-        [c.image, c.viewed, c.viewer, c.timing, c.left, c.right, tabs],
+        [c.image, c.viewed, c.viewer, c.timing, c.left, tabs],
         api_visibility="private",
         show_progress_on=gallery,
         **IMAGES,
     )
 
-    @told
+    @says_refusals
     def follow_click(
         run_name: str | None, class_task: str, event: gr.EventData, request: gr.Request
     ) -> tuple[Any, ...]:
@@ -259,12 +261,12 @@ def broken_rows(
         ),
     )
     listed = gr.update(visible=True, value=table(rows, words))
-    count, explained = words("broken.count", count=len(rows)), kinds_told(task, kinds, words)
+    count, explained = words("broken.count", count=len(rows)), kind_explanations(task, kinds, words)
     first = rows[:limit]
     images, missing = images_of(site.validation_images, run, own, first, words)
     if missing:
-        told_why = missing_told(run, site.runs.name_of(run), task, missing, words)
-        return *filters, f"{count} {told_why}", explained, blank, hidden, listed, []
+        reason = missing_reason(run, site.runs.name_of(run), task, missing, words)
+        return *filters, f"{count} {reason}", explained, blank, hidden, listed, []
     gallery = gr.update(visible=True, value=images, selected_index=None)
     further = gr.update(visible=len(rows) > limit)
     return *filters, f"{count} {words('broken.click')}", explained, gallery, further, listed, first
@@ -282,7 +284,7 @@ def images_of(
     One bad file leaves the list without images, and never the page without its words.
 
     Args:
-        evidence: the images, where they are at hand.
+        validation_images: the images, where they are at hand.
         run: whose losses.
         own: all rows of a task between two stages.
         first: those of them that are drawn.
@@ -300,7 +302,7 @@ def images_of(
         return [], "broken.damaged"
 
 
-def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
+def missing_reason(run: Run, name: str, task: str, why: str, words: Words) -> str:
     """Whose images are missing, why (a sentence's key), and what brings them, if anything does.
 
     A command names a shipped run by its place in the project, one from the Hub by its id, and any
@@ -311,13 +313,13 @@ def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
     if split != SPLIT:  # whatever else is missing, this page would not show them
         told = {"run": name, "task": words.task(task), "split": split, "shown": SPLIT}
         return words("broken.other_split", **told)
-    why_told = words(why, run=name, task=words.task(task))
+    reason_words = words(why, run=name, task=words.task(task))
     shipped = run.path.parent.resolve() == SHIPPED
     from_hub = "/" in run.name
     if why == "broken.damaged":  # no command mends a file
-        return why_told
+        return reason_words
     if why == "broken.no_predictions" and from_hub:
-        return f"{why_told} {words('broken.remedy_hub', run=run.name)}"
+        return f"{reason_words} {words('broken.remedy_hub', run=run.name)}"
     if why == "broken.no_predictions":
         place = f"assets/runs/{run.path.name}" if shipped else "RUN"
         command = f"python -m training.rescore --run {place} --data DIR"
@@ -327,7 +329,7 @@ def missing_told(run: Run, name: str, task: str, why: str, words: Words) -> str:
         named = "" if shipped else f" --run {run.name if from_hub else 'RUN'}"
         remedy = words("broken.remedy", command=f"python app.py{named} --data DIR")
     what_run = "" if shipped or from_hub else f" {words('broken.remedy_run')}"
-    return f"{why_told} {remedy}{what_run}"
+    return f"{reason_words} {remedy}{what_run}"
 
 
 def key_of(kind: str) -> str:
@@ -335,7 +337,7 @@ def key_of(kind: str) -> str:
     return kind.replace(" ", "_")
 
 
-def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
+def kind_explanations(task: str, kinds: Sequence[str], words: Words) -> str:
     """What each kind of loss means and how it is counted, as HTML."""
     if not kinds:
         return ""
@@ -344,7 +346,7 @@ def kinds_told(task: str, kinds: Sequence[str], words: Words) -> str:
         f"<dd>{escape(words(f'kind.{key_of(kind)}'))}</dd></div>"
         for kind in kinds
     )
-    unit = escape(words(f"kind.unit_{task}"))
+    unit = escape(words(f"kind.unit_{TASKS.infos[task].kind}"))
     return f"<dl class='oh-kinds'>{told}</dl><p class='oh-quiet oh-small'>{unit}</p>"
 
 
@@ -352,7 +354,7 @@ def amounts(row: dict[str, Any], words: Words) -> str:
     """What an image lost, in words: masks as shares of the image, boxes counted."""
     return ", ".join(
         f"{words(f'broken.{key_of(kind)}')} "
-        + (percent(amount) if row["task"] == "seg" else f"{amount:.0f}")
+        + (f"{amount:.0f}" if TASKS.infos[row["task"]].kind == "boxes" else percent(amount))
         for kind, amount in row["kinds"].items()
     )
 

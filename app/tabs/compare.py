@@ -1,4 +1,4 @@
-"""Compare: an image, every stage's answer, and any two of them against each other."""
+"""Compare: an image, every stage's answer, and another run or stage beside it."""
 
 from __future__ import annotations
 
@@ -6,32 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from gradio.processing_utils import save_bytes_to_cache
-from PIL import Image
 
-from app.components.comparison import changed, said_by, side_choices, sides_after
 from app.components.examples_row import example_alt, examples_row
+from app.components.grid import grid_html, stage_grid
+from app.components.sides import compared, left_choices, left_side, run_title, side_of, split_side
 from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
-from app.results.changes import SHOWN_SCORE
-from app.results.downloads import png, saved_file
-from app.results.overlay import overlay
+from app.results.downloads import saved_file
+from app.results.run_words import run_description
 from app.services.engines import StageAnswer
 from app.services.image_reading import read_upload
 from app.services.viewed_image import ViewedImage, example_images, is_copy
-from app.site import IMAGES, QUICK, Site, told, words_for
+from app.site import IMAGES, Site, says_refusals, words_for
 from app.viewer import stage_viewer
-from app.viewer.payload import viewer_payload
+from app.viewer.payload import Side, viewer_payload
 
 # A visitor who leaves a tab open must not keep an image in memory for ever.
-LOOK_SECONDS = 1800
-_SAVE_JS = """(file) => {
-  if (!file || !file.href) return;
-  const a = document.createElement("a");
-  a.href = file.href; a.download = file.name;
-  document.body.append(a); a.click(); a.remove();
-}"""
+VIEWED_SECONDS = 1800
+_SAVE_JS = "(file) => { if (file && file.href) window.oneHeadSave(file.href, file.name); }"
 
 
 @dataclass(frozen=True)
@@ -43,23 +35,24 @@ class CompareTab:
     viewer: gr.HTML
     viewed: gr.State
     left: gr.Dropdown
-    right: gr.Dropdown
-    slider: gr.ImageSlider
-    changes: gr.HTML
     timing: gr.Markdown
     follow_run: dict[str, Any]
-    compare_sides: dict[str, Any]
 
 
 def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -> CompareTab:
     """Lay the tab out and connect it."""
-    viewed = gr.State(None, time_to_live=LOOK_SECONDS)
+    viewed = gr.State(None, time_to_live=VIEWED_SECONDS)
     with gr.Row(elem_classes="oh-compare"):
-        with gr.Column(scale=1, min_width=260, elem_classes="oh-input"):
+        with gr.Column(scale=5, min_width=320):
+            viewer = stage_viewer()
+        with gr.Column(scale=1, min_width=230, elem_classes="oh-input"):
+            with gr.Row(elem_classes="oh-sides"):
+                left = gr.Dropdown(label=t("sides.left"), elem_id="left", scale=1, min_width=120)
+                swap = gr.Button("⇄", elem_id="swap", scale=0, min_width=44)
             image = image_upload(
-                label=t("image"),
+                label=t("image.yours"),
                 sources=["upload", "clipboard", "webcam"],
-                height=240,
+                height=170,
                 placeholder=t("image.placeholder"),
                 elem_id="image",
                 # Not translated by the framework, and an update of it would make the component
@@ -69,34 +62,17 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             )
             examples = examples_row()
             timing = gr.Markdown(elem_classes="oh-quiet oh-small", elem_id="timing")
-        with gr.Column(scale=4, min_width=320):
-            viewer = stage_viewer()
-    with gr.Column(elem_classes="oh-against"):
-        gr.Markdown(t("against.title"), elem_classes="oh-title")
-        gr.Markdown(t("against.intro"), elem_classes="oh-quiet")
-        with gr.Row(elem_classes="oh-sides"):
-            left = gr.Dropdown(label=t("against.left"), elem_id="left", scale=4)
-            swap = gr.Button("⇄", elem_id="swap", scale=0, min_width=56)
-            right = gr.Dropdown(label=t("against.right"), elem_id="right", scale=4)
-        with gr.Row():
-            with gr.Column(scale=3, min_width=320):
-                slider = gr.ImageSlider(
-                    interactive=False,
-                    show_label=False,
-                    max_height=620,
-                    elem_id="against",
-                    buttons=["fullscreen"],
-                )
-            with gr.Column(scale=2, min_width=280):
-                gr.Markdown(t("changes.title"), elem_classes="oh-title")
-                changes = gr.HTML(elem_id="changes")
+    draw_grid = gr.Button(t("grid.button"), elem_id="draw-grid", size="sm")
+    grid = stage_grid()
     to_save = gr.JSON(visible="hidden", elem_id="to-save")
+    at = gr.JSON(visible="hidden")
 
-    @told
+    @says_refusals
     def take_image(
         path: str | None,
         viewed: ViewedImage | Sentence | None,
         run_name: str | None,
+        left: str | None,
         request: gr.Request,
     ) -> tuple | dict:
         words = words_for(request)
@@ -107,82 +83,113 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             sent = uploaded_path(path)
             if isinstance(viewed, ViewedImage) and viewed.placed and is_copy(sent, viewed.placed):
                 return gr.skip()  # the page itself has just put it there
-            taken = ViewedImage(read_upload(sent))
+            taken = ViewedImage(read_upload(sent), file_name=sent.name)
         except Refusal as refusal:
             gr.Warning(refusal.sentence.said(words), title=words("toast.warning"))
             return nothing_shown(refusal.sentence, words)
-        return show(site, taken, run_name, words)
+        return show(site, taken, run_name, left, words)
 
-    @told
-    def take_example(run_name: str | None, event: gr.EventData, request: gr.Request) -> tuple:
+    @says_refusals
+    def take_example(
+        run_name: str | None, left: str | None, event: gr.EventData, request: gr.Request
+    ) -> tuple:
         name = str(event._data["value"])
         if name not in example_images():
             raise Refusal("image.not_here")
         path = example_images()[name]
-        viewed = ViewedImage(read_upload(path), example=name, placed=path)
-        return str(path), *show(site, viewed, run_name, words_for(request))
+        viewed = ViewedImage(read_upload(path), example=name, placed=path, file_name=path.name)
+        return str(path), *show(site, viewed, run_name, left, words_for(request))
 
-    def looked_at(
+    def again(
         viewed: ViewedImage | Sentence | None,
-        found: ViewedImage | None,
+        path: str | None,
         run_name: str | None,
+        left: str | None,
         words: Words,
+        stage: int | None = None,
     ) -> tuple[ViewedImage | Sentence | None, dict[str, Any], str]:
+        found = view_again(viewed, path)
         if found is None:
             return nothing_shown(viewed if isinstance(viewed, Sentence) else None, words)
-        return show(site, found, run_name, words)
+        return show(site, found, run_name, left, words, stage)
 
-    @told
-    def switch_run(
+    @says_refusals
+    def other_side(
         viewed: ViewedImage | Sentence | None,
         path: str | None,
         run_name: str | None,
         left: str | None,
-        right: str | None,
         request: gr.Request,
     ) -> tuple:
-        sides = sides_after(site, run_name, left, right)
-        shown = looked_at(viewed, look_again(viewed, path), run_name, words_for(request))
-        return *shown, *sides
+        return again(viewed, path, run_name, left, words_for(request))
 
-    @told
-    def set_against(
+    @says_refusals
+    def swap_sides(
         viewed: ViewedImage | Sentence | None,
         path: str | None,
+        run_name: str | None,
         left: str | None,
-        right: str | None,
+        at: dict[str, Any] | None,
         request: gr.Request,
     ) -> tuple:
-        said = said_by(site, found := look_again(viewed, path), left, right)
-        if found is None or not said:
-            return None, ""
-        drawn = (overlay(found.image, side, score_threshold=SHOWN_SCORE) for side in said)
-        # As files of our own: Gradio packs them six times as long to a little smaller ones.
-        sides = tuple(_cached(side, slider.GRADIO_CACHE) for side in drawn)
-        return sides, changed(said, words_for(request))
+        found = split_side(site, left)
+        if found is None or run_name is None:
+            return tuple(gr.skip() for _ in range(5))
+        # What is pinned to a stage stays so, on the other side.
+        new_run, pinned = found
+        number = int((at or {}).get("stage") or 0)
+        new_left = run_name if pinned is None else side_of(run_name, number)
+        shown = again(viewed, path, new_run, new_left, words_for(request), pinned)
+        return new_run, new_left, *shown
 
-    @told
+    @says_refusals
+    def every_stage(
+        viewed: ViewedImage | Sentence | None, path: str | None, request: gr.Request
+    ) -> str:
+        found = view_again(viewed, path)
+        if found is None:
+            raise Refusal("save.no_image")
+        return grid_html(site, found, words_for(request))
+
+    @says_refusals
+    def from_grid(
+        viewed: ViewedImage | Sentence | None,
+        path: str | None,
+        run_name: str | None,
+        left: str | None,
+        event: gr.EventData,
+        request: gr.Request,
+    ) -> tuple:
+        asked = event._data["value"]
+        name, number = str(asked["run"]), int(asked["number"])
+        stage = None
+        if asked["side"] == "left":
+            left = side_of(name, number)
+        else:
+            run_name, stage = name, number
+        shown = again(viewed, path, run_name, left, words_for(request), stage)
+        return run_name, left, *shown
+
+    @says_refusals
     def say_again(
         viewed: ViewedImage | Sentence | None,
         path: str | None,
         run_name: str | None,
         left: str | None,
-        right: str | None,
         request: gr.Request,
     ) -> tuple:
-        words, found = words_for(request), look_again(viewed, path)
-        said = said_by(site, found, left, right)
-        choices = gr.update(choices=side_choices(site, words))
-        return *looked_at(viewed, found, run_name, words), choices, choices, changed(said, words)
+        words = words_for(request)
+        choices = gr.update(choices=left_choices(site, words))
+        return *again(viewed, path, run_name, left, words), choices
 
-    @told
+    @says_refusals
     def save(
         viewed: ViewedImage | Sentence | None,
         path: str | None,
         event: gr.EventData,
         request: gr.Request,
     ) -> dict[str, str]:
-        found = look_again(viewed, path)
+        found = view_again(viewed, path)
         if found is None:
             raise Refusal("save.no_image")
         asked = event._data
@@ -201,69 +208,58 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             score_threshold=float(asked["threshold"]),
             boxes=bool(asked["boxes"]),
             hidden={str(name) for name in asked["hidden"]},
+            name=found.file_name,
         )
 
     shown = [viewed, viewer, timing]
-    compared: dict[str, Any] = {
-        "fn": set_against,
-        "inputs": [viewed, image, left, right],
-        "outputs": [slider, changes],
-        "api_visibility": "private",
-        "show_progress": "minimal",
-        **IMAGES,
-    }
+    asked = [viewed, image, run_choice, left]
     private: dict[str, Any] = {"api_visibility": "private", "show_progress_on": viewer, **IMAGES}
     # Files, webcam, clipboard and the page's own examples all end in a change, and only there:
     # a snapshot fires nothing else, and clearing fires its other events before the value is gone.
-    image.change(take_image, [image, viewed, run_choice], shown, **private).success(**compared)
-    examples.select(take_example, [run_choice], [image, *shown], trigger_mode="multiple", **private)
-    follow = {
-        "fn": switch_run,
-        "inputs": [viewed, image, run_choice, left, right],
-        "outputs": [*shown, left, right],
-        **private,
-    }
+    image.change(take_image, [image, viewed, run_choice, left], shown, **private)
+    examples.select(
+        take_example, [run_choice, left], [image, *shown], trigger_mode="multiple", **private
+    )
+    follow = {"fn": other_side, "inputs": asked, "outputs": shown, **private}
     # The last choice counts, of a run or of a language, however many were made while an answer was
     # on its way.
-    run_choice.input(**follow, trigger_mode="always_last").success(**compared)
-    gr.on([left.input, right.input], **compared, trigger_mode="always_last")
-    header.select(
-        say_again,
-        [viewed, image, run_choice, left, right],
-        [*shown, left, right, changes],
-        trigger_mode="always_last",
+    latest: dict[str, Any] = {"trigger_mode": "always_last"}
+    gr.on([run_choice.input, left.input], **follow, **latest)
+    header.select(say_again, asked, [*shown, left], **private, **latest)
+    swap.click(
+        swap_sides,
+        [*asked, at],
+        [run_choice, left, *shown],
+        js="(viewed, path, run, left) => [viewed, path, run, left, window.oneHeadView || null]",
         **private,
     )
-    # The viewer's link to this view also names the two sides.
-    gr.on(
-        [left.change, right.change],
-        None,
-        [left, right],
-        None,
-        js="(left, right) => { window.oneHeadSides = { left, right }; }",
+    draw_grid.click(
+        every_stage,
+        [viewed, image],
+        grid,
         api_visibility="private",
+        show_progress_on=draw_grid,
+        **IMAGES,
     )
-    swap.click(
-        lambda a, b: (b, a), [left, right], [left, right], api_visibility="private", **QUICK
-    ).success(**compared)
+    grid.select(from_grid, asked, [run_choice, left, *shown], **private).success(
+        None, None, None, js="() => document.querySelector('.ov-hero').scrollIntoView()"
+    )
     viewer.download(save, [viewed, image], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
-    return CompareTab(
-        image, examples, viewer, viewed, left, right, slider, changes, timing, follow, compared
-    )
+    return CompareTab(image, examples, viewer, viewed, left, timing, follow)
 
 
 def nothing_shown(
     refused: Sentence | None, words: Words
 ) -> tuple[Sentence | None, dict[str, Any], str]:
-    """In place of a look, an answer and its time: why there is none, or what to do."""
+    """In place of an image, an answer and its time: why there is none, or what to do."""
     message = refused.said(words) if refused else words("viewer.empty")
     return refused, {"message": message}, ""
 
 
-def look_again(viewed: ViewedImage | Sentence | None, path: str | None) -> ViewedImage | None:
-    """The look, or after a long pause one made anew of the image that still stands there.
+def view_again(viewed: ViewedImage | Sentence | None, path: str | None) -> ViewedImage | None:
+    """The viewed image, or after a long pause one made anew of the image that still stands there.
 
     There is none of an image that was refused.
 
@@ -275,43 +271,46 @@ def look_again(viewed: ViewedImage | Sentence | None, path: str | None) -> Viewe
     return viewed if isinstance(viewed, ViewedImage) else None
 
 
-def _cached(pixels: np.ndarray, folder: str) -> str:
-    """H x W x 3 uint8 -> the path of a PNG in Gradio's cache, which it cleans."""
-    return save_bytes_to_cache(png(Image.fromarray(pixels)), "side.png", folder)
-
-
 def show(
-    site: Site, viewed: ViewedImage, run_name: str | None, words: Words, stage: int | None = None
+    site: Site,
+    viewed: ViewedImage,
+    run_name: str | None,
+    left: str | None,
+    words: Words,
+    stage: int | None = None,
 ) -> tuple[ViewedImage, dict[str, Any], str]:
-    """The look, what the viewer draws of it, and how long it took."""
+    """The viewed image, what the viewer draws of it, and how long it took."""
     run = site.runs.get(run_name)
     name = site.runs.name_of(run)
+    beside = left_side(site, viewed, left, name, words)
     answers = viewed.of(name, site.runs, site.engines)
     truth = truth_of(viewed, answers)
-    link = {"run": name, "example": viewed.example or "", "annotated": ""}
+    link = {"run": name, "left": left or "none", "example": viewed.example or "", "annotated": ""}
     # A run without these classes, or one that broke other images, would not open this one.
     if truth and site.validation_images is not None and viewed.annotated is not None:
         task, _, stem = viewed.annotated.partition("/")
         link["annotated"] = (
             viewed.annotated if site.validation_images.opens(run, task, stem) else ""
         )
-    alt = example_alt(viewed.example, words) if viewed.example else words("image")
+    alt = example_alt(viewed.example, words) if viewed.example else words("image.yours")
+    right = Side(name, run_title(site, name, words), [*answers, *truth])
     payload = viewer_payload(
         viewed.image,
-        [*answers, *truth],
+        right,
         words,
         viewed=viewed.key,
-        key=f"{viewed.key}-{name}-{words.language}",
+        key=f"{viewed.key}-{name}-{left}-{words.language}",
         alt=alt,
         link=link,
         stage=stage,
+        **compared(site, beside, right, words),
     )
     spent = {"run": name, "total": f"{viewed.spent_ms[name]:.0f}"}
     if len(answers) > 1:
         timing = words("timing", count=len(answers), **spent)
     else:
         timing = words("timing_one", **spent)
-    return viewed, payload, timing
+    return viewed, payload, f"{run_description(run, words)}. {timing}"
 
 
 def truth_of(viewed: ViewedImage, answers: list[StageAnswer]) -> list[StageAnswer]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from app.components.figure_tools import figure_tools, tools_html
 from app.components.verdict_cards import verdict_cards
 from app.figures.class_losses import class_losses
 from app.figures.forgetting_curves import View, forgetting_curves
@@ -18,13 +20,17 @@ from app.results.run_tables import (
     curves,
     drops,
     methods_table,
+    metrics_of,
+    scores_table,
     side_by_side,
     stage_matrix,
     stage_order,
+    with_base_reached,
 )
 from app.results.run_words import images_description
-from app.site import QUICK, Site, told, words_for
+from app.site import QUICK, Site, says_refusals, words_for
 from mtl_core.runs.run_directory import Run
+from mtl_core.types import InputError
 
 # A click on a class or a cell of a figure asks for the images behind it. A figure may be drawn
 # anew at any time, so it is listened to when a hand comes near.
@@ -69,34 +75,38 @@ def build_forgetting(
                     elem_id="curve-view",
                 )
             curve = gr.Plot(show_label=False, elem_id="curve", container=False)
+            curve_tools = figure_tools()
         with gr.Column(scale=2, min_width=320):
             gr.Markdown(t("forgetting.matrix"), elem_classes="oh-title")
             matrix = gr.Plot(show_label=False, elem_id="matrix", container=False)
+            matrix_tools = figure_tools()
     with gr.Row():
         with gr.Column(scale=1, min_width=320):
             with gr.Row(elem_classes="oh-head"):
                 gr.Markdown(t("forgetting.classes"), elem_classes="oh-title")
                 task = gr.Radio(
-                    [(t("task.seg"), "seg"), (t("task.det"), "det"), (t("task.cls"), "cls")],
-                    value="seg",
                     show_label=False,
                     container=False,
                     elem_id="class-task",
                 )
             classes = gr.Plot(show_label=False, elem_id="classes", container=False)
+            classes_tools = figure_tools()
             no_classes = gr.Markdown(t("forgetting.no_classes"), elem_classes="oh-quiet")
         with gr.Column(scale=1, min_width=320):
             gr.Markdown(t("forgetting.methods"), elem_classes="oh-title")
-            methods_told = gr.Markdown(elem_id="methods-told", elem_classes="oh-quiet")
+            methods_described = gr.Markdown(elem_id="methods-told", elem_classes="oh-quiet")
             methods = gr.Plot(show_label=False, elem_id="methods", container=False)
+            methods_tools = figure_tools()
 
     clicked = gr.HTML(js_on_load=_CLICKS, elem_id="clicked", apply_default_css=False)
 
-    outputs = [verdicts, curve, matrix, classes, no_classes, methods, methods_told]
+    tools = [curve_tools, matrix_tools, classes_tools, methods_tools]
+    outputs = [verdicts, curve, matrix, task, classes, no_classes, *tools]
+    outputs += [methods, methods_described]
     asked = [run_choice, view, task]
 
-    @told
-    def redraw(run_name: str | None, view: View, task: str, request: gr.Request) -> tuple:
+    @says_refusals
+    def redraw(run_name: str | None, view: View, task: str | None, request: gr.Request) -> tuple:
         return forgetting_figures(site, run_name, view, task, words_for(request))
 
     gr.on(
@@ -113,33 +123,49 @@ def build_forgetting(
 
 
 def forgetting_figures(
-    site: Site, run_name: str | None, view: View, task: str, words: Words
+    site: Site, run_name: str | None, view: View, task: str | None, words: Words
 ) -> tuple[Any, ...]:
-    """Verdicts, curve, matrix, classes, the note without classes, methods, and what they are."""
+    """Verdicts, curve, matrix, the tasks to choose from, classes, the note without classes, the
+    tools of the four figures, methods, and what they are."""
     hidden = gr.update(value=None, visible=False)
     if not len(site.runs):
-        return verdict_cards([], {}, words), *[hidden] * 5, ""
+        return verdict_cards([], {}, words), *[hidden] * 5, *[""] * 4, hidden, ""
     run = site.runs.get(run_name)
-    records, order = run.records(), stage_order(run.manifest)
+    try:
+        records, order = run.records(), stage_order(run.manifest)
+    except InputError as error:
+        damaged = f"<p class='oh-quiet'>{html.escape(str(error))}</p>"
+        return damaged, *[hidden] * 5, *[""] * 4, hidden, ""
     table = stage_matrix(records)
     if table.empty:
-        return verdict_cards([], {}, words), *[hidden] * 5, ""
-    lost = class_drops(records, order, task)
+        return verdict_cards([], {}, words), *[hidden] * 5, *[""] * 4, hidden, ""
+    chosen = task if task in order else order[0]
+    choice = gr.update(choices=[(words.task(name), name) for name in order], value=chosen)
+    lost = class_drops(records, order, chosen)
+    fates = drops(records, order)
+    judged = with_base_reached(run.verdicts(), records, fates)
     beside = side_by_side({name: site.runs.get(name) for name in site.runs.names}, run)
     side = methods_table(beside)
-    curve = forgetting_curves(curves(records, order), order, words, view)
+    points, metrics = curves(records, order), metrics_of(records)
+    curve = forgetting_curves(points, order, words, metrics, view)
+    scores = scores_table(records, order, judged)
+    drawn = {"curve": points, "matrix": scores, "classes": lost}
+    drawn["methods"] = side if len(side) > 1 else None
+    name = site.runs.name_of(run)
     return (
-        verdict_cards(drops(records, order), run.verdicts(), words),
+        verdict_cards(fates, judged, words),
         gr.update(value=curve, visible=True),
-        gr.update(value=score_matrix(table, order, words), visible=True),
+        gr.update(value=score_matrix(table, order, words, metrics), visible=True),
+        choice,
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
         gr.update(visible=not len(lost)),
+        *(tools_html(id, t, name, words, words(f"forgetting.{id}")) for id, t in drawn.items()),
         gr.update(value=methods_compared(side, words), visible=True) if len(side) > 1 else hidden,
-        _beside_told(site, run, beside if len(side) > 1 else {}, words),
+        _described(site, run, beside if len(side) > 1 else {}, words),
     )
 
 
-def _beside_told(site: Site, run: Run, beside: dict[str, Run], words: Words) -> str:
+def _described(site: Site, run: Run, beside: dict[str, Run], words: Words) -> str:
     """Which images the runs side by side were made on, or what brings others to compare with."""
     if not beside:
         return words("methods.one")

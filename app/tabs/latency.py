@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+import pandas as pd
 import plotly.graph_objects as go
 
+from app.components.figure_tools import figure_tools, tools_html
 from app.figures.latency_parts import latency_violins, parameter_bars
 from app.figures.reference_ratios import reference_ratios_figure
 from app.language import Refusal, Words
@@ -22,7 +24,7 @@ from app.services.latency import (
     summary_html,
 )
 from app.services.viewed_image import example_images
-from app.site import MEASURES, QUICK, Site, machine_name, told, words_for
+from app.site import MEASURES, QUICK, Site, machine_name, says_refusals, words_for
 
 
 @dataclass(frozen=True)
@@ -58,25 +60,28 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         button = gr.Button(t("latency.button"), variant="primary", scale=1, elem_id="measure")
     summary = gr.HTML(elem_id="latency-summary")
     violins = gr.Plot(show_label=False, visible=False, container=False, elem_id="violins")
+    violins_tools = figure_tools()
     gr.Markdown(t("latency.shipped"), elem_classes="oh-title")
     ratios = gr.Plot(show_label=False, visible=False, container=False, elem_id="reference-ratios")
+    ratios_tools = figure_tools()
     reference = gr.HTML(elem_id="latency-reference")
     gr.Markdown(t("latency.parameters"), elem_classes="oh-title")
     parameters = gr.Plot(show_label=False, container=False, elem_id="parameters")
+    parameters_tools = figure_tools()
     no_parameters = gr.Markdown(
         t("latency.parameters_none"), elem_classes="oh-quiet", visible=False
     )
 
     measured = gr.State(None)
 
-    @told
+    @says_refusals
     def measure_now(
         run_name: str | None,
         passes: float,
         kind: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
-    ) -> tuple[Measured, str, Any]:
+    ) -> tuple[Measured, str, Any, str]:
         words, run = words_for(request), site.runs.get(run_name)
         images = list(example_images().values())
         if not images:
@@ -94,14 +99,15 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     button.click(
         measure_now,
         [run_choice, passes, kind],
-        [measured, summary, violins],
+        [measured, summary, violins, violins_tools],
         api_visibility="private",
         show_progress_on=summary,
         **MEASURES,
     )
-    outputs = [summary, violins, ratios, reference, parameters, no_parameters]
+    outputs = [summary, violins, violins_tools, ratios, ratios_tools, reference, parameters]
+    outputs += [parameters_tools, no_parameters]
 
-    @told
+    @says_refusals
     def follow(run_name: str | None, measured: Measured | None, request: gr.Request) -> tuple:
         return latency_figures(site, run_name, measured, words_for(request))
 
@@ -130,23 +136,28 @@ def latency_figures(
     of_other = site.runs.name_of(source) if source and source is not run else None
     ratios = reference_ratios(latency)
     counts = parameter_counts(run.manifest if run else {})
+    table = pd.DataFrame({"part": list(counts.index), "parameters": list(counts.values)})
+    name = site.runs.name_of(run) if run else ""
     return (
         *_measured(own, words),
         _shown(reference_ratios_figure(ratios, words)) if len(ratios) else nothing,
+        tools_html("reference-ratios", ratios, name, words, words("latency.shipped")),
         reference_html(latency, words, of_other),
         _shown(parameter_bars(counts, words)) if len(counts) else nothing,
+        tools_html("parameters", table, name, words, words("latency.parameters")),
         gr.update(visible=not len(counts)),
     )
 
 
-def _measured(now: Measured | None, words: Words) -> tuple[str, Any]:
-    """The summary and the violins."""
+def _measured(now: Measured | None, words: Words) -> tuple[str, Any, str]:
+    """The summary, the violins and their tools."""
     if now is None:
         empty = f"<p class='oh-quiet'>{words('latency.empty')}</p>"
-        return empty, gr.update(value=None, visible=False)
+        return empty, gr.update(value=None, visible=False), ""
     return (
         summary_html(now.passes, now.run, now.engine, machine_name(), words),
         _shown(latency_violins(now.passes.times, words)),
+        tools_html("violins", now.passes.times, now.run, words, words("tab.latency")),
     )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from app.components.comparison import side_choices
+from app.components.sides import left_choices
 from app.language import Refusal
 from app.results.run_words import run_choices
 from app.services.runs import open_run
-from app.site import QUICK, Site, from_this_machine, told, words_for
+from app.site import QUICK, Site, from_this_machine, says_refusals, words_for
 from app.tabs.compare import CompareTab
 
 
@@ -23,8 +23,8 @@ def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t:
         place = gr.Textbox(label=t("open.label"), info=t("open.info"), scale=4, elem_id="place")
         button = gr.Button(t("open.button"), scale=1, min_width=90)
 
-    @told
-    def add(where: str, request: gr.Request) -> tuple[Any, Any, Any]:
+    @says_refusals
+    def add(where: str, request: gr.Request) -> tuple[Any, Any]:
         words = words_for(request)
         if not from_this_machine(request):
             raise Refusal("error.not_local")
@@ -33,15 +33,15 @@ def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t:
         name = site.runs.add(open_run(where.strip()))
         said = words("open.done", name=html.escape(name))
         gr.Info(said, duration=4, title=words("toast.done"))
-        sides = gr.update(choices=side_choices(site, words))
+        sides = gr.update(choices=left_choices(site, words))
         runs = gr.update(choices=run_choices(site.runs, words), value=name, visible=True)
-        return runs, sides, sides
+        return runs, sides
 
     gr.on(
         [button.click, place.submit],
         add,
         place,
-        [run_choice, compare_tab.left, compare_tab.right],
+        [run_choice, compare_tab.left],
         api_visibility="private",
         **QUICK,
-    ).success(**compare_tab.follow_run).success(**compare_tab.compare_sides)
+    ).success(**compare_tab.follow_run)

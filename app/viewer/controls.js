@@ -1,4 +1,4 @@
-// What the visitor's hands do: scrub, play, point, toggle, save, copy.
+// What the visitor's hands do: scrub, divide, play, point, save, copy.
 
 let dragging = false, gliding = 0;
 
@@ -18,7 +18,6 @@ function glide(target, duration = 280) {
 }
 
 function stop() {
-  touched = true;
   clearInterval(playing);
   playing = 0;
   find(".ov-play").setAttribute("aria-pressed", "false");
@@ -56,33 +55,56 @@ find(".ov-play").addEventListener("click", () => {
 
 const slide = (selector, key) => {
   const input = find(selector), shown = input.parentElement.querySelector("output");
-  const show = () => { shown.textContent = Math.round(view[key] * 100) + " %"; };
   input.addEventListener("input", () => {
     view[key] = Number(input.value);
-    show();
+    shown.textContent = percent(view[key]);
     strip(); // a change of the threshold also changes the legend, which drawing tells
     draw();
+    remember();
   });
   const asked = Number(linked.get(key) ?? NaN);
   if (asked >= Number(input.min) && asked <= Number(input.max)) view[key] = asked;
-  input.value = view[key];
-  show();
 };
 slide(".ov-threshold", "threshold");
 slide(".ov-opacity", "opacity");
-for (const key of ["boxes", "mask"]) {
-  find(`.ov-show-${key}`).addEventListener("change", (event) => { view[key] = event.target.checked; strip(); draw(); });
-}
 
-// The smallest box under the pointer, else the mask's class there.
+// The divider goes where a hand on the image draws it, and by keys.
+function divide(share) {
+  view.divide = Math.max(0, Math.min(1, share));
+  draw();
+}
+for (const target of [canvas, divider]) {
+  const follow = (event) => {
+    const frame = canvas.getBoundingClientRect();
+    divide((event.clientX - frame.left) / frame.width);
+  };
+  target.addEventListener("pointerdown", (event) => {
+    if (!payload?.left || event.button) return;
+    target.setPointerCapture(event.pointerId);
+    target.addEventListener("pointermove", follow);
+    if (target === canvas) follow(event);
+  });
+  for (const end of ["pointerup", "pointercancel"]) target.addEventListener(end, () => target.removeEventListener("pointermove", follow));
+}
+divider.addEventListener("keydown", (event) => {
+  const to = { ArrowLeft: view.divide - 0.04, ArrowRight: view.divide + 0.04, Home: 0, End: 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  divide(to);
+});
+
+// The smallest box under the pointer, else the mask's class there, of the side that is pointed at.
 function under(x, y) {
-  const stage = payload.stages[nearest()];
-  const inside = view.boxes ? view.visibleBoxes(stage).filter(({ xyxy: [l, t, r, b] }) => x >= l && x <= r && y >= t && y <= b) : [];
+  const left = payload.left && x < view.divide * payload.width;
+  const stage = left ? payload.left.stages[beside(nearest())] : payload.stages[nearest()];
+  const inside = view.shows.boxes ? boxesOf(stage).filter(({ xyxy: [l, t, r, b] }) => x >= l && x <= r && y >= t && y <= b) : [];
   const area = ({ xyxy: [l, t, r, b] }) => (r - l) * (b - t);
   const box = inside.sort((a, b) => area(a) - area(b))[0] || null;
-  const indices = layers[nearest()].indices;
-  const index = indices ? indices[Math.floor(y) * payload.width + Math.floor(x)] : null;
-  return { box, c: index === null ? null : payload.classes.seg[index], share: (stage.shares || []).find(([i]) => i === index)?.[1] };
+  const at = Math.floor(y) * payload.width + Math.floor(x);
+  const map = Object.values(stage.parts).find((part) => part.kind === "label_map");
+  const scalar = Object.values(stage.parts).find((part) => part.kind === "scalar_map");
+  const value = scalar && scalar.ids[at] !== 255 ? scalar.low + scalar.ids[at] / 254 * (scalar.high - scalar.low) : null;
+  return { box, c: map ? map.classes[map.ids[at]] : null, share: map?.shares.find(([i]) => i === map.ids[at])?.[1], scalar, value };
 }
 
 canvas.addEventListener("pointermove", (event) => {
@@ -90,10 +112,11 @@ canvas.addEventListener("pointermove", (event) => {
   const frame = canvas.getBoundingClientRect(), outer = find(".ov-frame-outer").getBoundingClientRect();
   const x = (event.clientX - frame.left) / frame.width * payload.width, y = (event.clientY - frame.top) / frame.height * payload.height;
   if (x < 0 || y < 0 || x >= payload.width || y >= payload.height) return;
-  const { box, c, share } = under(x, y);
+  const { box, c, share, scalar, value } = under(x, y);
   const parts = [];
-  if (box) parts.push(`${payload.classes.det[box.label].shown} ${box.score.toFixed(2)}`);
-  if (c && view.mask && !view.hidden.has(c.name)) parts.push(`${words["viewer.mask"]}: ${c.shown}${share ? ` ${percent(share)} ${words["viewer.of_image"]}` : ""}`);
+  if (box) parts.push(`${box.c.shown} ${box.score.toFixed(2)}`);
+  if (c && view.shows.label_map && !view.hidden.has(c.name)) parts.push(`${words["viewer.mask"]}: ${c.shown}${share ? ` ${percent(share)} ${words["viewer.of_image"]}` : ""}`);
+  if (value !== null) parts.push(`${taskName(scalar.task, words)} ${value.toPrecision(3)}`);
   tip.textContent = parts.join(" · ");
   tip.hidden = !parts.length;
   tip.style.left = Math.max(70, Math.min(outer.width - 70, event.clientX - outer.left)) + "px";
@@ -106,15 +129,28 @@ canvas.addEventListener("keydown", (event) => {
 });
 
 root.querySelectorAll(".ov-save").forEach((button) => button.addEventListener("click", () => {
-  trigger("download", { kind: button.dataset.kind, run: payload.link.run, stage: payload.stages[nearest()].number, threshold: view.threshold, opacity: view.mask ? view.opacity : 0, boxes: view.boxes, hidden: [...view.hidden] });
+  trigger("download", { kind: button.dataset.kind, run: payload.link.run, stage: payload.stages[nearest()].number, threshold: view.threshold, opacity: view.shows.label_map || view.shows.scalar_map ? view.opacity : 0, boxes: view.shows.boxes, hidden: [...view.hidden] });
+}));
+
+// The divider, or all stages of both sides, as one labelled PNG.
+root.querySelectorAll(".ov-shot").forEach((button) => button.addEventListener("click", () => {
+  const rows = button.dataset.shot === "divider" ? [[null]] : [payload.left, payload].filter(Boolean).map((side) => payload.stages.map((s, i) => ({ side, i })).filter(({ i }) => payload.stages[i].number));
+  const cells = rows.map((row) => row.map((cell) => {
+    const small = makeCanvas(cell ? 480 : 960, 1);
+    small.height = Math.round(small.width * payload.height / payload.width);
+    if (!cell) composeSides(small, [[nearest(), 1]], 1.5, null);
+    else compose(small, cell.side, [[cell.side === payload ? cell.i : beside(cell.i), 1]], 1, null, [0, small.width]);
+    const stage = cell && cell.side.stages[cell.side === payload ? cell.i : beside(cell.i)];
+    const title = cell ? `${cell.side.title} · ${stageName(stage)}` : `${find(".ov-name-left").textContent}  |  ${find(".ov-name-right").textContent}`;
+    return { image: small, title, lines: [] };
+  }));
+  window.oneHeadSheet(cells, find(".ov-headline").textContent, `onehead-${payload.link.example || "image"}-${button.dataset.shot}.png`);
 }));
 
 find(".ov-copy").addEventListener("click", async () => {
+  remember();
   const link = new URL(window.location.href);
   link.hash = "";
-  const state = { ...window.oneHeadSides, ...payload.link, stage: payload.stages[nearest()].number, off: [...view.hidden].join(",") };
-  for (const key of ["threshold", "opacity"]) state[key] = view[key] === usual[key] ? "" : String(view[key]);
-  for (const [key, value] of Object.entries(state)) value ? link.searchParams.set(key, value) : link.searchParams.delete(key);
   root.dataset.link = link.href;
   const note = find(".ov-copy-note");
   try {
@@ -123,6 +159,12 @@ find(".ov-copy").addEventListener("click", async () => {
   } catch {
     note.textContent = link.href; // no clipboard here: the link can be marked and copied by hand
   }
+});
+
+// Back and Forward between stages of one answer.
+window.addEventListener("onehead-stage", (event) => {
+  const index = payload ? payload.stages.findIndex((s) => s.number === event.detail) : -1;
+  if (index >= 0) { stop(); glide(index); }
 });
 
 new ResizeObserver(() => draw()).observe(find(".ov-frame-outer"));

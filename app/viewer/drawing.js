@@ -14,15 +14,11 @@ async function loadImage(url) {
   return image;
 }
 
-// A grey PNG whose values are class indices, as a Uint8Array of width * height.
-async function decodeMask(url, width, height) {
-  const context = makeCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.imageSmoothingEnabled = false;
-  context.drawImage(await loadImage(url), 0, 0);
-  const rgba = context.getImageData(0, 0, width, height).data;
-  const indices = new Uint8Array(width * height);
-  for (let i = 0; i < indices.length; i++) indices[i] = rgba[4 * i];
-  return indices;
+// Deflated bytes in base64, one per pixel, as a Uint8Array of width * height.
+async function inflate(text) {
+  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 // Colours for the mask's classes: full strength on region borders, a little less inside,
@@ -52,11 +48,27 @@ function paintMask(indices, width, height, classes, hidden) {
   return canvas;
 }
 
+// A map of numbers in 254 steps, from the ramp's first colour to its last; 255 is no number.
+function paintSteps(steps, width, height, ramp) {
+  const canvas = makeCanvas(width, height);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const stops = ramp.map(hexToRgb);
+  for (let i = 0; i < steps.length; i++) {
+    const place = Math.min(steps[i], 254) / 254 * (stops.length - 1);
+    const low = Math.min(Math.floor(place), stops.length - 2), f = place - low;
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = stops[low][k] * (1 - f) + stops[low + 1][k] * f;
+    image.data[4 * i + 3] = steps[i] === 255 ? 0 : 255;
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
 function hexToRgb(color) {
   return [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
 }
 
-// Two mask layers mixed exactly: each pixel is (1 - f) * a + f * b, then laid on with opacity.
+// Layers mixed exactly: each pixel is (1 - f) * a + f * b, then laid on with opacity.
 function drawMasks(context, size, layers, opacity, scratch) {
   scratch.width = size.width;
   scratch.height = size.height;
@@ -72,29 +84,49 @@ function drawMasks(context, size, layers, opacity, scratch) {
   context.globalAlpha = 1;
 }
 
-function drawBoxes(context, boxes, classes, scale, alpha, ratio, lifted) {
-  const size = Math.round(13 * ratio);
+// Where each box's tag stands: best box first, above its box, else where no better tag is; a tag
+// that finds no room is left out, and its box still says its name under the pointer.
+function placeTags(context, boxes, scale, ratio, room) {
+  const size = Math.round(13 * ratio), high = size + 7 * ratio, placed = [];
   context.font = `600 ${size}px system-ui, sans-serif`;
+  return boxes.map((box) => {
+    const [x, y, right, bottom] = box.xyxy.map((v) => v * scale);
+    const text = `${box.c.shown} ${box.score.toFixed(2)}`;
+    const wide = context.measureText(text).width + 10 * ratio;
+    const fit = (left) => Math.max(room[0], Math.min(left, room[1] - wide));
+    const rows = [y - high, y, bottom - high, bottom, y + high, y + 2 * high];
+    for (const top of rows.filter((top) => top >= 0 && top + high <= context.canvas.height)) {
+      for (const left of [fit(x - ratio), fit(right - wide)]) {
+        const tag = { text, left, top, wide, high, size };
+        const free = placed.every((o) => left >= o.left + o.wide || o.left >= left + wide || top >= o.top + o.high || o.top >= top + high);
+        if (free) { placed.push(tag); return tag; }
+      }
+    }
+    return null;
+  });
+}
+
+function drawBoxes(context, boxes, scale, alpha, ratio, lifted, room) {
+  const tags = placeTags(context, boxes, scale, ratio, room);
   context.textBaseline = "middle";
   context.globalAlpha = alpha;
-  // The best box comes last in drawing, so that its tag stays readable.
+  // The best box comes last in drawing, so that it lies on top.
   for (let k = boxes.length - 1; k >= 0; k--) {
-    const box = boxes[k], c = classes[box.label];
+    const box = boxes[k];
     const [x, y, right, bottom] = box.xyxy.map((v) => v * scale);
-    context.lineWidth = (box === lifted ? 4 : 2.5) * ratio;
-    context.strokeStyle = "rgba(0,0,0,.45)";
-    context.strokeRect(x, y, right - x, bottom - y);
-    context.lineWidth = (box === lifted ? 3.5 : 2) * ratio;
-    context.strokeStyle = c.color;
-    context.strokeRect(x, y, right - x, bottom - y);
-    const text = `${c.shown} ${box.score.toFixed(2)}`;
-    const wide = context.measureText(text).width + 10 * ratio, high = size + 7 * ratio;
-    const left = Math.max(0, Math.min(x - ratio, context.canvas.width - wide));
-    const top = y >= high ? y - high : Math.max(0, y);
-    context.fillStyle = c.color;
-    context.fillRect(left, top, wide, high);
-    context.fillStyle = c.ink;
-    context.fillText(text, left + 5 * ratio, top + high / 2 + 0.5 * ratio);
+    for (const [extra, style] of [[2.5, "rgba(0,0,0,.6)"], [0, box.c.color]]) {
+      context.lineWidth = ((box === lifted ? 4.5 : 3) + extra) * ratio;
+      context.strokeStyle = style;
+      context.strokeRect(x, y, right - x, bottom - y);
+    }
+  }
+  for (let k = boxes.length - 1; k >= 0; k--) {
+    const tag = tags[k];
+    if (!tag) continue;
+    context.fillStyle = boxes[k].c.color;
+    context.fillRect(tag.left, tag.top, tag.wide, tag.high);
+    context.fillStyle = boxes[k].c.ink;
+    context.fillText(tag.text, tag.left + 5 * ratio, tag.top + tag.high / 2 + 0.5 * ratio);
   }
   context.globalAlpha = 1;
 }

@@ -15,15 +15,18 @@ function percent(share) {
   return `${value >= 9.95 || value === 0 ? Math.round(value) : value.toFixed(1)} %`;
 }
 
-function showBars(parent, stage, classes, words, limit = 5) {
-  if (!stage.probabilities) {
-    parent.replaceChildren(tag("p", { class: "ov-none" }, notYet(words, "cls")));
+const taskName = (task, words) => words["task." + task] ?? task;
+const rangeWords = (part) => `${part.low.toPrecision(3)} – ${part.high.toPrecision(3)}`;
+
+function showBars(parent, part, task, words, limit = 5) {
+  if (!part) {
+    parent.replaceChildren(tag("p", { class: "ov-none" }, notYet(words, task)));
     return;
   }
-  const best = stage.probabilities.map((p, i) => [p, classes[i]]).sort((a, b) => b[0] - a[0]).slice(0, limit);
+  const order = part.probabilities.map((p, i) => [p, part.classes[i]]).sort((a, b) => b[0] - a[0]).slice(0, limit);
   // Bars are kept and resized, so that a flip between stages is seen as a movement.
-  while (parent.children.length > best.length || parent.querySelector(".ov-none")) parent.lastChild.remove();
-  best.forEach(([p, c], i) => {
+  while (parent.children.length > order.length || parent.querySelector(".ov-none")) parent.lastChild.remove();
+  order.forEach(([p, c], i) => {
     let bar = parent.children[i];
     if (!bar) parent.append((bar = tag("div", { class: "ov-bar" }, tag("span"), tag("span"), tag("i"))));
     bar.children[0].textContent = c.shown;
@@ -34,7 +37,7 @@ function showBars(parent, stage, classes, words, limit = 5) {
 }
 
 function notYet(words, task) {
-  const name = words["task." + task];
+  const name = taskName(task, words);
   return words["viewer.not_yet_full"].replace("{task}", name.charAt(0).toUpperCase() + name.slice(1));
 }
 
@@ -42,47 +45,49 @@ function boxCount(words, count) {
   return count === 1 ? words["viewer.box_count_one"] : words["viewer.box_count"].replace("{count}", count);
 }
 
-function maskWords(stage, classes, words, limit = 3) {
-  const parts = stage.shares.slice(0, limit).map(([index, share]) => `${classes[index].shown} ${percent(share)}`);
-  return parts.length ? parts.join(", ") : words["viewer.background"];
+function maskWords(part, words, limit = 3) {
+  const said = part.shares.slice(0, limit).map(([index, share]) => `${part.classes[index].shown} ${percent(share)}`);
+  return said.length ? said.join(", ") : words["viewer.background"];
 }
 
-function boxWords(boxes, classes, words, all, threshold) {
+function boxWords(boxes, all, words, threshold) {
   if (!boxes.length) {
     // Boxes that the threshold or a class hides are worth a word: else a shy network looks blind.
     if (!all.length) return boxCount(words, 0);
     const known = all[0].score >= threshold ? words["viewer.switched_off"] : words["viewer.best"];
-    return `${boxCount(words, 0)} (${known} ${classes[all[0].label].shown} ${all[0].score.toFixed(2)})`;
+    return `${boxCount(words, 0)} (${known} ${all[0].c.shown} ${all[0].score.toFixed(2)})`;
   }
-  const best = boxes.slice(0, 2).map((b) => `${classes[b.label].shown} ${b.score.toFixed(2)}`).join(", ");
-  return `${boxCount(words, boxes.length)}: ${best}${boxes.length > 2 ? " …" : ""}`;
+  const first = boxes.slice(0, 2).map((b) => `${b.c.shown} ${b.score.toFixed(2)}`).join(", ");
+  return `${boxCount(words, boxes.length)}: ${first}${boxes.length > 2 ? " …" : ""}`;
 }
 
-function facts(stage, view, classes, words) {
+// A task's answer in a few words.
+function partWords(part, visible, words, threshold) {
+  if (part.kind === "label_map") return maskWords(part, words);
+  if (part.kind === "boxes") return boxWords(visible(part), part.boxes, words, threshold);
+  if (part.kind === "bars") return `${part.classes[best(part)].shown} ${percent(part.probabilities[best(part)])}`;
+  return rangeWords(part);
+}
+
+function facts(stage, view, words) {
   const list = tag("dl", { class: "ov-facts" });
-  for (const task of ["seg", "det", "cls"]) {
-    if (!view.tasks.includes(task)) continue;
-    const trained = stage.trained.includes(task);
-    if (!trained && !stage.number) continue;
-    let text = words["viewer.not_yet"];
-    if (trained && task === "seg") text = maskWords(stage, classes.seg, words);
-    if (trained && task === "det") text = boxWords(view.visibleBoxes(stage), classes.det, words, stage.boxes, view.threshold);
-    if (trained && task === "cls") {
-      const best = stage.probabilities.indexOf(Math.max(...stage.probabilities));
-      text = `${classes.cls[best].shown} ${percent(stage.probabilities[best])}`;
-    }
-    list.append(tag("dt", {}, words["task." + task]), tag("dd", trained ? {} : { class: "ov-not" }, text));
+  for (const task of view.tasks) {
+    const part = stage.parts[task];
+    if (!part && !stage.number) continue;
+    const text = part ? partWords(part, view.visible, words, view.threshold) : words["viewer.not_yet"];
+    list.append(tag("dt", {}, taskName(task, words)), tag("dd", part ? {} : { class: "ov-not" }, text));
   }
   return list;
 }
 
-// Classes that a stage shows, those of the mask first.
-function presentClasses(stage, classes, threshold) {
+// Classes that stages show, those of masks first.
+function presentClasses(stages, threshold) {
   const found = new Map();
-  for (const [index] of stage.shares || []) note(classes.seg[index]);
-  for (const box of stage.boxes || []) if (box.score >= threshold) note(classes.det[box.label]);
-  return [...found.values()];
-  function note(c) {
-    if (!found.has(c.name)) found.set(c.name, c);
+  const note = (c) => found.has(c.name) || found.set(c.name, c);
+  for (const kind of ["label_map", "boxes"]) for (const stage of stages) for (const part of Object.values(stage.parts)) {
+    if (part.kind !== kind) continue;
+    if (kind === "label_map") for (const [index] of part.shares) note(part.classes[index]);
+    else for (const box of part.boxes) if (box.score >= threshold) note(box.c);
   }
+  return [...found.values()];
 }

@@ -1,23 +1,25 @@
-"""All stages' answers to one image, packed for the viewer in the browser. Pure functions."""
+"""The stages' answers to one image, packed for the viewer in the browser. Pure functions."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from app.language import Words
-from app.palette import class_key, color_of, ink_on, is_background
-from app.results.change_words import one_line
-from app.results.changes import SHOWN_SCORE, compare, mask_shares
+from app.palette import RAMP, class_key, color_of, ink_on, is_background
+from app.results.changes import MATCH_IOU, STEADY_IOU, mask_shares
+from app.results.overlay import steps_of
 from app.services.engines import StageAnswer
 from mtl_core.data.image_io import bounded
-from mtl_core.tasks import TASKS
-from mtl_core.types import Prediction
+from mtl_core.decoding.boxes import SHOWN_SCORE
+from mtl_core.types import Boxes, LabelMap, Part, Probabilities, ScalarMap
 
 # Wide enough for a large screen's hero image, small enough for a phone's connection.
 VIEW_LONG_SIDE_PX = 1024
@@ -25,9 +27,26 @@ VIEW_LONG_SIDE_PX = 1024
 SMALLEST_SHARE = 0.002
 
 
+@dataclass(frozen=True)
+class Side:
+    """What stands on one side of the divider.
+
+    Attributes:
+        run: the run's name.
+        title: the same for people, with its method.
+        answers: one per stage, in order.
+        pinned: number of the stage that it always shows; None follows the other side's.
+    """
+
+    run: str
+    title: str
+    answers: Sequence[StageAnswer]
+    pinned: int | None = None
+
+
 def viewer_payload(
     image: np.ndarray,
-    answers: Sequence[StageAnswer],
+    right: Side,
     words: Words,
     *,
     viewed: str,
@@ -35,30 +54,32 @@ def viewer_payload(
     alt: str,
     link: dict[str, str],
     stage: int | None = None,
+    left: Side | None = None,
+    headlines: Sequence[str] = (),
+    note: str = "",
 ) -> dict[str, Any]:
     """What the viewer needs to draw every stage without asking again; plain JSON types.
 
     Args:
         image: H x W x 3 uint8 RGB.
-        answers: one per stage, in order.
+        right: the run whose stages are scrubbed through.
         words: the visitor's language.
-        look: the same for all answers to one image.
+        viewed: the same for all answers to one image.
         key: changes whenever the content does.
         alt: the image in words.
         link: query parameters that open the page in this state.
         stage: the stage to show first; None keeps the one being looked at.
+        left: what stands left of the divider; None shows no divider.
+        headlines: what was lost, per stage of the right side.
+        note: what makes the sides hard to compare.
     """
     small = bounded(image, VIEW_LONG_SIDE_PX)
     height, width = small.shape[:2]
     scale = width / image.shape[1]
-    names = answers[-1].prediction.class_names
-    trained = {task for answer in answers for task in answer.trained}
-    stages = []
-    for index, answer in enumerate(answers):
-        before = answers[index - 1].prediction if index else None
-        stages.append(_stage(answer, before, (width, height), scale, words))
+    tasks = list(dict.fromkeys(task for answer in right.answers for task in answer.trained))
+    prefixes = ("viewer.", "task.", "changes.")
     return {
-        "look": viewed,
+        "viewed": viewed,
         "key": key,
         "language": words.language,
         "width": width,
@@ -67,52 +88,80 @@ def viewer_payload(
         "alt": alt,
         "link": link,
         "stage": stage,
-        "tasks": [task for task in TASKS if task in trained],
-        "classes": {task: [_class(n, words) for n in names.get(task, [])] for task in TASKS},
-        "stages": stages,
-        "words": {k: v for k, v in words.table.items() if k.startswith(("viewer.", "task."))},
+        "tasks": tasks,
+        "ramp": RAMP,
+        "score": SHOWN_SCORE,
+        "match_iou": MATCH_IOU,
+        "steady_iou": STEADY_IOU,
+        **_side(right, (width, height), scale, words),
+        "left": _side(left, (width, height), scale, words) if left else None,
+        "headlines": list(headlines),
+        "note": note,
+        "words": {k: v for k, v in words.table.items() if k.startswith(prefixes)},
     }
 
 
-def _stage(
-    answer: StageAnswer,
-    before: Prediction | None,
-    size_wh: tuple[int, int],
-    scale: float,
-    words: Words,
-) -> dict[str, Any]:
+def _side(side: Side, size_wh: tuple[int, int], scale: float, words: Words) -> dict[str, Any]:
+    names = side.answers[-1].prediction.class_names
+    return {
+        "run": side.run,
+        "title": side.title,
+        "pinned": side.pinned,
+        "classes": {task: [_class(n, words) for n in names.get(task, [])] for task in names},
+        "stages": [_stage(answer, size_wh, scale) for answer in side.answers],
+    }
+
+
+def _stage(answer: StageAnswer, size_wh: tuple[int, int], scale: float) -> dict[str, Any]:
     said = answer.prediction
-    boxes = mask = shares = probabilities = None
-    if said.boxes is not None:
-        rows = zip(said.boxes.xyxy * scale, said.boxes.scores, said.boxes.labels, strict=True)
-        boxes = [
-            {"xyxy": [round(float(v), 1) for v in b], "score": round(float(s), 4), "label": int(c)}
-            for b, s, c in rows
-        ]
-    if said.mask is not None:
-        nearest = Image.fromarray(said.mask).resize(size_wh, Image.Resampling.NEAREST)
-        mask = _data_url(np.asarray(nearest), "PNG", compress_level=1)
-        index = {name: i for i, name in enumerate(said.class_names["seg"])}
-        found = mask_shares(said.mask, said.class_names["seg"])
-        shares = [[index[n], round(s, 5)] for n, s in found.items() if s >= SMALLEST_SHARE]
-    if said.probabilities is not None:
-        probabilities = [round(float(p), 5) for p in said.probabilities]
-    if not answer.number:
-        change = ""  # the truth is no stage: nothing was lost or found on the way to it
-    elif before is None:
-        change = words("viewer.first")
-    else:
-        change = one_line(compare(before, said, SHOWN_SCORE), words)
     return {
         "number": answer.number,
         "task": answer.task,
         "trained": list(answer.trained),
-        "boxes": boxes,
-        "mask": mask,
-        "shares": shares,
-        "probabilities": probabilities,
-        "change": change,
+        "parts": {
+            task: {
+                "kind": part.kind,
+                **_PACKED[type(part)](part, said.class_names.get(task, []), size_wh, scale),
+            }
+            for task, part in said.parts.items()
+        },
     }
+
+
+def _boxes(part: Boxes, names: list[str], size_wh: Any, scale: float) -> dict[str, Any]:
+    rows = zip(part.xyxy * scale, part.scores, part.labels, strict=True)
+    return {
+        "boxes": [
+            {"xyxy": [round(float(v), 1) for v in b], "score": round(float(s), 4), "label": int(c)}
+            for b, s, c in rows
+        ]
+    }
+
+
+def _label_map(part: LabelMap, names: list[str], size_wh: Any, scale: float) -> dict[str, Any]:
+    nearest = Image.fromarray(part.ids).resize(size_wh, Image.Resampling.NEAREST)
+    index = {name: i for i, name in enumerate(names)}
+    found = mask_shares(part.ids, names)
+    shares = [[index[n], round(s, 5)] for n, s in found.items() if s >= SMALLEST_SHARE]
+    return {"ids": _bytes(np.asarray(nearest)), "shares": shares}
+
+
+def _scalar_map(part: ScalarMap, names: list[str], size_wh: Any, scale: float) -> dict[str, Any]:
+    steps, low, high = steps_of(part.values)
+    nearest = Image.fromarray(steps).resize(size_wh, Image.Resampling.NEAREST)
+    return {"ids": _bytes(np.asarray(nearest)), "low": low, "high": high}
+
+
+def _bars(part: Probabilities, names: list[str], size_wh: Any, scale: float) -> dict[str, Any]:
+    return {"probabilities": [round(float(p), 5) for p in part.values]}
+
+
+_PACKED: dict[type[Part], Callable[..., dict[str, Any]]] = {
+    Boxes: _boxes,
+    LabelMap: _label_map,
+    ScalarMap: _scalar_map,
+    Probabilities: _bars,
+}
 
 
 def _class(name: str, words: Words) -> dict[str, Any]:
@@ -125,6 +174,11 @@ def _class(name: str, words: Words) -> dict[str, Any]:
         "ink": ink_on(color),
         "background": is_background(name),
     }
+
+
+def _bytes(pixels: np.ndarray) -> str:
+    """Row by row, deflated: what a canvas reads back from an image, some browsers disturb."""
+    return base64.b64encode(zlib.compress(pixels.tobytes(), 1)).decode()
 
 
 def _data_url(pixels: np.ndarray, kind: str, **options: Any) -> str:

@@ -2,23 +2,39 @@
 
 const root = element.querySelector(".ov");
 const find = (selector) => root.querySelector(selector);
-const canvas = find(".ov-canvas"), range = find(".ov-range"), tip = find(".ov-tip");
+const canvas = find(".ov-canvas"), range = find(".ov-range"), tip = find(".ov-tip"), divider = find(".ov-divider");
 const scratch = makeCanvas(1, 1);
-const view = { at: 0, threshold: 0.25, opacity: 0.65, hidden: new Set(), boxes: true, mask: true, tasks: [] };
-const usual = { ...view }, linked = new URLSearchParams(window.location.search);
-let payload = null, words = {}, layers = [], image = null, lifted = null, generation = 0, playing = 0, touched = false;
+const view = { at: 0, divide: 0.5, threshold: null, opacity: 0.65, hidden: new Set(), shows: {}, tasks: [] };
+const linked = new URLSearchParams(window.location.search);
+let payload = null, words = {}, image = null, lifted = null, generation = 0, playing = 0;
 
-view.visibleBoxes = (stage) => (stage.boxes || []).filter(
-  (b) => b.score >= view.threshold && !view.hidden.has(payload.classes.det[b.label].name));
+view.visible = (part) => part.boxes.filter((b) => b.score >= view.threshold && !view.hidden.has(b.c.name));
 const nearest = () => Math.round(view.at);
+const sides = () => [payload, payload.left].filter(Boolean);
+const boxesOf = (stage) => Object.values(stage.parts).filter((part) => part.kind === "boxes").flatMap(view.visible);
+
+// The left side's stage beside one of the right: its pinned one, or the last that is not later.
+function beside(index) {
+  const stages = payload.left.stages, number = payload.left.pinned ?? (payload.stages[index].number || Infinity);
+  const found = stages.findLastIndex((s) => s.number <= number);
+  return Math.max(found, 0);
+}
+
+// Parts get what drawing needs: the bytes of their maps, and the classes of their side.
+async function unpack(side) {
+  for (const stage of side.stages) for (const [task, part] of Object.entries(stage.parts)) {
+    part.task = task;
+    part.classes = side.classes[task] || [];
+    if (part.ids) part.ids = await inflate(part.ids);
+    for (const box of part.boxes || []) box.c = part.classes[box.label];
+  }
+}
 
 async function receive() {
-  const next = props.value, mine = ++generation;
+  const next = structuredClone(props.value), mine = ++generation;
   cancelAnimationFrame(gliding); // a way between two stages of an answer that is gone
   if (!next || !next.stages) {
-    const before = touched;
     stop();
-    touched = before; // stopping by itself is not a visitor's hand
     find(".ov-empty").textContent = (next && next.message) || "";
     root.dataset.ready = "no";
     find(".ov-body").hidden = true;
@@ -26,80 +42,120 @@ async function receive() {
     return;
   }
   const loaded = await loadImage(next.image);
-  const masks = await Promise.all(next.stages.map((s) => s.mask ? decodeMask(s.mask, next.width, next.height) : null));
+  await Promise.all([next, next.left].filter(Boolean).map(unpack));
   if (mine !== generation) return; // a newer answer has overtaken this one
-  const same = payload && payload.stages.length === next.stages.length;
+  const shown = payload && payload.viewed === next.viewed ? payload.stages[nearest()].number : null;
+  const first = !root.dataset.viewed, other = root.dataset.viewed && root.dataset.viewed !== next.viewed;
   payload = next;
   words = next.words;
   image = loaded;
-  layers = masks.map((indices) => ({ indices, canvas: null }));
   view.tasks = next.tasks;
-  if (next.look !== root.dataset.look) view.hidden.clear(); // what was hidden stays so in one image
-  if (!root.dataset.look) for (const name of (linked.get("off") || "").split(",").filter(Boolean)) view.hidden.add(name);
-  root.dataset.look = next.look;
-  const hands = touched;
+  view.threshold ??= next.score;
+  if (other) view.hidden.clear(); // what was hidden stays so in one image
+  if (first) for (const name of (linked.get("off") || "").split(",").filter(Boolean)) view.hidden.add(name);
+  root.dataset.viewed = next.viewed;
+  // A grid of another image must not stand under this one.
+  document.querySelectorAll("#grid [data-viewed]").forEach((grid) => { grid.hidden = grid.dataset.viewed !== next.viewed; });
   stop();
-  touched = hands; // stopping by itself is not a visitor's hand
-  const asked = next.stages.findIndex((s) => s.number === next.stage), last = next.stages.length - 1;
-  const greet = !same && asked < 0 && !touched;
-  view.at = asked >= 0 ? asked : same ? nearest() : touched ? last : 0;
+  // The stage that is asked for, else the one being seen, else the last; a new image shows the last.
+  const place = (number) => next.stages.findIndex((s) => s.number === number);
+  const last = next.stages.findLastIndex((s) => s.number);
+  view.at = [place(next.stage), place(shown), last].find((index) => index >= 0);
   root.dataset.key = next.key;
+  root.dataset.run = next.run;
+  root.dataset.left = next.left ? next.left.run : "";
   find(".ov-body").hidden = false;
   root.dataset.ready = "yes";
   label();
   repaint();
-  // The first look runs once through all stages: it shows what the slider is for.
-  if (greet && last) setTimeout(() => { if (mine === generation && !touched) glide(last, 700 * last); }, 700);
+  if (!first) inSight();
+  if (linked.has("own") && first) find(".ov-copy-note").textContent = words["viewer.link_without_image"];
+  remember();
+}
+
+// On a narrow page what a tap changes must be seen.
+function inSight() {
+  const box = canvas.getBoundingClientRect();
+  if (root.offsetParent && matchMedia("(max-width: 900px)").matches && (box.bottom < 80 || box.top > innerHeight - 120))
+    find(".ov-hero").scrollIntoView({ block: "start" });
+}
+
+// The address follows what is seen; another run, side or image is a step that Back undoes.
+function remember() {
+  if (!payload) return;
+  const own = !payload.link.example && !payload.link.annotated;
+  const state = { ...payload.link, own: own ? "1" : "", stage: payload.stages[nearest()].number || "", off: [...view.hidden].join(",") };
+  state.threshold = view.threshold === payload.score ? "" : String(view.threshold);
+  state.opacity = view.opacity === 0.65 ? "" : String(view.opacity);
+  window.oneHeadView = state;
+  window.oneHeadAddress?.(state, ["run", "left", "example", "annotated"]);
 }
 
 function label() {
   const put = (selector, key) => { find(selector).textContent = words[key]; };
   put(".ov-bars-title", "viewer.bars"); put(".ov-legend-title", "viewer.legend"); put(".ov-strip-title", "viewer.strip");
   put(".ov-threshold-word", "viewer.threshold"); put(".ov-opacity-word", "viewer.opacity"); put(".ov-save-word", "viewer.save");
-  put(".ov-show-boxes + span", "viewer.boxes"); put(".ov-show-mask + span", "viewer.mask"); put(".ov-copy", "viewer.copy");
-  put(".ov-play-word", "viewer.play");
+  put(".ov-copy", "viewer.copy"); put(".ov-play-word", "viewer.play");
   for (const kind of ["overlay", "boxes", "mask"]) put(`[data-kind=${kind}]`, `viewer.save_${kind}`);
-  find(".ov-bars-hint").textContent = payload.classes.cls.length ? words["viewer.bars_hint"].replace("{count}", payload.classes.cls.length) : "";
+  put("[data-shot=divider]", "viewer.save_divider"); put("[data-shot=strip]", "viewer.save_strip");
+  find("[data-shot=divider]").hidden = !payload.left;
+  find(".ov-note").textContent = payload.note;
   find(".ov-copy-note").textContent = "";
   find(".ov-threshold").value = view.threshold;
   find(".ov-opacity").value = view.opacity;
+  for (const key of ["threshold", "opacity"]) find(`.ov-${key}`).parentElement.querySelector("output").textContent = percent(view[key]);
   root.setAttribute("lang", payload.language);
+  divider.hidden = !payload.left;
+  divider.setAttribute("aria-label", words["viewer.divider"]);
   const count = payload.stages.length;
   range.min = 0; range.max = Math.max(count - 1, 0); range.setAttribute("aria-label", words["viewer.after"]);
   find(".ov-scrub").hidden = count < 2;
-  find(".ov-stops").replaceChildren(...payload.stages.map((stage, i) => {
-    const stopButton = tag("button", { type: "button", class: "ov-stop" }, tag("b", {}, stage(stage)), words["task." + stage.task]);
+  find(".ov-stops").replaceChildren(...payload.stages.map((s, i) => {
+    const stopButton = tag("button", { type: "button", class: "ov-stop" }, tag("b", {}, stageName(s)), taskName(s.task, words));
     stopButton.addEventListener("click", () => { stop(); glide(i); });
     return stopButton;
   }));
   find(".ov-strip").style.setProperty("--n", count);
-  find(".ov-strip").replaceChildren(...payload.stages.map((stage, i) => {
+  find(".ov-strip").replaceChildren(...payload.stages.map((s, i) => {
     const frame = tag("button", { type: "button", class: "ov-frame" },
-      tag("div", { class: "ov-frame-head" }, tag("b", {}, `${stage(stage)}: ${words["task." + stage.task]}`)),
+      tag("div", { class: "ov-frame-head" }, tag("b", {}, `${stageName(s)}: ${taskName(s.task, words)}`)),
       tag("canvas", { "aria-hidden": "true" }), tag("div"), tag("p", { class: "ov-change" }));
-    const change = frame.lastChild;
-    if (i && stage.change) change.append(tag("b", {}, words["viewer.since"].replace("{number}", payload.stages[i - 1].number)), " ");
-    change.append(stage.change);
     frame.addEventListener("click", () => { stop(); glide(i); canvas.scrollIntoView({ block: "nearest", behavior: "smooth" }); });
     return frame;
   }));
+  toggles();
 }
 
 // What people annotated comes after the stages and has no number.
-const stage = (stage) => stage.number ? words["viewer.stage"].replace("{number}", stage.number) : words["viewer.truth"];
+const stageName = (stage) => stage.number ? words["viewer.stage"].replace("{number}", stage.number) : words["viewer.truth"];
 
-// Everything that depends on toggles: mask layers and strip, then the large image and its words.
+// One switch per kind of drawing; a map of numbers would hide a mask, so beside one it starts off.
+function toggles() {
+  const parts = sides().flatMap((side) => side.stages).flatMap((s) => Object.values(s.parts));
+  const kinds = ["boxes", "label_map", "scalar_map"].filter((kind) => parts.some((part) => part.kind === kind));
+  find(".ov-shows").replaceChildren(...kinds.map((kind) => {
+    view.shows[kind] ??= kind !== "scalar_map" || !kinds.includes("label_map");
+    const box = tag("input", { type: "checkbox", class: `ov-show-${kind}` });
+    box.checked = view.shows[kind];
+    box.addEventListener("change", () => { view.shows[kind] = box.checked; strip(); draw(); });
+    const name = { boxes: words["viewer.boxes"], label_map: words["viewer.mask"] }[kind] ?? taskName(parts.find((p) => p.kind === kind).task, words);
+    return tag("label", { class: "ov-check" }, box, tag("span", {}, name));
+  }));
+}
+
+// Everything that depends on toggles: map layers and strip, then the large image and its words.
 function repaint() {
-  layers.forEach((layer) => {
-    layer.canvas = layer.indices && paintMask(layer.indices, payload.width, payload.height, payload.classes.seg, view.hidden);
-  });
+  for (const part of sides().flatMap((side) => side.stages).flatMap((s) => Object.values(s.parts))) {
+    if (part.kind === "label_map") part.canvas = paintMask(part.ids, payload.width, payload.height, part.classes, view.hidden);
+    if (part.kind === "scalar_map") part.canvas ??= paintSteps(part.ids, payload.width, payload.height, payload.ramp);
+  }
   strip();
   root.dataset.told = ""; // legend and caption, too
   draw();
 }
 
-function legend(stage) {
-  const present = presentClasses(stage, payload.classes, view.threshold);
+function legend(stages) {
+  const present = presentClasses(stages, view.threshold);
   const parent = find(".ov-legend");
   parent.setAttribute("aria-label", words["viewer.legend"]);
   if (!present.length) return parent.replaceChildren(tag("p", { class: "ov-none" }, words["viewer.legend_none"]));
@@ -109,6 +165,7 @@ function legend(stage) {
     box.addEventListener("change", () => {
       view.hidden[box.checked ? "delete" : "add"](c.name);
       repaint();
+      remember();
       find(`[data-class="${CSS.escape(c.name)}"]`)?.focus();
     });
     return tag("label", { class: "ov-chip" }, box, tag("i", { style: `--c:${c.color}` }), c.shown);
@@ -118,62 +175,127 @@ function legend(stage) {
 function strip() {
   [...find(".ov-strip").children].forEach((frame, i) => {
     const small = frame.querySelector("canvas");
-    const wide = Math.min(payload.width, 560);
-    small.width = wide;
-    small.height = Math.round(wide * payload.height / payload.width);
-    compose(small, [[i, 1]], wide / 420, null);
-    frame.children[2].replaceChildren(facts(payload.stages[i], view, payload.classes, words));
+    const fit = Math.min(560 / payload.width, 420 / payload.height);
+    small.width = Math.max(1, Math.round(payload.width * fit));
+    small.height = Math.max(1, Math.round(payload.height * fit));
+    compose(small, payload, [[i, 1]], small.width / 420, null, [0, small.width]);
+    frame.children[2].replaceChildren(facts(payload.stages[i], view, words));
+    const change = frame.lastChild, now = payload.stages[i], before = payload.stages[i - 1];
+    change.replaceChildren();
+    if (before && now.number) change.append(tag("b", {}, fill(words["viewer.since"], { number: before.number })), " ", changesLine(before, now, view.visible, payload, view.tasks, words));
+    else if (now.number) change.append(words["viewer.first"]);
   });
 }
 
-function compose(target, weights, ratio, highlight) {
+function compose(target, side, weights, ratio, highlight, room) {
   const context = target.getContext("2d");
   context.globalAlpha = 1;
   context.drawImage(image, 0, 0, target.width, target.height);
-  if (view.mask) drawMasks(context, target, weights.map(([i, alpha]) => ({ canvas: layers[i].canvas, alpha })), view.opacity, scratch);
+  for (const kind of ["scalar_map", "label_map"]) {
+    if (!view.shows[kind]) continue;
+    const layers = weights.flatMap(([i, alpha]) => Object.values(side.stages[i].parts).filter((part) => part.kind === kind).map((part) => ({ canvas: part.canvas, alpha })));
+    drawMasks(context, target, layers, view.opacity, scratch);
+  }
   let drawn = 0;
-  if (view.boxes) for (const [i, alpha] of weights) {
-    const boxes = view.visibleBoxes(payload.stages[i]);
-    if (alpha > 0) drawBoxes(context, boxes, payload.classes.det, target.width / payload.width, alpha, ratio, highlight);
+  if (view.shows.boxes) for (const [i, alpha] of weights) {
+    const boxes = boxesOf(side.stages[i]);
+    if (alpha > 0) drawBoxes(context, boxes, target.width / payload.width, alpha, ratio, highlight, room);
     if (alpha >= 0.5) drawn = boxes.length;
   }
   return drawn;
 }
 
+// Both sides on one canvas, each on its part of it; the number of boxes drawn on the right.
+function composeSides(target, weights, ratio, highlight) {
+  if (!payload.left) return compose(target, payload, weights, ratio, highlight, [0, target.width]);
+  const context = target.getContext("2d"), at = Math.round(view.divide * target.width);
+  const clipped = (from, to, work) => {
+    context.save();
+    context.beginPath();
+    context.rect(from, 0, to - from, target.height);
+    context.clip();
+    const result = work();
+    context.restore();
+    return result;
+  };
+  clipped(0, at, () => compose(target, payload.left, weights.map(([i, alpha]) => [beside(i), alpha]), ratio, null, [0, at]));
+  const drawn = clipped(at, target.width, () => compose(target, payload, weights, ratio, highlight, [at, target.width]));
+  context.fillStyle = "#fff";
+  context.fillRect(at - ratio, 0, 2 * ratio, target.height);
+  return drawn;
+}
+
 function draw() {
   if (!payload) return;
-  const began = performance.now();
   const room = find(".ov-frame-outer").clientWidth || 600;
-  const fit = Math.min(room / payload.width, Math.max(320, window.innerHeight * 0.68) / payload.height, 2.2);
+  const tall = matchMedia("(max-width: 900px)").matches ? 0.46 : 0.56;
+  const fit = Math.min(room / payload.width, Math.max(300, window.innerHeight * tall) / payload.height);
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
-  const wide = Math.round(payload.width * fit), high = Math.round(payload.height * fit);
+  const wide = Math.max(1, Math.round(payload.width * fit)), high = Math.max(1, Math.round(payload.height * fit));
   if (canvas.width !== Math.round(wide * ratio) || canvas.height !== Math.round(high * ratio)) {
     canvas.width = Math.round(wide * ratio); canvas.height = Math.round(high * ratio);
     canvas.style.width = wide + "px"; canvas.style.height = high + "px";
   }
   const low = Math.floor(view.at), f = view.at - low;
-  const drawn = compose(canvas, f ? [[low, 1 - f], [low + 1, f]] : [[low, 1]], ratio, lifted);
+  const drawn = composeSides(canvas, f ? [[low, 1 - f], [low + 1, f]] : [[low, 1]], ratio, lifted);
+  divider.style.left = view.divide * 100 + "%";
+  divider.setAttribute("aria-valuenow", Math.round(view.divide * 100));
   const stage = payload.stages[nearest()];
   if (document.activeElement !== range || !dragging) range.value = view.at;
-  range.setAttribute("aria-valuetext", `${stage(stage)}: ${words["task." + stage.task]}`);
+  range.setAttribute("aria-valuetext", `${stageName(stage)}: ${taskName(stage.task, words)}`);
   if (root.dataset.stage !== String(stage.number) || root.dataset.told !== root.dataset.key + view.threshold) tell(stage);
   root.dataset.boxes = drawn;
-  root.dataset.drawMs = (performance.now() - began).toFixed(1);
+  
 }
 
 // What depends on the stage alone, and not on the way between two.
 function tell(stage) {
   root.dataset.stage = stage.number;
   root.dataset.told = root.dataset.key + view.threshold;
+  const index = nearest(), left = payload.left ? payload.left.stages[beside(index)] : null;
   [...find(".ov-stops").children, ...find(".ov-strip").children].forEach((node) => node.setAttribute("aria-current", "false"));
-  find(".ov-stops").children[nearest()].setAttribute("aria-current", "true");
-  find(".ov-strip").children[nearest()].setAttribute("aria-current", "true");
-  legend(stage);
-  showBars(find(".ov-bars"), stage, payload.classes.cls, words);
-  find("[data-kind=boxes]").disabled = !stage.boxes;
-  find("[data-kind=mask]").disabled = !stage.mask;
-  const said = payload.tasks.filter((t) => t !== "cls" && (stage.number || stage.trained.includes(t))).map((t) => !stage.trained.includes(t) ? notYet(words, t)
-    : t === "seg" ? `${words["viewer.mask"]}: ${maskWords(stage, payload.classes.seg, words)}` : boxWords(view.visibleBoxes(stage), payload.classes.det, words, stage.boxes, view.threshold));
-  find(".ov-caption").textContent = `${stage(stage)} · ${said.join(" · ")}`;
+  find(".ov-stops").children[index].setAttribute("aria-current", "true");
+  find(".ov-strip").children[index].setAttribute("aria-current", "true");
+  find(".ov-headline").textContent = payload.headlines[index] || "";
+  const named = (side, s) => `${side.title} · ${stageName(s)}`;
+  find(".ov-name-left").textContent = left ? named(payload.left, left) : "";
+  find(".ov-name-right").textContent = named(payload, stage);
+  legend(left ? [left, stage] : [stage]);
+  const bars = payload.stages.flatMap((s) => Object.values(s.parts)).find((part) => part.kind === "bars");
+  find(".ov-bars-panel").hidden = !bars;
+  if (bars) {
+    showBars(find(".ov-bars"), stage.parts[bars.task], bars.task, words);
+    find(".ov-bars-hint").textContent = words["viewer.bars_hint"].replace("{count}", bars.classes.length);
+  }
+  scalars(stage);
+  const before = left ?? payload.stages[index - 1];
+  find(".ov-changes-title").textContent = left ? words["viewer.changes"] : before ? fill(words["viewer.since"], { number: before.number }) : words["viewer.first"];
+  find(".ov-changes").replaceChildren(...(before ? changesTable(before, stage, view.visible, payload, view.tasks, words) : []));
+  const kinds = Object.values(stage.parts).map((part) => part.kind);
+  find("[data-kind=boxes]").disabled = !kinds.includes("boxes");
+  find("[data-kind=mask]").disabled = !kinds.includes("label_map");
+  const said = view.tasks.filter((task) => stage.number || stage.parts[task]).filter((task) => !bars || task !== bars.task).map((task) => {
+    const part = stage.parts[task];
+    if (!part) return notYet(words, task);
+    const name = part.kind === "label_map" ? words["viewer.mask"] + ": " : part.kind === "boxes" ? "" : taskName(task, words) + ": ";
+    return name + partWords(part, view.visible, words, view.threshold);
+  });
+  find(".ov-caption").textContent = `${stageName(stage)} · ${said.join(" · ")}`;
   canvas.setAttribute("aria-label", `${payload.alt}. ${find(".ov-caption").textContent}`);
+  remember();
+}
+
+// Maps of numbers, each small with its range beside the image.
+function scalars(stage) {
+  const known = payload.tasks.filter((task) => payload.stages.some((s) => s.parts[task]?.kind === "scalar_map"));
+  find(".ov-scalars").hidden = !known.length;
+  find(".ov-scalars").replaceChildren(...known.flatMap((task) => {
+    const part = stage.parts[task], title = tag("h3", { class: "ov-h" }, taskName(task, words));
+    if (!part) return [title, tag("p", { class: "ov-none" }, notYet(words, task))];
+    const small = makeCanvas(240, Math.max(1, Math.round(240 * payload.height / payload.width)));
+    small.getContext("2d").drawImage(part.canvas, 0, 0, small.width, small.height);
+    small.setAttribute("role", "img");
+    small.setAttribute("aria-label", `${taskName(task, words)} ${rangeWords(part)}`);
+    return [title, small, tag("p", { class: "ov-hint" }, rangeWords(part))];
+  }));
 }

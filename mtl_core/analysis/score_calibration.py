@@ -15,8 +15,9 @@ import torch
 
 from mtl_core.data.splits import Split
 from mtl_core.data.tensor_input import to_input
+from mtl_core.decoding.boxes import SHOWN_SCORE
 from mtl_core.metrics.calibration import calibration
-from mtl_core.metrics.coco_map import SHOWN, DetectionMeter
+from mtl_core.metrics.coco_map import DetectionMeter
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks.detection import OBJECTNESS
 from mtl_core.types import Prediction
@@ -88,8 +89,11 @@ def fit(
                 break
             best, least = nearest, values[nearest]
     scores, hits, objects = answers(*best, FITTED_FROM)
-    before, after = (calibration(*answers(*pair, SHOWN)[:2]).error for pair in ((1.0, 0.0), best))
-    return ScoreScale(*best, before, after, best_threshold(scores, hits, objects))
+    before, after = (
+        calibration(*answers(*pair, SHOWN_SCORE)[:2]).error for pair in ((1.0, 0.0), best)
+    )
+    threshold = best_threshold(scores, hits, objects)
+    return ScoreScale(best[0], best[1], before, after, threshold)
 
 
 _CROSS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1))

@@ -12,6 +12,7 @@ from mtl_core.types import Boxes
 # As in tasks/box_coding.py, which needs PyTorch; a test holds them equal.
 STRIDE_PX, LOG_DISTANCE_MIN, LOG_DISTANCE_MAX = 8, -5.0, 5.0
 SCORE_MIN, NMS_IOU, NMS_CANDIDATES, MAX_BOXES = 0.005, 0.4, 600, 100
+SHOWN_SCORE = 0.25  # boxes below it are neither drawn nor counted unless somebody asks
 VOTE_IOU = 0.45  # candidates of its class that overlap a kept box by more than this move it
 
 

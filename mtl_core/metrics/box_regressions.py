@@ -10,10 +10,9 @@ from collections import Counter
 
 import numpy as np
 
-from mtl_core.decoding.boxes import overlaps
+from mtl_core.decoding.boxes import SHOWN_SCORE, overlaps
 from mtl_core.types import Boxes
 
-SCORE = 0.25  # boxes below it are not counted, as the page does not show them at first
 HIT, NEAR = 0.5, 0.1  # overlaps from which a box hits an object, or is a shifted hit
 
 
@@ -43,7 +42,7 @@ def box_losses(
         before: boxes after the earlier stage.
         after: boxes after the later one.
     """
-    before, after = before.above(SCORE), after.above(SCORE)
+    before, after = before.above(SHOWN_SCORE), after.above(SHOWN_SCORE)
     solid, solid_labels = objects[~crowd], labels[~crowd]
     had, useful_before = hits(before, solid, solid_labels)
     has, useful_after = hits(after, solid, solid_labels)

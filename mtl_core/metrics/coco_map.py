@@ -10,12 +10,11 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from mtl_core.decoding.boxes import SHOWN_SCORE
 from mtl_core.metrics.base import Meter, Score
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.metrics.resampled_map import matches, resampled_map
 from mtl_core.types import Prediction
-
-SHOWN = 0.25  # scores below it are rarely shown, and there are a hundred of them an image
 
 
 class DetectionMeter(Meter):
@@ -82,7 +81,7 @@ class DetectionMeter(Meter):
             truth.createIndex()
             return truth, truth.loadRes(self.detections)
 
-    def answers(self, least: float = SHOWN) -> tuple[np.ndarray, np.ndarray] | None:
+    def answers(self, least: float = SHOWN_SCORE) -> tuple[np.ndarray, np.ndarray] | None:
         """Scores of the boxes from a score on, and whether each hits an object at an IoU of 0.5."""
         if not self.detections:
             return None

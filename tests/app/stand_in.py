@@ -7,12 +7,15 @@ left half and stage 3 turns the rest into cat. From stage 2 on there are boxes, 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
+from app.results.run_tables import Drop
+from mtl_core.metrics.accuracy_matrix import retained
 from mtl_core.runs.run_directory import Run
 from mtl_core.types import Boxes, Prediction
 from tests.answers import prediction
@@ -164,3 +167,9 @@ def record_rows(*, forgets: bool = False) -> list[dict]:
             row(stage, 4, "det", "mAP50", det[stage] * 2, "stage")
     row(3, 4, "cls", "top1", 0.95, "stage")
     return rows
+
+
+def drop(task, metric, base_stage, base, final_stage, final, n):
+    """What became of a task, written shortly."""
+    (kept,) = retained(pd.DataFrame({task: [base, final]}))
+    return Drop(*astuple(kept), metric, base_stage, final_stage, n)

@@ -26,7 +26,7 @@ from app.services.image_reading import read_upload
 from app.services.runs import RunShelf
 from app.services.validation_images import ValidationImages
 from app.site import Site
-from app.tabs.broken import ANY, behind, broken_rows, caption, missing_told
+from app.tabs.broken import ANY, behind, broken_rows, caption, missing_reason
 from app.tabs.compare import show
 from mtl_core.data.fingerprint import fingerprint
 from mtl_core.data.splits import SegItem
@@ -41,7 +41,7 @@ class SingleTaskEngine(StandInEngine):
     def predict(self, image, score_threshold=0.05):
         said = super().predict(image, score_threshold)
         names = {"det": said.class_names["det"]}
-        return replace(said, class_names=names, mask=None, probabilities=None)
+        return replace(said.only(["det"]), class_names=names)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_remedy_can_be_used_as_it_is_printed(tmp_path: Path, words: Words, mon
     monkeypatch.setattr("app.tabs.broken.SHIPPED", shipped.path.parent.resolve())
 
     def told(run: Run, why: str) -> str:
-        return missing_told(run, run.name, "seg", why, words)
+        return missing_reason(run, run.name, "seg", why, words)
 
     assert "python app.py --data DIR" in told(shipped, "broken.no_data")
     assert "python app.py --run owner/name --data DIR" in told(hub, "broken.no_data")
@@ -237,8 +237,8 @@ def test_a_link_names_a_image_only_where_its_run_can_open_it(tmp_path: Path, run
     shelf = EngineShelf(lambda weights: engines[weights.parent](weights))
     site = Site(RunShelf([run, alone]), shelf, validation_images=validation_images)
     viewed = validation_images.viewed(run, "seg", "p1")
-    assert show(site, viewed, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p1"
-    assert show(site, viewed, "single-det", WORDS)[1]["link"]["annotated"] == ""
+    assert show(site, viewed, "forgets", "", WORDS)[1]["link"]["annotated"] == "seg/p1"
+    assert show(site, viewed, "single-det", "", WORDS)[1]["link"]["annotated"] == ""
     with pytest.raises(Refusal):
         validation_images.viewed(alone, "seg", "p1")
     opened = _asked_image(site, "single-det", {"annotated": "seg/p1"})
@@ -257,8 +257,8 @@ def test_only_images_that_the_run_broke_are_opened(tmp_path: Path, run: Run, dat
     site = Site(
         RunShelf([run, kept]), EngineShelf(StandInEngine), validation_images=validation_images
     )
-    assert show(site, viewed, "forgets", WORDS)[1]["link"]["annotated"] == "seg/p2"
-    assert show(site, viewed, "keeps", WORDS)[1]["link"]["annotated"] == ""
+    assert show(site, viewed, "forgets", "", WORDS)[1]["link"]["annotated"] == "seg/p2"
+    assert show(site, viewed, "keeps", "", WORDS)[1]["link"]["annotated"] == ""
     # Of another set than the run's, what is called the same is not shown either.
     run.manifest["data_fingerprint"] = {"seg": {"eval": {"split": "val", "n": 2}}}
     with pytest.raises(Refusal):

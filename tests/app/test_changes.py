@@ -4,15 +4,13 @@ import numpy as np
 import pytest
 from stand_in import NAMES, StandInEngine, mask
 
-from app.language import Words
-from app.results.change_words import one_line, percent, table
 from app.results.changes import (
-    Changes,
     compare,
     compare_boxes,
     compare_masks,
     mask_shares,
 )
+from app.results.percentages import percent
 from app.services.engines import only_trained
 from mtl_core.types import Boxes
 
@@ -66,32 +64,6 @@ def test_a_task_that_one_side_was_never_trained_is_not_compared(image):
     assert changes.boxes is None
     assert changes.top_before is None
     assert changes.mask_agreement == 1
-    html = table(changes, Words("en"), 0.3)
-    assert "only one side was trained detection" in html
-
-
-def test_the_line_tells_the_largest_things_first(image):
-    engine = StandInEngine
-    two = engine(Path("forgets/stage2.safetensors")).predict(image)
-    three = engine(Path("forgets/stage3.safetensors")).predict(image)
-    line = one_line(compare(two, three, 0.25), Words("en"))
-    assert line.startswith("Boxes: 1 lost")
-    assert "of the pixels changed class" in line
-    assert one_line(Changes(None, None, None, None, None), Words("en")).startswith("Nothing")
-
-
-def test_class_names_cannot_smuggle_markup():
-    bad = "<img src=x onerror=alert(1)>"
-    changes = Changes(
-        compare_boxes(boxes_of((0, 0, 9, 9, 0.9, 0)), boxes_of(), [bad], [bad]),
-        compare_masks(
-            np.ones((2, 2), np.uint8), np.zeros((2, 2), np.uint8), ["a", bad], ["a", bad]
-        ),
-        0.0,
-        (bad, 0.5),
-        (bad, 0.4),
-    )
-    assert "<img" not in table(changes, Words("en"), 0.3)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from app.language import Words
 from app.results.run_tables import class_drops, curves, stage_matrix
 
 ENGLISH = Words("en")
+METRICS = {"seg": "mIoU", "det": "mAP", "cls": "top1"}
 
 
 @pytest.fixture(params=["en", "zh-TW"])
@@ -30,7 +31,7 @@ def traces(figure, task):
 
 
 def test_curves_of_what_was_kept_start_at_their_own_stage():
-    figure = forgetting_curves(curves(frame(forgets=True), ORDER), ORDER, ENGLISH)
+    figure = forgetting_curves(curves(frame(forgets=True), ORDER), ORDER, ENGLISH, METRICS)
     (seg,) = traces(figure, "seg")
     assert list(seg.x) == [1, 2, 3]
     assert list(seg.y) == pytest.approx([1, 0.6, 0.2])
@@ -41,14 +42,14 @@ def test_curves_of_what_was_kept_start_at_their_own_stage():
 
 
 def test_the_band_is_five_percent_wide():
-    figure = forgetting_curves(curves(frame(), ORDER), ORDER, ENGLISH)
+    figure = forgetting_curves(curves(frame(), ORDER), ORDER, ENGLISH, METRICS)
     (band,) = [t for t in figure.data if t.legendgroup == "band"]
     assert min(band.y) == pytest.approx(0.95)
     assert max(band.y) == 1
 
 
 def test_scores_have_a_band_per_task_that_something_followed():
-    figure = forgetting_curves(curves(frame(), ORDER), ORDER, ENGLISH, "value")
+    figure = forgetting_curves(curves(frame(), ORDER), ORDER, ENGLISH, METRICS, "value")
     bands = [t for t in figure.data if t.legendgroup == "band"]
     assert [max(b.y) for b in bands] == pytest.approx([0.5, 0.2])
     assert sum(bool(b.showlegend) for b in bands) == 1
@@ -58,7 +59,7 @@ def test_scores_have_a_band_per_task_that_something_followed():
 def test_labels_at_the_ends_do_not_meet():
     rows = frame()
     rows.loc[(rows.task == "seg") & (rows.scope == "stage"), "value"] = 0.5
-    figure = forgetting_curves(curves(rows, ORDER), ORDER, ENGLISH)
+    figure = forgetting_curves(curves(rows, ORDER), ORDER, ENGLISH, METRICS)
     ends = [a for a in figure.layout.annotations if a.text]
     low, high = figure.layout.yaxis.range
     heights = sorted(a.y / (high - low) * 270 + a.yshift for a in ends)
@@ -67,7 +68,7 @@ def test_labels_at_the_ends_do_not_meet():
 
 
 def test_the_matrix_leaves_cells_before_a_stage_empty(words):
-    figure = score_matrix(stage_matrix(frame(forgets=True)), ORDER, words)
+    figure = score_matrix(stage_matrix(frame(forgets=True)), ORDER, words, METRICS)
     (heat,) = figure.data
     assert list(heat.z[0][1:]) == [None, None]
     assert heat.z[2][0] == pytest.approx(0.2)
@@ -89,8 +90,11 @@ def test_methods(words):
         columns=["run", "method", "reached", "kept"],
     )
     figure = methods_compared(table, words)
-    assert [t.name for t in figure.data] == ["a", "b"]
-    assert figure.data[1].marker.line.width == 2  # the upper bound is marked
+    assert {t.name for t in figure.data} == {"a", "b"}
+    # Every mark carries its name.
+    named = {words(f"method.{method}") for method in ("distill", "joint")}
+    assert {a.text for a in figure.layout.annotations} == named
+    assert figure.data[0].marker.symbol.endswith("-open")  # all at once is marked
 
 
 def test_the_budget_stays_in_sight_whatever_was_measured(words):
@@ -111,10 +115,10 @@ def test_parameters_add_up(words):
 def test_every_figure_is_plain_json(words):
     points = curves(frame(), ORDER)
     for figure in (
-        forgetting_curves(points, ORDER, words),
-        forgetting_curves(points, ORDER, words, "value"),
-        forgetting_curves(points.iloc[:0], ORDER, words),
-        score_matrix(stage_matrix(frame()), ORDER, words),
+        forgetting_curves(points, ORDER, words, METRICS),
+        forgetting_curves(points, ORDER, words, METRICS, "value"),
+        forgetting_curves(points.iloc[:0], ORDER, words, METRICS),
+        score_matrix(stage_matrix(frame()), ORDER, words, METRICS),
         class_losses(class_drops(frame(), ORDER, "det"), words),
     ):
         assert json.loads(figure.to_json())["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"

@@ -9,7 +9,7 @@ from stand_in import NAMES
 import app.language as language
 from app.language import Refusal, Words, language_of, translations
 from app.services.viewed_image import example_images
-from app.site import told
+from app.site import says_refusals
 
 APP = Path(language.__file__).parent.parent
 
@@ -117,7 +117,7 @@ def test_a_refusal_is_told_in_the_language_of_who_hears_it():
 
 @pytest.mark.parametrize(("tag", "title"), [("en-US", "This did not work"), ("zh-TW", "無法完成")])
 def test_a_toast_is_headed_in_the_language_of_who_reads_it(tag, title):
-    @told
+    @says_refusals
     def refuse(request):
         raise Refusal("image.lost")
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from stand_in import CAT, DOG, NAMES, StandInEngine, mask
 
-from app.palette import rgb_of
+from app.palette import RAMP, rgb, rgb_of
 from app.results.overlay import outline, overlay, tint
-from mtl_core.types import Boxes
+from mtl_core.types import Boxes, Prediction, ScalarMap
 from tests.answers import prediction
 
 
@@ -39,19 +39,19 @@ def test_the_input_is_left_alone(image, said):
     np.testing.assert_array_equal(image, before)
     assert drawn.shape == image.shape
     assert drawn.dtype == np.uint8
-    assert not np.shares_memory(overlay(image, said, tasks=()), image)
+    assert not np.shares_memory(overlay(image, said.only(())), image)
 
 
 def test_boxes_below_the_threshold_are_not_drawn(image, said):
-    np.testing.assert_array_equal(outline(image, said, score_threshold=0.95), image)
-    assert (outline(image, said, score_threshold=0.5) != image).any()
+    np.testing.assert_array_equal(outline(image, said.boxes.above(0.95), NAMES["det"]), image)
+    assert (outline(image, said.boxes.above(0.5), NAMES["det"]) != image).any()
 
 
 def test_a_box_edge_has_its_class_colour(image):
     box = Boxes(
         np.array([[30, 40, 90, 80]], np.float32), np.array([0.9], np.float32), np.array([2])
     )
-    drawn = outline(image, prediction((90, 120), NAMES, boxes=box), 0.3)
+    drawn = outline(image, box, NAMES["det"])
     assert tuple(drawn[79, 60]) == rgb_of("cat")
     assert tuple(drawn[60, 30]) == rgb_of("cat")
 
@@ -66,8 +66,17 @@ def test_a_box_edge_has_its_class_colour(image):
 )
 def test_odd_boxes_are_drawn_without_complaint(image, box):
     boxes = Boxes(np.array([box], np.float32), np.array([0.9], np.float32), np.array([0]))
-    assert outline(image, prediction((90, 120), NAMES, boxes=boxes), 0.1).shape == image.shape
+    assert outline(image, boxes, NAMES["det"]).shape == image.shape
 
 
 def test_nothing_trained_draws_nothing(image):
     np.testing.assert_array_equal(overlay(image, prediction((90, 120), NAMES)), image)
+
+
+def test_a_map_of_numbers_runs_from_the_lowest_to_the_highest_colour(image):
+    values = np.full(image.shape[:2], 2.0, np.float32)
+    values[0, 0], values[0, 1], values[0, 2] = 1.0, 5.0, np.nan
+    depth = Prediction(image.shape[:2], {}, {"depth": ScalarMap(values)})
+    drawn = overlay(image, depth, opacity=1.0)
+    assert tuple(drawn[0, 0]) == rgb(RAMP[0]) and tuple(drawn[0, 1]) == rgb(RAMP[-1])
+    assert (drawn[0, 2] == image[0, 2]).all()

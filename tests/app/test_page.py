@@ -42,7 +42,9 @@ def test_every_tab_has_an_empty_state(tmp_path):
 
 
 def test_figures_follow_the_run(site):
-    _, curve, matrix, classes, *_ = forgetting_figures(site, "forgets", "kept", "seg", Words("en"))
+    _, curve, matrix, _, classes, *_ = forgetting_figures(
+        site, "forgets", "kept", "seg", Words("en")
+    )
     assert curve["value"].data
     assert matrix["value"].data[0].z[2][0] == pytest.approx(0.2)
     assert classes["visible"]
@@ -84,7 +86,7 @@ def test_after_a_long_pause_another_language_asks_the_networks_once(site, monkey
     say_again = next(f.fn for f in demo.fns.values() if f.name == "say_again")
     monkeypatch.setattr("app.tabs.compare.uploaded_path", lambda path: path)
     cat = str(example_images()["cat"])
-    viewed, *_ = say_again(None, cat, "keeps", "keeps:1", "keeps:3", request=None)
+    viewed, *_ = say_again(None, cat, "keeps", "keeps:1", request=None)
     assert viewed.image.ndim == 3 and site.engines.passes == 3
 
 

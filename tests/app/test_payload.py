@@ -1,36 +1,38 @@
 import base64
-import io
 import json
-import re
+import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
 from stand_in import NAMES
 
-from app.components.comparison import (
-    changed,
-    first_sides,
-    legend,
-    said_by,
-    side_choices,
+from app.components.sides import (
+    NO_SIDE,
+    left_choices,
+    left_side,
+    opening_sides,
     side_of,
-    sides_after,
+    split_side,
 )
 from app.language import Words
+from app.services.engines import StageAnswer
 from app.services.viewed_image import ViewedImage, example_images, is_copy
 from app.tabs.compare import show
-from app.viewer.payload import VIEW_LONG_SIDE_PX, viewer_payload
-from mtl_core.types import InputError
+from app.viewer.payload import VIEW_LONG_SIDE_PX, Side, viewer_payload
+from mtl_core.types import Prediction, ScalarMap
 
 
-def pixels(url):
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+def ids(payload, part):
+    """What the browser draws from: a byte per pixel."""
+    packed = zlib.decompress(base64.b64decode(part["ids"]))
+    return np.frombuffer(packed, np.uint8).reshape(payload["height"], payload["width"])
 
 
 @pytest.fixture
 def shown(site, image):
-    viewed, payload, timing = show(site, ViewedImage(image, example="cat"), "forgets", Words("en"))
+    viewed, payload, timing = show(
+        site, ViewedImage(image, example="cat"), "forgets", NO_SIDE, Words("en")
+    )
     assert "all 3 stages" in timing
     return viewed, payload
 
@@ -38,11 +40,10 @@ def shown(site, image):
 def test_every_stage_is_there_and_only_what_it_was_trained(shown):
     _, payload = shown
     one, two, three = payload["stages"]
-    assert one["boxes"] is None
-    assert one["probabilities"] is None
-    assert len(two["boxes"]) == 2
-    assert two["probabilities"] is None
-    assert len(three["probabilities"]) == len(NAMES["cls"])
+    assert set(one["parts"]) == {"seg"}
+    assert len(two["parts"]["det"]["boxes"]) == 2
+    assert set(two["parts"]) == {"seg", "det"}
+    assert len(three["parts"]["cls"]["probabilities"]) == len(NAMES["cls"])
     assert [s["trained"] for s in payload["stages"]] == [
         ["seg"],
         ["seg", "det"],
@@ -54,27 +55,32 @@ def test_every_stage_is_there_and_only_what_it_was_trained(shown):
 def test_the_mask_arrives_as_class_indices(shown):
     viewed, payload = shown
     for stage, answer in zip(payload["stages"], viewed.answers["forgets"], strict=True):
-        np.testing.assert_array_equal(pixels(stage["mask"]), answer.prediction.mask)
+        np.testing.assert_array_equal(ids(payload, stage["parts"]["seg"]), answer.prediction.mask)
 
 
 def test_a_large_image_is_sent_smaller_with_its_boxes(site):
     large = np.zeros((960, 1280, 3), np.uint8)
-    viewed, payload, _ = show(site, ViewedImage(large), "keeps", Words("en"))
+    viewed, payload, _ = show(site, ViewedImage(large), "keeps", NO_SIDE, Words("en"))
     assert payload["width"] == VIEW_LONG_SIDE_PX
-    assert pixels(payload["stages"][0]["mask"]).shape == (768, 1024)
-    sent = payload["stages"][1]["boxes"][0]["xyxy"]
+    assert ids(payload, payload["stages"][0]["parts"]["seg"]).shape == (768, 1024)
+    sent = payload["stages"][1]["parts"]["det"]["boxes"][0]["xyxy"]
     full = viewed.answers["keeps"][1].prediction.boxes.xyxy[0]
     np.testing.assert_allclose(np.array(sent) / 1024 * 1280, full, atol=0.2)
 
 
 def test_the_link_names_an_example_but_never_an_own_image(site, image):
-    _, payload, _ = show(site, ViewedImage(image), "keeps", Words("en"))
-    assert payload["link"] == {"run": "keeps", "example": "", "annotated": ""}
+    _, payload, _ = show(site, ViewedImage(image), "keeps", NO_SIDE, Words("en"))
+    assert payload["link"] == {
+        "run": "keeps",
+        "left": "none",
+        "example": "",
+        "annotated": "",
+    }
 
 
 def test_the_words_come_in_the_visitors_language(site, image):
     viewed = ViewedImage(image)
-    _, payload, _ = show(site, viewed, "keeps", Words("zh-TW"))
+    _, payload, _ = show(site, viewed, "keeps", NO_SIDE, Words("zh-TW"))
     assert payload["language"] == "zh-TW"
     assert payload["classes"]["seg"][2]["shown"] == "狗"
     assert payload["classes"]["seg"][2]["name"] == "dog"
@@ -83,78 +89,77 @@ def test_the_words_come_in_the_visitors_language(site, image):
 
 def test_a_run_is_asked_once_per_image(site, image):
     viewed = ViewedImage(image)
-    show(site, viewed, "keeps", Words("en"))
+    show(site, viewed, "keeps", NO_SIDE, Words("en"))
     passes = site.engines.passes
-    show(site, viewed, "keeps", Words("zh-TW"))
+    show(site, viewed, "keeps", NO_SIDE, Words("zh-TW"))
     assert site.engines.passes == passes == 3
 
 
-def test_two_sides_of_two_runs(site, image):
-    viewed = ViewedImage(image)
-    left, right = side_of("keeps", 3), side_of("forgets", 3)
-    said = said_by(site, viewed, left, right)
-    assert said is not None
-    assert (said[0].mask != said[1].mask).any()
-    html = changed(said, Words("en"))
-    assert "pixels changed class" in html
-    assert said_by(site, None, left, right) is None
-    assert changed(None, Words("en")) == ""
+def test_another_run_stands_on_the_left_with_what_was_lost_in_words(site, image):
+    _, payload, _ = show(site, ViewedImage(image), "keeps", "forgets", Words("en"))
+    assert (payload["run"], payload["left"]["run"]) == ("keeps", "forgets")
+    assert len(payload["left"]["stages"]) == 3 and payload["left"]["pinned"] is None
+    assert payload["headlines"] == [
+        "No stage came later yet, so nothing could be forgotten.",
+        "Segmentation: 4 of 10 points gone on the left; kept on the right.",
+        "Segmentation: 8 of 10 points gone on the left; kept on the right.",
+    ]
+    assert payload["note"] == ""
 
 
-def test_the_legend_of_two_sides_names_what_either_shows(site, image):
-    viewed = ViewedImage(image)
-
-    def named(*sides):
-        html = legend(said_by(site, viewed, *sides), Words("en"))
-        return set(re.findall(r"</i>([^<]+)<", html))
-
-    assert named(side_of("keeps", 1), side_of("keeps", 1)) == {"dog"}
-    assert named(side_of("keeps", 1), side_of("keeps", 2)) == {"dog", "person"}
-    assert named(side_of("keeps", 3), side_of("forgets", 3)) == {"dog", "cat"}
+def test_what_makes_two_runs_hard_to_compare_is_said(site, image):
+    site.runs.get("forgets").manifest["evaluated_input_px"] = 384
+    site.runs.get("forgets").manifest["config"]["seed"] = 1
+    _, payload, _ = show(site, ViewedImage(image), "keeps", "forgets", Words("en"))
+    assert "input size (384 and None px); seed (1 and 0)" in payload["note"]
 
 
-def test_sides_offer_every_stage_of_every_run(site):
-    choices = side_choices(site, Words("en"))
-    assert len(choices) == 6
-    assert len({value for _, value in choices}) == 6
-    assert first_sides(site, site.runs.get(None)) == (side_of("keeps", 1), side_of("keeps", 3))
+def test_a_run_stands_beside_itself_as_it_was(site, image):
+    side = left_side(site, ViewedImage(image), "keeps", "keeps", Words("en"))
+    assert side is not None and side.pinned == 1
+    assert left_side(site, ViewedImage(image), NO_SIDE, "keeps", Words("en")) is None
+
+
+def test_the_left_offers_every_stage_of_every_run(site):
+    values = [value for _, value in left_choices(site, Words("en"))]
+    assert len(values) == len(set(values)) == 1 + 2 + 6
+    assert opening_sides(site) == ("keeps", "forgets")
 
 
 SIDES = {
-    "both follow": ("keeps", (1, 3), "forgets", (1, 3)),
-    "their stages stay": ("keeps", (2, 3), "forgets", (2, 3)),
-    "no such stage": ("keeps", (1, 9), "forgets", (1, 3)),
+    "forgets": ("forgets", None),
+    "forgets:2": ("forgets", 2),
+    "": None,
+    "nowhere:1": None,
+    "keeps:9": None,
+    "keeps:": None,
 }
 
 
-@pytest.mark.parametrize(("old", "stages", "new", "wanted"), SIDES.values(), ids=SIDES.keys())
-def test_sides_of_one_run_follow_to_another(site, old, stages, new, wanted):
-    sides = [side_of(old, number) for number in stages]
-    assert sides_after(site, new, *sides) == tuple(side_of(new, number) for number in wanted)
+@pytest.mark.parametrize("side", SIDES)
+def test_a_side_that_is_not_here_is_none(site, side):
+    assert split_side(site, side) == SIDES[side]
+    assert side_of("forgets", 2) == "forgets:2"
 
 
-def test_sides_of_two_runs_stay(site):
-    sides = side_of("keeps", 1), side_of("forgets", 3)
-    assert sides_after(site, "forgets", *sides) == sides
-    assert sides_after(site, "forgets", None, None) == (None, None)
-
-
-@pytest.mark.parametrize("side", ["", "nowhere:1", "keeps:9"])
-def test_a_side_that_is_not_here_is_told(site, image, side):
-    viewed = ViewedImage(image)
-    if not side:
-        assert said_by(site, viewed, side, side) is None
-        return
-    with pytest.raises(InputError):
-        said_by(site, viewed, side, side)
+def test_a_map_of_numbers_is_sent_in_steps_with_its_range():
+    values = np.array([[1.0, np.nan], [3.0, 5.0]], np.float32)
+    said = Prediction((2, 2), {}, {"depth": ScalarMap(values)})
+    side = Side("r", "R", [StageAnswer(1, "depth", ("depth",), said, None)])
+    image = np.zeros((2, 2, 3), np.uint8)
+    payload = viewer_payload(image, side, Words(), viewed="l", key="k", alt="a", link={})
+    part = payload["stages"][0]["parts"]["depth"]
+    assert (part["kind"], part["low"], part["high"]) == ("scalar_map", 1.0, 5.0)
+    assert ids(payload, part).tolist() == [[0, 255], [127, 254]]
+    assert payload["tasks"] == ["depth"]
+    json.dumps(payload)
 
 
 def test_the_viewer_is_told_which_stage_to_show(site, image):
     viewed = ViewedImage(image)
     answers = viewed.of("keeps", site.runs, site.engines)
-    payload = viewer_payload(
-        image, answers, Words(), viewed="l", key="k", alt="a", link={}, stage=2
-    )
+    side = Side("keeps", "keeps", answers)
+    payload = viewer_payload(image, side, Words(), viewed="l", key="k", alt="a", link={}, stage=2)
     assert payload["stage"] == 2
 
 
@@ -169,6 +174,6 @@ def test_an_example_is_known_by_its_content(tmp_path):
 
 
 def test_two_spellings_of_one_class_are_one_in_the_legend(site, image):
-    _, payload, _ = show(site, ViewedImage(image), "keeps", Words("en"))
+    _, payload, _ = show(site, ViewedImage(image), "keeps", NO_SIDE, Words("en"))
     table = payload["classes"]["seg"][4]
     assert (table["name"], table["shown"]) == ("diningtable", "dining table")

@@ -4,10 +4,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from stand_in import ORDER, make_run, record_rows
+from stand_in import ORDER, drop, make_run, record_rows
 
 from app.results.run_tables import (
-    Drop,
     class_drops,
     curves,
     drops,
@@ -34,20 +33,20 @@ def test_the_matrix_holds_whole_split_scores_only():
 
 def test_drop_and_retention_follow_their_definition():
     seg, det, cls = drops(frame(forgets=True), ORDER)
-    assert seg.drop_rel == pytest.approx((0.5 - 0.1) / 0.5)
+    assert seg.drop == pytest.approx((0.5 - 0.1) / 0.5)
     assert seg.retention == pytest.approx(0.2)
     assert not seg.within_gate
     assert det.metric == "mAP"
-    assert det.drop_abs == pytest.approx(0.08)
+    assert det.base - det.final == pytest.approx(0.08)
     assert cls.base_stage == cls.final_stage == 3
     kept, _, _ = drops(frame(), ORDER)
     assert kept.within_gate
-    assert kept.drop_rel == pytest.approx(0.04)
+    assert kept.drop == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize(("final", "within"), [(0.96, True), (0.94, False), (1.1, True)])
 def test_the_gate_is_five_percent_of_the_base(final, within):
-    assert Drop("seg", "mIoU", 1, 1.0, 2, final, 60).within_gate is within
+    assert drop("seg", "mIoU", 1, 1.0, 2, final, 60).within_gate is within
 
 
 def test_a_task_without_a_score_after_its_own_stage_has_no_base():
@@ -104,7 +103,7 @@ def test_the_last_record_of_a_stage_counts(tmp_path):
 def test_a_zero_base_does_not_divide():
     rows = [r | {"value": 0.0} for r in record_rows() if r["task"] == "det"]
     (det,) = drops(pd.DataFrame(rows), ORDER)
-    assert math.isnan(det.drop_rel) and math.isnan(det.retention) and not det.within_gate
+    assert math.isnan(det.drop) and math.isnan(det.retention) and not det.within_gate
     assert curves(pd.DataFrame(rows), ORDER).kept.isna().all()
 
 
@@ -147,3 +146,20 @@ def test_tasks_trained_together_keep_all(tmp_path):
     told = drops(pd.DataFrame(rows), ORDER)
     assert together(told) and [drop.retention for drop in told] == [1, 1, 1]
     assert not together(drops(run.records(), ORDER))
+
+
+def test_a_run_with_half_a_line_of_records_does_not_take_the_others_away(tmp_path):
+    runs = {name: make_run(tmp_path, name) for name in ("keeps", "forgets", "cut")}
+    path = runs["cut"].path / "records.jsonl"
+    path.write_text(path.read_text()[:-20])
+    assert list(side_by_side(runs, runs["keeps"])) == ["keeps", "forgets"]
+
+
+def test_a_task_that_nobody_registered_is_measured_by_its_first_metric():
+    rows = [
+        {"stage": stage, "task": "depth", "metric": metric, "value": value, "scope": "stage"}
+        for stage, score in ((1, 0.8), (2, 0.2))
+        for metric, value in (("delta1", score), ("rmse", 3.0))
+    ]
+    (depth,) = drops(pd.DataFrame(rows), ["depth", "seg"])
+    assert (depth.metric, depth.drop) == ("delta1", pytest.approx(0.75))

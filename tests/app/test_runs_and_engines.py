@@ -43,8 +43,8 @@ def test_what_is_not_here_is_told_in_the_visitors_language(tmp_path, monkeypatch
     for asking, told in (
         (lambda: RunShelf().get(None), "這裡沒有訓練結果"),
         (lambda: shelf.get("nowhere"), "沒有「nowhere」這個訓練結果，可用的有：keeps"),
-        (lambda: shelf.stage("keeps", 4), "沒有第 4 課，可用的有：1, 2, 3"),
-        (lambda: viewed.stage("keeps", 4, shelf, engines), "沒有第 4 課，可用的有：1, 2, 3"),
+        (lambda: shelf.stage("keeps", 4), "沒有階段 4，可用的有：1, 2, 3"),
+        (lambda: viewed.stage("keeps", 4, shelf, engines), "沒有階段 4，可用的有：1, 2, 3"),
         (lambda: open_run(str(tmp_path)), "不是訓練結果的目錄"),
         (lambda: open_run("no-owner/no-run"), "也不是可從 Hub 取得的儲存庫（ConnectionError）"),
     ):

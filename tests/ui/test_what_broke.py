@@ -23,7 +23,7 @@ def test_a_broken_image_opens_in_compare_beside_the_truth(visit):
     assert "not trained yet" not in frames.nth(3).inner_text()
     # The two stages between which it broke lie against each other.
     for side, stage in (("left", 1), ("right", 3)):
-        assert chosen(visitor, side).startswith(f"forgets · stage {stage}")
+        assert f"(forgets) · Stage {stage}" in visitor.page.inner_text(f".ov-name-{side}")
     visitor.shoot("broken-in-compare")
     # The answer stays when the browser has put the image into the upload.
     visitor.page.wait_for_timeout(1500)

@@ -1,0 +1,54 @@
+"""Under a figure: save it as PNG or SVG, its data as CSV, its values as a table, how it is made."""
+
+from __future__ import annotations
+
+import datetime
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+import pandas as pd
+
+from app.language import Words
+
+_SCRIPT = Path(__file__).with_suffix(".js")
+
+
+def figure_tools() -> gr.HTML:
+    """The component; its value is what ``tools_html`` makes."""
+    return gr.HTML(js_on_load=_SCRIPT.read_text(encoding="utf-8"), apply_default_css=False)
+
+
+def tools_html(
+    figure: str, table: pd.DataFrame | None, run: str, words: Words, title: str = ""
+) -> str:
+    """The tools of one figure; nothing where there is no figure.
+
+    Args:
+        figure: the plot's element id; "figure.ID" holds how it is made.
+        table: what is drawn, in plain numbers.
+        run: the run's name.
+        words: the visitor's language.
+        title: of the figure.
+    """
+    if table is None or table.empty:
+        return ""
+    today = datetime.date.today().isoformat()
+    plain = table.map(lambda v: round(v, 6) if isinstance(v, float) else v)
+    values = table.to_html(
+        index=False, border=0, classes="oh-table", float_format="%.3f", na_rep=""
+    )
+    file = f"onehead-{run}-{figure}".replace("/", "-").replace(" ", "-")
+    buttons = "".join(
+        f"<button type='button' data-format='{kind}' aria-label='{escape(title)}: "
+        f"{kind.upper()}'>{kind.upper()}</button>"
+        for kind in ("png", "svg", "csv")
+    )
+    return (
+        f"<div class='oh-tools' data-plot='{escape(figure)}' data-title='{escape(title)}' "
+        f"data-note='{escape(f'OneHead · {run} · {today}')}' data-file='{escape(file)}' "
+        f"data-csv='{escape(plain.to_csv(index=False))}'>{buttons}"
+        f"<details><summary>{escape(words('figure.how'))}</summary>"
+        f"<p>{escape(words(f'figure.{figure}'))}</p></details>"
+        f"<details><summary>{escape(words('figure.values'))}</summary>{values}</details></div>"
+    )
