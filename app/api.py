@@ -174,6 +174,7 @@ def add_endpoints(site: Site) -> None:
         assert page is not None, "expected to be called while the page is built"
         *_, added = page.fns.values()
         for component, name in zip(added.inputs, described, strict=True):
+            assert isinstance(component, gr.components.Component)
             component.label = f"{name}: {described[name]}"
 
 
