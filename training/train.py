@@ -158,7 +158,8 @@ def prepare_out(out: Path, resume: bool) -> None:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file, expected a directory for the run.")
-    if out.exists() and any(out.iterdir()) and not resume:
+    begun = [p for p in out.iterdir() if p.name != "state"] if out.exists() else []
+    if (begun or (out / "state" / "resume.pt").exists()) and not resume:
         raise InputError(
             f"{out} is not empty: expected a new directory, or --resume to go on with it."
         )

@@ -1,8 +1,9 @@
 """Scores of boxes that mean a probability, folded into the weights.
 
-J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999: a slope and a shift of the
-objectness logit, fitted so that a box's score is how often such boxes hit an object. Both are
-linear in the output layer, so the calibrated network costs nothing and needs no other code.
+J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999: a slope and a shift of a box's
+logit, fitted so that its score is how often such boxes hit an object. They are applied to the
+objectness, in which they are linear, so the calibrated network costs nothing and needs no other
+code; where a box's class is in doubt that is not quite the same, so the error is measured anew.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mtl_core.tasks.detection import OBJECTNESS
 from mtl_core.types import Prediction
 
 FITTED_FROM = 0.05  # boxes of lower scores say little, and there are a hundred an image
-STEPS = (0.4, 0.2, 0.1, 0.05)  # of the search, in units of slope and of the logit
+NEWTON_STEPS, HELD = 30, 0.01
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,10 @@ def fit(
         scores, hits = found if found is not None else (np.zeros(0), np.zeros(0, bool))
         return scores, hits, objects
 
-    def surprise(slope: float, shift: float) -> float:
-        scores, hits, _ = answers(slope, shift, FITTED_FROM)
-        p = scores.clip(1e-4, 1 - 1e-4)
-        return float(-np.where(hits, np.log(p), np.log1p(-p)).mean()) if len(p) else np.inf
-
-    best, least = (1.0, 0.0), surprise(1.0, 0.0)
-    for step in STEPS:
-        while True:
-            around = [(best[0] + i * step / 2, best[1] + j * step) for i, j in _CROSS]
-            values = {pair: surprise(*pair) for pair in around if pair[0] > 0}
-            nearest = min(values, key=values.__getitem__)
-            if values[nearest] >= least - 1e-5:
-                break
-            best, least = nearest, values[nearest]
+    scores, hits, _ = answers(1.0, 0.0, FITTED_FROM)
+    if not len(scores):
+        return ScoreScale(1.0, 0.0, float("nan"), float("nan"), SHOWN_SCORE)
+    best = logistic_fit(scores, hits)
     scores, hits, objects = answers(*best, FITTED_FROM)
     before, after = (
         calibration(*answers(*pair, SHOWN_SCORE)[:2]).error for pair in ((1.0, 0.0), best)
@@ -96,7 +87,20 @@ def fit(
     return ScoreScale(best[0], best[1], before, after, threshold)
 
 
-_CROSS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1))
+def logistic_fit(scores: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
+    """Slope and shift of the scores' logits that make the hits most likely, by Newton's method.
+
+    A little is held to 1 and 0, so that equal scores have a fit, too.
+    """
+    p = scores.clip(1e-4, 1 - 1e-4)
+    x = np.stack([np.log(p / (1 - p)), np.ones(len(p))], 1).astype(np.float64)
+    start = theta = np.array([1.0, 0.0])
+    for _ in range(NEWTON_STEPS):
+        stated = 1 / (1 + np.exp(-(x @ theta)))
+        slope = x.T @ (stated - hits) + HELD * (theta - start)
+        curve = (x * (stated * (1 - stated))[:, None]).T @ x + HELD * np.eye(2)
+        theta = theta - np.linalg.solve(curve, slope)
+    return float(theta[0]), float(theta[1])
 
 
 def _raw(network: UnifiedVisionSystem, task: str, item: object, split: Split) -> tuple:

@@ -87,7 +87,7 @@ def test_a_sample_without_objects_or_detections():
     alone = np.zeros((1, 6), int)
     alone[0, 0] = 6
     assert math.isnan(detection_meter(pairs).resampled(alone)["mAP"][0])
-    blind = [(item, replace(p, boxes=Boxes.empty())) for item, p in pairs]
+    blind = [(item, replace(p, parts={"det": Boxes.empty()})) for item, p in pairs]
     found = detection_meter(blind).resampled(np.vstack([np.ones(6, int), alone]))
     assert found["mAP50"][0] == 0 and math.isnan(found["mAP50"][1])
 

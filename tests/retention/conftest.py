@@ -46,8 +46,9 @@ def train_sets(
             names = np.arange(len(split.class_names))
             # Mosaics read other images, too: a memory must not.
             mosaic = 0.5 if stage.task == "det" else 0.0
-            views = WatchedViews(split, names, replace(stage, mosaic=mosaic), tiny().model, 0)
-            found[stage.task] = TrainingSet(tiny_network.tasks[stage.task], views)
+            task = tiny_network.tasks[stage.task]
+            views = WatchedViews(task, split, names, replace(stage, mosaic=mosaic), tiny().model, 0)
+            found[stage.task] = TrainingSet(task, views)
         return found
 
     return make

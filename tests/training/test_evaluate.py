@@ -49,7 +49,9 @@ def test_another_split_and_sets_elsewhere(whole_run: Path, rendered: DataRoots, 
     (annotations / "instances_val.json").rename(annotations / "instances_unseen.json")
     roots["cls"].rename(tmp_path / "flowers")
     weights = whole_run / "stage3.safetensors"
-    moved = evaluate(Options(weights, tmp_path / "data", split="unseen", cls=tmp_path / "flowers"))
+    moved = evaluate(
+        Options(weights, tmp_path / "data", split="unseen", sets={"cls": tmp_path / "flowers"})
+    )
     usual = evaluate(Options(weights, rendered["seg"].parent))
     assert {m: moved[m] for m in METRICS} == {m: usual[m] for m in METRICS}
     assert moved["split"] == "unseen"

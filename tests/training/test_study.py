@@ -60,6 +60,7 @@ def test_the_plan_has_every_method_seed_and_strength(rendered: DataRoots, tmp_pa
             tmp_path,
             rendered,
             tmp_path,
+            methods=("all",),
             seeds=(0, 1),
             sweep=(0.3, 1.0),
             preset="tuned",
