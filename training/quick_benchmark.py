@@ -57,9 +57,7 @@ def main(options: Options) -> pd.DataFrame:
     """Train all of them, print a line as each is done, and return the table."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        scenes = rendered(
-            Path(folder), dict(zip(("train", "val"), options.images, strict=True))
-        )
+        scenes = rendered(Path(folder), dict(zip(("train", "val"), options.images, strict=True)))
         for seed in options.seeds:
             with tempfile.TemporaryDirectory(dir=folder) as place:
                 first = None
@@ -77,7 +75,9 @@ def main(options: Options) -> pd.DataFrame:
                     first = first or out
                     for row in kept(Run(out)):
                         rows.append({"seed": seed, "method": method, **row, "cpu_s": cpu_s})
-                        print(", ".join(f"{k} {_short(v)}" for k, v in rows[-1].items()), flush=True)
+                        print(
+                            ", ".join(f"{k} {_short(v)}" for k, v in rows[-1].items()), flush=True
+                        )
     table = pd.DataFrame(rows)
     print(table.groupby(["task", "method"])["retention"].agg(["min", "mean", "max"]).round(3))
     if options.out:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,9 @@ class TeachingQueue:
         counts: scenes per split and task.
         epochs: of every stage, instead of the recipe's; 0 leaves them.
         cache: folder of the rendered scenes.
+
+    Attributes:
+        removed: called with every run directory that is about to be removed.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class TeachingQueue:
             "epochs": epochs,
             "cache": str(cache or cache_folder()),
         }
+        self.removed: Callable[[Path], None] = lambda out: None
         self._lock = threading.RLock()
         self._latest: dict[str, Training] = {}
         self._before: dict[str, Training] = {}
@@ -170,18 +175,12 @@ class TeachingQueue:
                 self._line.remove(training)
                 training.hear({"kind": "stopped"})
 
-    def leave(self, visitor: str) -> list[Path]:
-        """End what the visitor started and remove its files.
-
-        Returns:
-            The run directories that were removed.
-        """
+    def leave(self, visitor: str) -> None:
+        """End what the visitor started and remove its files."""
         with self._lock:
             self._end(visitor)
-            gone = [kept.pop(visitor, None) for kept in (self._latest, self._before)]
-            for training in gone:
-                self._forget(training)
-            return [training.out for training in gone if training]
+            for kept in (self._latest, self._before):
+                self._forget(kept.pop(visitor, None))
 
     def close(self) -> None:
         """End all processes and remove all files."""
@@ -251,6 +250,7 @@ class TeachingQueue:
 
     def _forget(self, training: Training | None) -> None:
         if training is not None:
+            self.removed(training.out)
             shutil.rmtree(training.out.parent, ignore_errors=True)
 
 

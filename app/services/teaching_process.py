@@ -60,7 +60,7 @@ def train(scenes: Path, epochs: int, order: dict[str, Any], emit: Emit) -> None:
     threads = min(THREADS, available_cores())
     trainer = choice.trainer(scenes, out, workers=0, threads=threads)
     threading.Thread(target=_stop_when_told, args=(trainer,), daemon=True).start()
-    scene, drawn_at, trained = shown_scene(), 0.0, list[str]()
+    scene, drawn_at, step, trained = shown_scene(), 0.0, 0, list[str]()
     status = "finished"
     for event in trainer.events():
         if isinstance(event, Begun):
@@ -75,10 +75,14 @@ def train(scenes: Path, epochs: int, order: dict[str, Any], emit: Emit) -> None:
             emit({"kind": "score", **place, "value": value, "scope": event.scope})
         elif isinstance(event, Stopped):
             status = "stopped"
-        redraws = isinstance(event, Step) and time.monotonic() - drawn_at > REDRAW_S
-        if redraws or isinstance(event, StageEnded):
-            step = event.step if isinstance(event, Step) else 0
-            place = {"stage": event.number, "step": step, "ended": not redraws}
+        if isinstance(event, Step):
+            step, ended = event.step, False
+        elif isinstance(event, StageEnded):
+            ended = True
+        else:
+            continue
+        if ended or time.monotonic() - drawn_at > REDRAW_S:
+            place = {"stage": event.number, "step": step, "ended": ended}
             emit({"kind": "scene", **place, **drawn(trainer, scene, trained)})
             drawn_at = time.monotonic()
     shutil.rmtree(out / "state")  # nobody goes on with it

@@ -57,7 +57,10 @@ def test_a_training_says_what_happens_and_leaves_an_ordinary_run(queue: Teaching
     process = queue._process
     assert process is not None
     third = queue.start("bob", Choice("ewc", 1.0, ORDER))
-    assert set(queue.leave("ann")) == {training.out, second.out}
+    removed: list[Path] = []
+    queue.removed = removed.append
+    queue.leave("ann")
+    assert set(removed) == {training.out, second.out}
     assert process.poll() is not None  # gone with its visitor, and the next one's turn has come
     assert not run.path.exists() and queue.latest("ann") is None
     assert third.status == "starting" and queue._process is not process
