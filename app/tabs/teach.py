@@ -36,14 +36,13 @@ def build_teach(
     queue = site.teaching
     queue.removed = site.forget_run
     gr.Markdown(t("teach.intro"), elem_classes="oh-quiet")
-    with gr.Row():
-        method = gr.Radio(
-            [(t(f"run.{name}"), name) for name in METHODS],
-            value=METHODS[0],
-            label=t("teach.method"),
-            elem_id="teach-method",
-            scale=4,
-        )
+    method = gr.Radio(
+        [(t(f"run.{name}"), name) for name in METHODS],
+        value=METHODS[0],
+        label=t("teach.method"),
+        elem_id="teach-method",
+    )
+    with gr.Row(equal_height=True):
         strength = gr.Slider(
             0.25,
             4,
@@ -52,20 +51,26 @@ def build_teach(
             label=t("teach.strength"),
             interactive=False,
             elem_id="teach-strength",
-            scale=2,
+            scale=3,
         )
         order = gr.Dropdown(
             order_choices(Words("en")),
             value=ORDERS[0],
             label=t("teach.order"),
             elem_id="teach-order",
-            scale=3,
+            scale=4,
         )
-    with gr.Row():
-        start = gr.Button(t("teach.start"), variant="primary", elem_id="teach-start")
-        stop = gr.Button(t("teach.stop"), interactive=False, elem_id="teach-stop")
-        opening = gr.Button(t("teach.open"), visible=False, elem_id="teach-open")
-    status = gr.HTML(status_html(None, 0, Words("en")), elem_id="teach-status")
+        start = gr.Button(
+            t("teach.start"), variant="primary", scale=1, min_width=90, elem_id="teach-start"
+        )
+        stop = gr.Button(
+            t("teach.stop"), interactive=False, scale=1, min_width=90, elem_id="teach-stop"
+        )
+    with gr.Row(equal_height=True):
+        status = gr.HTML(status_html(None, 0, Words("en")), elem_id="teach-status")
+        opening = gr.Button(
+            t("teach.open"), visible=False, scale=0, min_width=260, elem_id="teach-open"
+        )
     with gr.Row():
         scenes = gr.HTML(scenes_html(None, Words("en")), elem_id="teach-scenes")
         curves = gr.Plot(show_label=False, container=False, visible=False, elem_id="teach-curves")

@@ -45,7 +45,9 @@ class QuickRun:
         workers: int = 1,
         threads: int = 0,
     ) -> Trainer:
-        """A trainer from the shipped weights; see ``Trainer`` for what else is given.
+        """A trainer from the shipped weights, or from timm's where those are not at hand.
+
+        ``Trainer`` says what else is given.
 
         Args:
             scenes: folder that ``rendered`` made.
@@ -64,7 +66,7 @@ class QuickRun:
             config,
             RunData.read(self.order, scenes),
             out,
-            init=WEIGHTS,
+            init=WEIGHTS if WEIGHTS.is_file() else None,
             start=start,
             feature_store=feature_store,
             workers=workers,
