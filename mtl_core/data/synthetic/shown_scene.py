@@ -10,7 +10,7 @@ from mtl_core.data.synthetic.shapes import KIND_NAMES
 RADII = (0.27, 0.11, 0.1, 0.12, 0.1)  # shares of the longer side
 
 
-def shown_scene(size_px: int = 384, seed: int = 2) -> np.ndarray:
+def shown_scene(size_px: int = 384, seed: int = 9) -> np.ndarray:
     """The scene, H x W x 3 uint8; no rendered set holds it.
 
     Args:
