@@ -25,6 +25,7 @@ from app.tabs.compare import build_compare, show
 from app.tabs.forgetting import build_forgetting, forgetting_figures
 from app.tabs.latency import build_latency, latency_figures
 from app.tabs.open_run import build_open_run
+from app.tabs.teach import build_teach
 
 _HERE = Path(__file__).parent
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"]
@@ -68,12 +69,14 @@ def build_page(site: Site) -> gr.Blocks:
                 broken_tab = build_broken(
                     site, run_choice, header, compare_tab, forgetting_tab, all_tabs, t
                 )
+            with gr.Tab(t("tab.teach"), id="teach", elem_id="tab-teach") as teach:
+                build_teach(site, demo, teach, run_choice, header, compare_tab, t)
             with gr.Tab(t("tab.latency"), id="latency", elem_id="tab-latency") as latency:
                 latency_tab = build_latency(site, run_choice, header, t)
             with gr.Tab(t("tab.about"), id="about", elem_id="tab-about") as about:
                 about_tab = build_about(site, run_choice, header, t)
 
-        tabs = (compare, forgetting, broken, latency, about)
+        tabs = (compare, forgetting, broken, teach, latency, about)
         build_open_run(site, run_choice, compare_tab, t)
 
         @says_refusals

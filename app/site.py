@@ -7,7 +7,8 @@ import html
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,7 @@ import gradio as gr
 from app.language import Refusal, Words, language_of
 from app.services.engines import EngineShelf
 from app.services.runs import RunShelf
+from app.services.teaching import TeachingQueue
 from app.services.validation_images import ValidationImages
 from mtl_core.types import InputError
 
@@ -33,12 +35,19 @@ class Site:
         local: whether only this machine's user can reach the page, who may then open any
             directory as a run; on a public host that would let strangers subset the disk.
         validation_images: the validation images behind the runs, where they are at hand.
+        teaching: the trainings that visitors start.
     """
 
     runs: RunShelf
     engines: EngineShelf
     local: bool = False
     validation_images: ValidationImages | None = None
+    teaching: TeachingQueue = field(default_factory=TeachingQueue)
+
+    def forget_run(self, path: Path) -> None:
+        """Let go of a run whose directory is about to be removed."""
+        self.runs.remove(path)
+        self.engines.forget(path)
 
 
 def words_for(request: gr.Request | None) -> Words:

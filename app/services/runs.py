@@ -38,6 +38,12 @@ class RunShelf:
         self._runs[name] = run
         return name
 
+    def remove(self, path: Path) -> None:
+        """Take the run of that directory off the shelf, if it stands there."""
+        self._runs = {
+            name: run for name, run in self._runs.items() if run.path.resolve() != path.resolve()
+        }
+
     @property
     def names(self) -> list[str]:
         """The runs' names in order."""

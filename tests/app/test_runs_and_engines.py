@@ -9,6 +9,7 @@ from app.services.engines import EngineShelf
 from app.services.latency import measure_passes, parameter_counts, summary_html
 from app.services.runs import RunShelf, open_run, shipped_runs
 from app.services.viewed_image import ViewedImage
+from app.site import Site
 from mtl_core.types import InputError
 
 
@@ -25,6 +26,16 @@ def test_a_run_opened_again_keeps_its_place(tmp_path):
     shelf = RunShelf([run])
     assert shelf.add(open_run(str(run.path))) == "keeps"
     assert len(shelf) == 1
+
+
+def test_a_removed_run_leaves_shelf_and_engines_and_no_other_does(tmp_path):
+    gone, stays = make_run(tmp_path / "a", "gone"), make_run(tmp_path / "b", "stays")
+    shelf, engines = RunShelf([gone, stays]), EngineShelf(StandInEngine)
+    kept, lost = engines.engine(stays.stages[0]), engines.engine(gone.stages[0])
+    Site(shelf, engines).forget_run(gone.path)
+    assert shelf.names == ["stays"]
+    assert engines.engine(stays.stages[0]) is kept
+    assert engines.engine(gone.stages[0]) is not lost
 
 
 @pytest.mark.parametrize(("name", "stage"), [("nowhere", 1), ("keeps", 4)])

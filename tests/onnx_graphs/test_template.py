@@ -202,7 +202,7 @@ def test_what_the_other_process_refuses_is_told(stages: list[Path], tmp_path: Pa
     broken = tmp_path / "broken.safetensors"
     content = stages[0].read_bytes()
     broken.write_bytes(content.replace(b"neck.fusion", b"neck.fusing"))
-    with pytest.raises(InputError, match="do not fit|are not those that were written"):
+    with pytest.raises(InputError, match=r"do not fit|are not those that were written"):
         template_of(broken, tmp_path / "cache")
 
 

@@ -34,6 +34,7 @@ def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
     from app.page import build_page, launch_options
     from app.services.engines import EngineShelf
     from app.services.runs import RunShelf
+    from app.services.teaching import TeachingQueue
     from app.services.validation_images import ValidationImages
     from app.site import Site
 
@@ -41,11 +42,14 @@ def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
     runs = [make_run(folder, "keeps"), make_run(folder, "forgets", "finetune")]
     make_run(folder, "spare")
     validation_images = ValidationImages(make_evidence(folder / "data", judge(runs[1])))
-    demo = build_page(Site(RunShelf(runs), EngineShelf(StandInEngine), True, validation_images))
+    shelf, engines = RunShelf(runs), EngineShelf(StandInEngine)
+    teaching = TeachingQueue({"train": 16, "val": 5}, epochs=1, cache=folder)
+    demo = build_page(Site(shelf, engines, True, validation_images, teaching))
     demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     os.environ["SPARE_RUN"] = str(folder / "spare")
     yield demo
     demo.close()
+    teaching.close()
 
 
 @pytest.fixture(scope="session")
