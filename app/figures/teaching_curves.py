@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
-from app.palette import TASK_COLORS
+from app.palette import task_color
 
 _HEIGHT_PX = 380
 
@@ -33,11 +33,11 @@ def teaching_curves(
     figure = go.Figure()
     if before is not None:
         for task in before.task.unique():
-            line = dict(color=with_alpha(TASK_COLORS.get(task, GREY), 0.75), width=2, dash="dot")
+            line = dict(color=with_alpha(task_color(task), 0.75), width=2, dash="dot")
             label = f"{words.task(task)}, {methods[1]}"
             figure.add_trace(_curve(before[before.task == task], label, line, 5))
     for task in order:
-        line = dict(color=TASK_COLORS.get(task, GREY), width=3)
+        line = dict(color=task_color(task), width=3)
         label = f"{words.task(task)}, {methods[0]}"
         figure.add_trace(_curve(now[now.task == task], label, line, 7))
     for number, task in enumerate(order, start=1):
@@ -50,7 +50,7 @@ def teaching_curves(
             yanchor="bottom",
             text=words("teach.stage", number=number, task=words.task(task)),
             showarrow=False,
-            font=dict(size=13, color=TASK_COLORS.get(task, GREY)),
+            font=dict(size=13, color=task_color(task)),
         )
     dressed(figure, height_px=_HEIGHT_PX)
     figure.update_layout(

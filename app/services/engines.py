@@ -182,11 +182,9 @@ class EngineShelf:
     def forget(self, path: Path) -> None:
         """Let go of the engines of the run of that directory, which is about to be removed."""
         folder = path.resolve()
-        with self._opening:
-            self._engines = {k: v for k, v in self._engines.items() if k[0].parent != folder}
-            self._banks = {
-                k: v for k, v in self._banks.items() if all(p.parent != folder for p in k)
-            }
+        with self._taking:
+            for key in [k for k in self._held if any(p.parent == folder for p in k[1:])]:
+                del self._held[key]
 
     def answer(self, run: Run, stage: StageFile, image: np.ndarray) -> StageAnswer:
         """One stage's answer to an image (H x W x 3 uint8 RGB)."""

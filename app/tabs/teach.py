@@ -7,14 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from app.components.comparison import side_choices
+from app.components.sides import left_choices
 from app.components.teaching_panel import scenes_html, status_html
 from app.figures.teaching_curves import teaching_curves
 from app.language import Refusal, Words
 from app.results.run_words import run_choices
 from app.results.teaching_points import points
 from app.services.teaching import METHODS, Choice
-from app.site import QUICK, Site, told, words_for
+from app.site import QUICK, Site, says_refusals, words_for
 from app.tabs.compare import CompareTab
 from mtl_core.presets import quick
 from mtl_core.runs.run_directory import Run
@@ -37,7 +37,7 @@ def build_teach(
     queue.removed = site.forget_run
     gr.Markdown(t("teach.intro"), elem_classes="oh-quiet")
     method = gr.Radio(
-        [(t(f"run.{name}"), name) for name in METHODS],
+        [(t(f"method.{name}"), name) for name in METHODS],
         value=METHODS[0],
         label=t("teach.method"),
         elem_id="teach-method",
@@ -90,7 +90,7 @@ def build_teach(
         if now[0] != known[0] or now[2] != known[2]:
             pair = [run and points(run.scores, run.steps) for run in (training, before)]
             methods = [
-                words(f"run.{run.choice.method}") if run else "" for run in (training, before)
+                words(f"method.{run.choice.method}") if run else "" for run in (training, before)
             ]
             drawn = teaching_curves(
                 pair[0], pair[1], training.choice.order, (methods[0], methods[1]), words
@@ -102,36 +102,36 @@ def build_teach(
         html = status_html(training, place, words), scenes_html(training, words)
         return *html, *buttons, figure, gr.update(active=not over), now
 
-    @told
+    @says_refusals
     def begin(method: str, strength: float, order: str, request: gr.Request) -> tuple:
         visitor = _visitor(request)
         queue.start(visitor, Choice(method, float(strength), tuple(order.split(","))))
         return shown(visitor, words_for(request), ("", 0, 0))
 
-    @told
+    @says_refusals
     def end(request: gr.Request) -> None:
         queue.stop(_visitor(request))
 
-    @told
+    @says_refusals
     def tick(known: tuple[str, int, int], request: gr.Request) -> tuple:
         return shown(_visitor(request), words_for(request), known)
 
-    @told
+    @says_refusals
     def relabel(request: gr.Request) -> tuple:
         words = words_for(request)
         choices = gr.update(choices=order_choices(words))
         return choices, *shown(_visitor(request), words, ("", 0, 0))
 
-    @told
-    def open_it(request: gr.Request) -> tuple[Any, Any, Any]:
+    @says_refusals
+    def open_it(request: gr.Request) -> tuple[Any, Any]:
         training, words = queue.latest(_visitor(request)), words_for(request)
         if training is None or not training.can_be_opened:
             raise Refusal("teach.not_done")
         name = site.runs.add(Run(training.out))
         gr.Info(words("open.done", name=name), duration=4, title=words("toast.done"))
-        sides = gr.update(choices=side_choices(site, words))
+        sides = gr.update(choices=left_choices(site, words))
         runs = gr.update(choices=run_choices(site.runs, words), value=name, visible=True)
-        return runs, sides, sides
+        return runs, sides
 
     quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", **QUICK}
     outputs = [status, scenes, start, stop, opening, curves, timer, seen]
@@ -143,9 +143,9 @@ def build_teach(
     method.change(
         lambda method: gr.update(interactive=method != METHODS[0]), method, strength, **quietly
     )
-    opening.click(
-        open_it, None, [run_choice, compare_tab.left, compare_tab.right], **quietly
-    ).success(**compare_tab.follow_run).success(**compare_tab.compare_sides)
+    opening.click(open_it, None, [run_choice, compare_tab.left], **quietly).success(
+        **compare_tab.follow_run
+    )
 
     def leave(request: gr.Request) -> None:
         queue.leave(_visitor(request))
