@@ -170,7 +170,9 @@ def add_endpoints(site: Site) -> None:
         gr.api(endpoint, api_name=endpoint.__name__, **queue)
         # The page that describes them would call every parameter by its place alone.
         _, described, _ = get_function_description(endpoint)
-        *_, added = get_blocks_context().fns.values()
+        page = get_blocks_context()
+        assert page is not None
+        *_, added = page.fns.values()
         for component, name in zip(added.inputs, described, strict=True):
             component.label = f"{name}: {described[name]}"
 

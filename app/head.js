@@ -80,7 +80,7 @@
     next.click();
   });
   // Titles are headings for screen readers, too.
-  new MutationObserver(() => document.querySelectorAll(".oh-title:not([role])").forEach((title) => {
+  new MutationObserver(() => document.querySelectorAll(".prose.oh-title:not([role])").forEach((title) => {
     title.setAttribute("role", "heading");
     title.setAttribute("aria-level", "2");
   })).observe(document.documentElement, { childList: true, subtree: true });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,8 @@ def drops(frame: pd.DataFrame, order: list[str]) -> list[Drop]:
         (kept,) = retained(matrix.loc[number:, [task]])
         last = scores[scores.task == task].sort_values("stage").iloc[-1]
         n = int(last.n) if pd.notna(last.n) else None
-        found.append(Drop(*astuple(kept), str(last.metric), number, int(last.stage), n))
+        where = {"metric": str(last.metric), "base_stage": number, "final_stage": int(last.stage)}
+        found.append(Drop(**asdict(kept), **where, n=n))
     return found
 
 
