@@ -81,7 +81,6 @@ def build_page(site: Site) -> gr.Blocks:
             words, name = words_for(request), _asked_run(site, request)
             return (
                 gr.update(choices=run_choices(site.runs, words), value=name),
-                gr.Tabs(selected=_asked_tab(request, [tab.id for tab in tabs])),
                 *page_words(words),
                 *forgetting_figures(site, name, "kept", None, words),
                 *broken_rows(site, name, TASKS_SHOWN[0], None, None, None, words),
@@ -121,7 +120,7 @@ def build_page(site: Site) -> gr.Blocks:
         demo.load(
             first_words,
             None,
-            [run_choice, all_tabs, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
+            [run_choice, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
             **quietly,
         )
         # The last choice of a language counts, however quickly it follows another one.
@@ -186,11 +185,6 @@ def _asked(request: gr.Request) -> dict[str, str]:
 def _asked_run(site: Site, request: gr.Request) -> str | None:
     asked = _asked(request).get("run")
     return asked if asked in site.runs.names else opening_sides(site)[0]
-
-
-def _asked_tab(request: gr.Request, known: list[Any]) -> Any:
-    asked = _asked(request).get("tab")
-    return asked if asked in known else known[0]
 
 
 def _first_view(site: Site, request: gr.Request) -> tuple:
