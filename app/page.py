@@ -79,8 +79,10 @@ def build_page(site: Site) -> gr.Blocks:
         @says_refusals
         def first_words(request: gr.Request) -> tuple:
             words, name = words_for(request), _asked_run(site, request)
+            # What stands there already is left alone: a hand may have chosen another one meanwhile.
+            chosen = {} if name == opening_sides(site)[0] else {"value": name}
             return (
-                gr.update(choices=run_choices(site.runs, words), value=name),
+                gr.update(choices=run_choices(site.runs, words), **chosen),
                 *page_words(words),
                 *forgetting_figures(site, name, "kept", None, words),
                 *broken_rows(site, name, TASKS_SHOWN[0], None, None, None, words),
