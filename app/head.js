@@ -80,10 +80,17 @@
     next.click();
   });
   // Titles are headings for screen readers, too.
-  new MutationObserver(() => document.querySelectorAll(".oh-title:not([role])").forEach((title) => {
+  new MutationObserver(() => document.querySelectorAll(".prose.oh-title:not([role])").forEach((title) => {
     title.setAttribute("role", "heading");
     title.setAttribute("aria-level", "2");
   })).observe(document.documentElement, { childList: true, subtree: true });
+  // The address may name a tab: it is opened as soon as it stands, before a hand chooses another.
+  const tab = new URLSearchParams(window.location.search).get("tab");
+  const opening = tab && tab !== "compare" && setInterval(() => {
+    const button = document.querySelector(`#tabs [role=tab][aria-controls="tab-${CSS.escape(tab)}"]`);
+    if (button || performance.now() > 60000) clearInterval(opening);
+    button?.click();
+  }, 50);
   // The address may name a language.
   const asked = new URLSearchParams(window.location.search).get("lang");
   if (asked === "en" || asked === "zh-TW") window.oneHeadSpeak(asked);

@@ -82,9 +82,10 @@ def build_page(site: Site) -> gr.Blocks:
         @says_refusals
         def first_words(request: gr.Request) -> tuple:
             words, name = words_for(request), _asked_run(site, request)
+            # What stands there already is left alone: a hand may have chosen another one meanwhile.
+            chosen = {} if name == opening_sides(site)[0] else {"value": name}
             return (
-                gr.update(choices=run_choices(site.runs, words), value=name),
-                gr.Tabs(selected=_asked_tab(request, [tab.id for tab in tabs])),
+                gr.update(choices=run_choices(site.runs, words), **chosen),
                 *page_words(words),
                 *forgetting_figures(site, name, "kept", None, words),
                 *broken_rows(site, name, TASKS_SHOWN[0], None, None, None, words),
@@ -124,7 +125,7 @@ def build_page(site: Site) -> gr.Blocks:
         demo.load(
             first_words,
             None,
-            [run_choice, all_tabs, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
+            [run_choice, *worded, *(shown for tab in of_tabs for shown in tab.outputs)],
             **quietly,
         )
         # The last choice of a language counts, however quickly it follows another one.
@@ -189,11 +190,6 @@ def _asked(request: gr.Request) -> dict[str, str]:
 def _asked_run(site: Site, request: gr.Request) -> str | None:
     asked = _asked(request).get("run")
     return asked if asked in site.runs.names else opening_sides(site)[0]
-
-
-def _asked_tab(request: gr.Request, known: list[Any]) -> Any:
-    asked = _asked(request).get("tab")
-    return asked if asked in known else known[0]
 
 
 def _first_view(site: Site, request: gr.Request) -> tuple:

@@ -1,6 +1,6 @@
 // What the visitor's hands do: scrub, divide, play, point, save, copy.
 
-let dragging = false, gliding = 0;
+let dragging = false, gliding = 0, settling = 0;
 
 function glide(target, duration = 280) {
   cancelAnimationFrame(gliding);
@@ -60,7 +60,8 @@ const slide = (selector, key) => {
     shown.textContent = percent(view[key]);
     strip(); // a change of the threshold also changes the legend, which drawing tells
     draw();
-    remember();
+    clearTimeout(settling); // browsers refuse an address that changes with every step of a hand
+    settling = setTimeout(remember, 200);
   });
   const asked = Number(linked.get(key) ?? NaN);
   if (asked >= Number(input.min) && asked <= Number(input.max)) view[key] = asked;

@@ -20,7 +20,7 @@ from stand_in import (
 )
 
 from app.language import Refusal, Words
-from app.page import _asked_image
+from app.page import _asked_image, build_page
 from app.services.engines import EngineShelf
 from app.services.image_reading import read_upload
 from app.services.runs import RunShelf
@@ -343,3 +343,12 @@ def test_a_image_shows_the_boxes_that_tell_what_broke(run: Run, data: Path, kind
     row = {"task": "det", "image": "p1", "before": 2, "after": 3}
     WithBoxes(data).thumbnail(run, row | {"kinds": {kind: 2.0, "wrong class": 1.0}})
     assert asked == [stage]
+
+
+def test_a_filter_does_not_outlive_the_run_that_it_was_set_for(tmp_path: Path, run: Run):
+    demo = build_page(site_of(run, None))
+    (other,) = (f for f in demo.fns.values() if f.name == "other_list")
+    # Another run's list is drawn anew from run and task alone.
+    assert [component.elem_id for component in other.inputs] == ["run", "broken-task"]
+    told = other.fn("forgets", "seg", request=None)[3]
+    assert "Images that lost something: 2" in told

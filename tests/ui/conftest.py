@@ -99,7 +99,7 @@ class Visitor:
     def open(self, query: str = "") -> Visitor:
         """Open the page and wait until the viewer has drawn the last stage, or the one asked."""
         self.page.goto(self.address + query, timeout=PATIENCE_MS * 3)
-        asked = re.search(r"stage=(\d)", query)
+        asked = re.search(r"(?:stage=|right=\w+:)(\d)", query)  # right names run and stage
         self.wait_stage(int(asked.group(1)) if asked else 3)
         return self
 

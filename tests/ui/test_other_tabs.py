@@ -181,7 +181,7 @@ def test_of_two_quick_switches_the_last_counts(visit, monkeypatch, module, name)
     page.get_by_role("tab", name="Forgetting").wait_for()
     visitor.tab("Compare")
     page.locator(".ov-chip", has_text="dog").first.wait_for()
-    page.wait_for_function("document.querySelector('#left input').value.includes('stage')")
+    page.wait_for_function("document.querySelector('#left input').value.includes('against')")
     visitor.tab("Forgetting")
     page.locator("#verdicts").get_by_text("the last stage").first.wait_for()
 

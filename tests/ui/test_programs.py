@@ -45,6 +45,14 @@ def test_compare_stages(client, image):
     assert {box["kind"] for box in answer["boxes"]} == {"lost", "kept"}
     assert answer["pixels"][0]["before"] == "dog"
     assert answer["pixels"][0]["after"] == "cat"
+    both = client.predict(
+        image=image, run="keeps", other_run="forgets", before=3, api_name="/compare_stages"
+    )
+    assert (both["run"], both["other_run"], both["after"]) == ("keeps", "forgets", 3)
+    assert {(p["before"], p["after"]) for p in both["pixels"]} == {
+        ("dog", "background"),
+        ("dog", "cat"),
+    }
 
 
 def test_matrix(client):
@@ -52,6 +60,8 @@ def test_matrix(client):
     assert {"keeps", "forgets"} <= set(answer["runs"])
     assert answer["scores"]["3"]["seg"] == 0.1
     assert answer["drops"][0]["retention"] == pytest.approx(0.2)
+    assert {"low", "high", "verdict"} <= set(answer["drops"][0])
+    assert answer["classes"]["seg"]["dog"].keys() == {"base", "final"}
 
 
 def test_latency(client):
@@ -65,6 +75,8 @@ def test_endpoints_are_documented(client):
     assert set(endpoints) == {"/predict", "/compare_stages", "/matrix", "/latency"}
     for endpoint in endpoints.values():
         assert endpoint["description"]
+        for parameter in endpoint["parameters"]:
+            assert parameter["label"].startswith(f"{parameter['parameter_name']}: ")
 
 
 def test_bad_input_is_told_in_a_sentence(client, tmp_path):
