@@ -83,7 +83,7 @@ def build_page(site: Site) -> gr.Blocks:
         def first_words(request: gr.Request) -> tuple:
             words, name = words_for(request), _asked_run(site, request)
             # What stands there already is left alone: a hand may have chosen another one meanwhile.
-            chosen = {} if name == opening_sides(site)[0] else {"value": name}
+            chosen: dict[str, Any] = {} if name == opening_sides(site)[0] else {"value": name}
             return (
                 gr.update(choices=run_choices(site.runs, words), **chosen),
                 *page_words(words),
