@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mtl_core.onnx_graphs.graph_cache import cache_folder
+from mtl_core.onnx_graphs.template import cache_folder
 
 PROJECT = Path(__file__).resolve().parents[2]
 METHODS = ("finetune", "distill", "replay", "ewc")
