@@ -49,7 +49,9 @@ def main(options: Options) -> None:
     found = {}
     for task in tasks:
         split = read_split(roots, task, options.split)
-        found[task] = fit(network, task, split, partial(tqdm, desc=task, unit="image"))
+        found[task] = fit(
+            network, task, split, partial(tqdm, disable=None, desc=task, unit="image")
+        )
         print(f"{task}: {found[task]}")
     changed = []
     for stage in run.stages:

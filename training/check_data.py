@@ -38,7 +38,7 @@ class Options:
 
 def progress(items: Iterable[Any], total: int) -> Iterable[Any]:
     """A bar, once it takes more than two seconds."""
-    return tqdm(items, total=total, desc="check", unit="image", delay=2, leave=False)
+    return tqdm(items, disable=None, total=total, desc="check", unit="image", delay=2, leave=False)
 
 
 def check(options: Options) -> Report:

@@ -61,7 +61,9 @@ def evaluate(options: Options) -> dict[str, Any]:
     result: dict[str, Any] = {}
     per_class, counts = {}, {}
     for task, split in splits.items():
-        score = measure(network, frozen, split, partial(tqdm, desc=task, unit="image"))
+        score = measure(
+            network, frozen, split, partial(tqdm, disable=None, desc=task, unit="image")
+        )
         result |= score.values
         per_class[network.tasks[task].info.metrics[0]] = score.per_class
         counts[task] = score.n

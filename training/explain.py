@@ -54,7 +54,9 @@ def explain(options: Options) -> dict[str, Any]:
         scores = {}
         for name, state in states.items():
             network.load_state_dict(state)
-            bar = partial(tqdm, desc=f"{stage.task}, {name}", unit="image", leave=False)
+            bar = partial(
+                tqdm, disable=None, desc=f"{stage.task}, {name}", unit="image", leave=False
+            )
             score = measure(network, network.backbone.frozen, split, bar)
             scores[name] = score.values[network.tasks[stage.task].info.metrics[0]]
         found[stage.task] = scores

@@ -100,7 +100,9 @@ def rescore(options: Options) -> None:
         for task in info.trained:
             keep = PredictionFile(options.run / "predictions", stage.number, task)
             predicted.append(keep)
-            bar = partial(tqdm, desc=f"stage {stage.number}, {task}", unit="image", leave=False)
+            bar = partial(
+                tqdm, disable=None, desc=f"stage {stage.number}, {task}", unit="image", leave=False
+            )
             score = measure(network, frozen, splits[task], bar, keep.add)
             end = ends[stage.number]
             place = {"stage": stage.number, "step": end["step"], "epoch": end["epoch"]}

@@ -24,7 +24,8 @@ from mtl_core.tasks.detection import OBJECTNESS
 from mtl_core.types import Prediction
 
 FITTED_FROM = 0.05  # boxes of lower scores say little, and there are a hundred an image
-NEWTON_STEPS, HELD = 30, 0.01
+NEWTON_STEPS = 30
+HELD = np.diag([1.0, 0.01])  # how firmly slope and shift are held to where they start
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,15 @@ def fit(
 def logistic_fit(scores: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
     """Slope and shift of the scores' logits that make the hits most likely, by Newton's method.
 
-    A little is held to 1 and 0, so that equal scores have a fit, too.
+    Both are held to 1 and 0 a little, so that scores which hardly differ have a fit, too.
     """
     p = scores.clip(1e-4, 1 - 1e-4)
     x = np.stack([np.log(p / (1 - p)), np.ones(len(p))], 1).astype(np.float64)
     start = theta = np.array([1.0, 0.0])
     for _ in range(NEWTON_STEPS):
         stated = 1 / (1 + np.exp(-(x @ theta)))
-        slope = x.T @ (stated - hits) + HELD * (theta - start)
-        curve = (x * (stated * (1 - stated))[:, None]).T @ x + HELD * np.eye(2)
+        slope = x.T @ (stated - hits) + HELD @ (theta - start)
+        curve = (x * (stated * (1 - stated))[:, None]).T @ x + HELD
         theta = theta - np.linalg.solve(curve, slope)
     return float(theta[0]), float(theta[1])
 

@@ -67,7 +67,7 @@ def test_fisher_is_the_mean_squared_gradient_and_leaves_no_trace(
     weight = dict(tiny_network.named_parameters())[name]
     epochs = train_set["cls"].views.stage.epochs
     for image in range(16):
-        pixels, targets = train_set["cls"].batch([(epochs, image)])
+        pixels, targets = train_set["cls"].batch([(epochs, image, 0)])
         raw = tiny_network.eval()(normalise(pixels, tiny_network.config)).raw["cls"]
         loss = sum(train_set["cls"].task.loss(raw, targets).values())
         wanted = wanted + torch.autograd.grad(loss, weight)[0].square() / 16
