@@ -29,7 +29,7 @@ def test_a_visitor_trains_a_network_twice_and_opens_the_run(visit):
     page.click("#teach-open")
     visitor.wait_checked("quick-finetune")
 
-    page.locator("#teach-method").get_by_label("the old network trains the new one").check()
+    page.locator("#teach-method").get_by_label("Distillation", exact=True).check()
     page.click("#teach-start")
     page.locator("#teach-status").get_by_text("being opened").wait_for()
     assert page.is_disabled("#teach-start") and page.is_enabled("#teach-stop")
