@@ -100,11 +100,14 @@ class Visitor:
         """Open the page and wait until the viewer has drawn the last stage, or the one asked."""
         self.page.goto(self.address + query, timeout=PATIENCE_MS * 3)
         asked = re.search(r"(?:stage=|right=\w+:)(\d)", query)  # right names run and stage
-        self.wait_stage(int(asked.group(1)) if asked else 3)
+        elsewhere = re.search(r"tab=(?!compare)", query)  # the viewer is drawn out of sight there
+        state = "attached" if elsewhere else "visible"
+        self.wait_stage(int(asked.group(1)) if asked else 3, state)
         return self
 
-    def wait_stage(self, number: int) -> None:
-        self.page.wait_for_selector(f'.ov[data-ready=yes][data-stage="{number}"]')
+    def wait_stage(self, number: int, state="visible") -> None:
+        place = f'.ov[data-ready=yes][data-stage="{number}"]'
+        self.page.wait_for_selector(place, state=state)
 
     def viewer(self, name: str) -> str:
         return self.page.evaluate(f"document.querySelector('.ov').dataset.{name}")

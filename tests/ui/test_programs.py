@@ -89,9 +89,9 @@ def test_bad_input_is_told_in_a_sentence(client, tmp_path):
         client.predict(run="nowhere", api_name="/matrix")
 
 
-def test_the_snippet_of_the_readme(address):
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    snippet = re.search(r"```python\n(from gradio_client.*?)```", readme, re.DOTALL).group(1)
+def test_the_documents_snippet(address):
+    document = (Path(__file__).parents[2] / "docs/use.md").read_text(encoding="utf-8")
+    snippet = re.search(r"```python\n(from gradio_client.*?)```", document, re.DOTALL).group(1)
     assert "http://127.0.0.1:7860" in snippet and '"photo.jpg"' in snippet
     here = snippet.replace("http://127.0.0.1:7860", address.rstrip("/"))
     here = here.replace('"photo.jpg"', repr(str(example_images()["astronaut"])))
