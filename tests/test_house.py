@@ -33,30 +33,6 @@ RUNS_KNOW = {
 }
 # Where a task may be named: the tasks themselves, recipes of them, and names of before.
 NAME_TASKS = ("mtl_core/tasks/", "mtl_core/presets.py", "mtl_core/old_names.py", "app/language/")
-# Files that still name tasks elsewhere.
-STILL_NAME_TASKS = {
-    "app/api.py",
-    "app/components/comparison.py",
-    "app/figures/forgetting_curves.py",
-    "app/figures/latency_parts.py",
-    "app/figures/reference_ratios.py",
-    "app/page.py",
-    "app/palette.py",
-    "app/results/change_words.py",
-    "app/results/changes.py",
-    "app/results/downloads.py",
-    "app/results/overlay.py",
-    "app/services/validation_images.py",
-    "app/tabs/broken.py",
-    "app/tabs/forgetting.py",
-    "app/viewer/controls.js",
-    "app/viewer/panels.js",
-    "app/viewer/payload.py",
-    "app/viewer/viewer.js",
-    "training/head_variants.py",
-    "training/onnx_export/readme.py",
-    "training/prepare_data.py",
-}
 # Whatever unpickles can execute what a stranger wrote; training's own resume state is no such file.
 UNPICKLING = {"pickle", "joblib", "dill", "cloudpickle", "shelve"}
 
@@ -167,7 +143,7 @@ def test_only_tasks_recipes_and_languages_name_a_task():
     naming = {path.relative_to(ROOT).as_posix() for path in files if names_of_tasks(path)}
     allowed = {name for name in naming if name.startswith(NAME_TASKS)}
     assert allowed, "nothing is found where tasks are named"
-    assert naming - allowed - STILL_NAME_TASKS == set()
+    assert naming == allowed
 
 
 @pytest.mark.parametrize("room", ROOMS)

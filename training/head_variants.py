@@ -17,11 +17,11 @@ from rich.table import Table
 
 from mtl_core.config import ModelConfig
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.tasks import build_tasks
+from mtl_core.tasks import CLS, DET, SEG, build_tasks
 from training.timing.alternating_times import Case, alternate, ratio
 from training.timing.networks import OurGraphs, backbone_graph, running
 
-CLASSES = {"seg": 21, "det": 10, "cls": 10}
+CLASSES = {SEG.id: 21, DET.id: 10, CLS.id: 10}
 VARIANTS: dict[str, dict] = {
     "separable, 256 channels, dilation 1 and 2": {},
     "separable, 256 channels, dilation 2 and 3": {"head_dilations": (2, 3)},

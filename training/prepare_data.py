@@ -23,12 +23,13 @@ import tyro
 from tqdm import tqdm
 
 from mtl_core.data.layout import check_disjoint, fingerprint
+from mtl_core.tasks import CLS, DET, SEG
 from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 from mtl_core.tasks.rendered_sets import render_dataset
 from mtl_core.types import InputError
 from training.sources.official import sample_coco, sample_imagenette, sample_voc
 
-TASK_TITLES = {"seg": "segmentation", "det": "detection", "cls": "classification"}
+TASK_TITLES = {SEG.id: "segmentation", DET.id: "detection", CLS.id: "classification"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def prepare_data(options: Options) -> DataRoots:
             for sentence in check_disjoint(*splits):
                 print(f"warning: {sentence}", file=sys.stderr)
     except BaseException:
-        for folder in (roots["seg"], roots["det"], roots["cls"]):
+        for folder in (roots[task] for task in TASK_TITLES):
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return roots
@@ -125,9 +126,9 @@ def _write(options: Options, roots: DataRoots, counts: dict[str, int]) -> None:
             return
         # Checked together in __post_init__.
         assert options.coco and options.voc and options.imagenette
-        sample_coco(options.coco, roots["det"], counts, options.seed, bar.update)
-        sample_voc(options.voc, roots["seg"], counts, options.seed, bar.update)
-        sample_imagenette(options.imagenette, roots["cls"], counts, options.seed, bar.update)
+        sample_coco(options.coco, roots[DET.id], counts, options.seed, bar.update)
+        sample_voc(options.voc, roots[SEG.id], counts, options.seed, bar.update)
+        sample_imagenette(options.imagenette, roots[CLS.id], counts, options.seed, bar.update)
 
 
 def _and(options: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 # Run by a test as it stands, with the two file names put in.
@@ -27,25 +28,29 @@ outputs = [output.name for output in session.get_outputs()]
 found = dict(zip(outputs, session.run(None, {{"pixels": pixels}})))
 """
 USES = {
-    "seg": """\
+    "label_map": """\
 mask = found["mask"][:height, :width]
-print("in the image:", [names["seg"][i] for i in np.unique(mask)])
+print("in the image:", [names["{task}"][i] for i in np.unique(mask)])
 """,
-    "det": """\
+    "boxes": """\
 boxes = found["boxes"] * np.tile(np.divide(image.size, (width, height)), 2)
 for box, score, label in zip(boxes, found["scores"], found["labels"]):
     if score > 0.3:
-        print(names["det"][label], round(float(score), 2), box.round().astype(int))
+        print(names["{task}"][label], round(float(score), 2), box.round().astype(int))
 """,
-    "cls": """\
-print("the image shows:", names["cls"][found["probabilities"].argmax()])
+    "bars": """\
+print("the image shows:", names["{task}"][found["probabilities"].argmax()])
 """,
 }
 
 
-def snippet(file: str, tasks: list[str], pad_value: int) -> str:
+TITLES = {"label_map": "segmentation", "boxes": "detection", "bars": "classification"}
+
+
+def snippet(file: str, tasks: list[str], kinds: dict[str, str], pad_value: int) -> str:
     """Python code that uses an exported file on ``photo.jpg``, without PyTorch."""
-    return SNIPPET.format(file=file, pad=pad_value) + "".join(USES[task] for task in tasks)
+    uses = [USES[kinds[task]].replace("{task}", task) for task in tasks]
+    return SNIPPET.format(file=file, pad=pad_value) + "".join(uses)
 
 
 def readme(
@@ -65,13 +70,16 @@ def readme(
         losses: per int8 file its scores: ``float`` and ``int8``, each metric -> fraction.
     """
     last, tasks = next((f, t) for f, t in reversed(files.items()) if ".int8" not in f)
-    titles = {"seg": "segmentation", "det": "detection", "cls": "classification"}
+    kinds = json.loads(metadata["kinds"])
     lines = [
         f"# {Path(run_name).name}, for onnxruntime",
         "",
         "| file | answers |",
         "|---|---|",
-        *(f"| `{file}` | {', '.join(titles[t] for t in own)} |" for file, own in files.items()),
+        *(
+            f"| `{file}` | {', '.join(TITLES[kinds[t]] for t in own)} |"
+            for file, own in files.items()
+        ),
         "",
         f"Input `pixels`: {metadata['input']}; input_px = {metadata['input_px']}, max_enlarge = "
         f"{metadata['max_enlarge']}, pad_value = {metadata['pad_value']}. Normalisation, decoding "
@@ -85,7 +93,7 @@ def readme(
         "pillow`, then:",
         "",
         "```python",
-        snippet(last, tasks, int(metadata["pad_value"])).rstrip(),
+        snippet(last, tasks, kinds, int(metadata["pad_value"])).rstrip(),
         "```",
     ]
     if losses:
