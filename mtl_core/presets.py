@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mtl_core.config import ModelConfig, RunConfig, StageConfig
@@ -90,46 +91,21 @@ def large() -> RunConfig:
     Measured, as trained, at 384 px. The backbone moves in the first two stages: with as many images
     as here, most of them seen by both tasks, distillation holds segmentation all the same.
     """
-    return RunConfig(
-        preset="large",
-        model=ModelConfig(input_px=384),
-        stages=(
-            StageConfig(
-                "seg",
-                epochs=6,
-                lr=1.5e-3,
-                batch=8,
-                lr_backbone=0.15,
-                crop_px=320,
-                scale=(0.65, 2.0),
-            ),
-            StageConfig(
-                "det",
-                epochs=7,
-                lr=2e-3,
-                batch=8,
-                lr_backbone=0.1,
-                crop_px=320,
-                scale=(0.5, 1.6),
-                mosaic=0.3,
-                favour="0*",  # COCO's file names are numbers; VOC's begin with a year
-                repeat_below=0.1,
-                distill={"seg": 5.0},
-            ),
-            StageConfig(
-                "cls",
-                epochs=6,
-                lr=1.5e-3,
-                lr_backbone=0.0,
-                lr_shared=0.1,
-                crop_px=256,
-                scale=(0.7, 1.4),
-                distill={"seg": 4.0, "det": 4.0},
-                distill_neck=4.0,
-            ),
-        ),
-        subset_every=20,
+    config = tuned()
+    seg, det, cls = config.stages
+    seg = replace(seg, epochs=6, lr_backbone=0.15)
+    det = replace(
+        det,
+        epochs=7,
+        lr=2e-3,
+        lr_backbone=0.1,
+        scale=(0.5, 1.6),
+        mosaic=0.3,
+        favour="0*",  # COCO's file names are numbers; VOC's begin with a year
+        repeat_below=0.1,
     )
+    stages = (seg, det, replace(cls, epochs=6))
+    return replace(config, preset="large", stages=stages, subset_every=20)
 
 
 def quick(order: Sequence[str] = ("seg", "det", "cls")) -> RunConfig:
