@@ -19,7 +19,7 @@ import torch
 from mtl_core.config import RunConfig, StageConfig
 from mtl_core.data.datasets import AugmentedImages, TrainingSet, training_loader
 from mtl_core.data.splits import Split
-from mtl_core.engine.network_file import save_checkpoint
+from mtl_core.engine.network_file import load_network, save_checkpoint
 from mtl_core.learning.evaluation import measuring, score_rows
 from mtl_core.learning.events import (
     Begun,
@@ -32,7 +32,7 @@ from mtl_core.learning.events import (
     Stopped,
 )
 from mtl_core.learning.frozen_features import FrozenFeatures, frozen_key
-from mtl_core.learning.hardware import versions
+from mtl_core.learning.hardware import avoid_slow_pointwise, versions
 from mtl_core.learning.resume import (
     changed_images,
     check_resumable,
@@ -107,6 +107,8 @@ class Trainer:
         self.config = with_statistics(config, self.provenance)
         network.config = self.config.model
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        if torch.get_num_threads() == 1:
+            avoid_slow_pointwise(self.network)
         self.train_sets = {
             stage.task: TrainingSet(self.network.tasks[stage.task], self._views(stage))
             for stage in config.stages
@@ -418,13 +420,10 @@ class Trainer:
         """Take the first stage as another run left it, with its files and its time.
 
         Raises:
-            InputError: that run differs in what decides its first stage, or holds no state, or one
-                of the two methods has a first stage of its own.
+            InputError: that run differs in what decides its first stage, or one of the two methods
+                has a first stage of its own.
         """
         theirs = Run(run).manifest
-        state = run / "state" / "start2.pt"
-        if not state.is_file():
-            raise InputError(f"{run} holds no state/start2.pt: expected a run trained here.")
         for method in (self.config.method, theirs["config"]["method"]):
             if retention_class(method).own_start:
                 raise InputError(
@@ -434,7 +433,12 @@ class Trainer:
         for what, found in first_stage(ours).items():
             if found != first_stage(theirs)[what]:
                 raise InputError(f"{run} differs in {what}: expected the same to start from it.")
-        self.network.load_state_dict(read_state(state, self.device)["network"])
+        state = run / "state" / "start2.pt"
+        if state.is_file():
+            weights = read_state(state, self.device)["network"]
+        else:  # published without it: the checkpoint, rounded to half precision
+            weights = load_network(run / "stage1.safetensors")[0].state_dict()
+        load_matching(self.network, weights)
         self.retention.after_stage(self.open_stage(1))
         copy_first_stage(run, self.out)
         self.seconds = {"1": theirs["stage_seconds"]["1"]}

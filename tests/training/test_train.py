@@ -235,6 +235,17 @@ def test_a_first_stage_is_taken_only_where_it_is_the_same(
         main(options(tmp_path / "run", start=whole_run, **changes))
 
 
+def test_a_first_stage_is_taken_from_a_run_that_was_published_without_its_state(
+    whole_run: Path, options: Make, tmp_path: Path
+):
+    published = tmp_path / "published"
+    shutil.copytree(whole_run, published, ignore=shutil.ignore_patterns("state"))
+    main(options(tmp_path / "run", start=published, method="lwf"))
+    theirs, ours = (load_file(run / "stage1.safetensors") for run in (whole_run, tmp_path / "run"))
+    assert all((theirs[name] == ours[name]).all() for name in theirs)
+    assert (tmp_path / "run" / "stage3.safetensors").is_file()
+
+
 @pytest.mark.parametrize("method", ["ewc", "replay", "progressive", "joint"])
 def test_every_method_resumes_to_the_same_result(
     options: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
