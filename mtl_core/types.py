@@ -27,6 +27,8 @@ class InputError(ValueError):
 
 
 Kind = Literal["boxes", "label_map", "bars", "scalar_map"]  # of answers
+ScoreScale = tuple[float, float]  # slope, above 0, and shift of a score's logit
+UNSCALED: ScoreScale = (1.0, 0.0)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,21 @@
 
 python -m training.calibrate --run RUN --data DIR --split train:tune
 
-Fits on the last stage, changes the checkpoints of all stages from the boxes' own on by the same
-scale, and writes it into run.json; training.rescore measures the run anew afterwards.
+Fits on the last stage, writes the scale into the headers of all stages from the boxes' own on and
+into run.json; training.rescore measures the run anew afterwards. No weight and no order of boxes
+changes.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mtl_core.analysis.score_calibration import apply, fit
+from mtl_core.analysis.score_calibration import fit
 from mtl_core.engine.network_file import load_network, save_checkpoint
 from mtl_core.runs.run_directory import Run, write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
@@ -29,6 +31,7 @@ class Options:
     run: Path  # a run directory, trained without the images of split
     data: Path  # root of the sets
     split: str = "train:tune"  # images that neither trained the run nor measure it
+    images: str = "*"  # only those whose file name matches
     sets: dict[str, Path] = field(default_factory=dict)  # by task id, those that lie elsewhere
 
 
@@ -49,6 +52,10 @@ def main(options: Options) -> None:
     found = {}
     for task in tasks:
         split = read_split(roots, task, options.split)
+        chosen = [item for item in split.items if fnmatch(item.image.name, options.images)]
+        if not chosen:
+            raise InputError(f"--images {options.images!r} matches no file of {options.split}.")
+        split = replace(split, items=chosen)
         found[task] = fit(
             network, task, split, partial(tqdm, disable=None, desc=task, unit="image")
         )
@@ -60,13 +67,14 @@ def main(options: Options) -> None:
         if own and stage.weights.parent.resolve() != run.path.resolve():
             raise InputError(f"{options.run} borrows stage {stage.number}: calibrate its owner.")
         for task in own:
-            apply(network, task, found[task])
+            network.tasks[task].score_scale = found[task].scale
         if own:
             changed.append((stage.weights, network, stage.number, info.trained))
     for path, network, number, trained in changed:
         save_checkpoint(path, network, number, trained)
-    scale = {task: asdict(fitted) | {"split": options.split} for task, fitted in found.items()}
-    write_json(run.path / "run.json", {**run.manifest, "score_scale": scale})
+    source = {"split": options.split, "images": options.images}
+    scales = {task: asdict(fitted) | source for task, fitted in found.items()}
+    write_json(run.path / "run.json", {**run.manifest, "score_scale": scales})
 
 
 if __name__ == "__main__":

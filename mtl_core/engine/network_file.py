@@ -13,7 +13,7 @@ import torch
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.runs.checkpoint import CheckpointInfo, read_header, read_weights, write_checkpoint
 from mtl_core.tasks import TASKS, build_tasks
-from mtl_core.types import InputError
+from mtl_core.types import UNSCALED, InputError
 
 
 def save_checkpoint(
@@ -31,7 +31,8 @@ def header_of(network: UnifiedVisionSystem, stage: int, trained: list[str]) -> C
     """What a checkpoint of the network would say of itself."""
     names = {t: k.class_names for t, k in network.tasks.items()}
     kinds = {t: k.info.kind for t, k in network.tasks.items()}
-    return CheckpointInfo(network.config, names, stage, trained, kinds)
+    scales = {t: k.score_scale for t, k in network.tasks.items() if k.score_scale != UNSCALED}
+    return CheckpointInfo(network.config, names, stage, trained, kinds, scales)
 
 
 def read_info(path: Path) -> CheckpointInfo:
@@ -55,6 +56,8 @@ def load_network(path: Path) -> tuple[UnifiedVisionSystem, CheckpointInfo]:
     """
     info = read_info(path)
     network = UnifiedVisionSystem(info.model, build_tasks(info.class_names))
+    for task, scale in info.score_scales.items():
+        network.tasks[task].score_scale = scale
     state = {name: torch.from_numpy(value) for name, value in read_weights(path).items()}
     try:
         network.load_state_dict(

@@ -46,7 +46,9 @@ class OnnxEngine:
         raw = [value.numpy()[0] for value in self.rest(maps)]
         ran = time.perf_counter()
         parts = {
-            task: decode(self.info.kinds[task], output, box, score_threshold)
+            task: decode(
+                self.info.kinds[task], output, box, score_threshold, self.info.score_scale(task)
+            )
             for task, output in zip(self.rest.outputs, raw, strict=True)
         }
         timings = {

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from mtl_core.config import ModelConfig, model_from_dict
 from mtl_core.old_names import KINDS
-from mtl_core.types import InputError, Kind
+from mtl_core.types import UNSCALED, InputError, Kind, ScoreScale
 
 FORMAT = "onehead-1"
 
@@ -30,6 +30,7 @@ class CheckpointInfo:
         stage: the stage after which it was written, from 1.
         kinds: of each task's answers, by which they are decoded and drawn.
         trained: ids of the tasks trained so far; others are still as they were initialised.
+        score_scales: of the boxes' scores, per task that was calibrated.
     """
 
     model: ModelConfig
@@ -37,6 +38,11 @@ class CheckpointInfo:
     stage: int
     trained: list[str]
     kinds: dict[str, Kind]
+    score_scales: dict[str, ScoreScale] = field(default_factory=dict)
+
+    def score_scale(self, task: str) -> ScoreScale:
+        """That of a task; neutral where it was not calibrated."""
+        return self.score_scales.get(task, UNSCALED)
 
 
 def read_header(path: Path) -> CheckpointInfo:
@@ -67,9 +73,18 @@ def read_header(path: Path) -> CheckpointInfo:
             # Before version 0.2 the key was "taught".
             trained=list(json.loads(metadata.get("trained", metadata.get("taught", "")))),
             kinds={task: kinds[task] for task in class_names if task in kinds},
+            score_scales=_score_scales(json.loads(metadata.get("score_scales", "{}"))),
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} has a damaged header ({error}).") from error
+
+
+def _score_scales(content: dict[str, list[float]]) -> dict[str, ScoreScale]:
+    scales = {task: (float(slope), float(shift)) for task, (slope, shift) in content.items()}
+    for task, (slope, shift) in scales.items():
+        if not (0 < slope < float("inf") and abs(shift) < float("inf")):
+            raise ValueError(f"the score scale of {task} is no slope above 0 and a shift")
+    return scales
 
 
 def weights_digest(state: Mapping[str, np.ndarray]) -> str:
@@ -108,6 +123,7 @@ def write_checkpoint(path: Path, state: dict[str, np.ndarray], info: CheckpointI
         "stage": str(info.stage),
         "trained": json.dumps(info.trained),
         "kinds": json.dumps(info.kinds),
+        "score_scales": json.dumps(info.score_scales),
         "weights_sha256": weights_digest(state),
     }
     temporary = path.with_name(path.name + ".part")

@@ -13,7 +13,7 @@ from mtl_core.data.letterbox import Placement
 from mtl_core.data.splits import Split
 from mtl_core.decoding import decode
 from mtl_core.metrics.base import Meter
-from mtl_core.types import Part, Prediction, TaskInfo
+from mtl_core.types import UNSCALED, Part, Prediction, ScoreScale, TaskInfo
 
 
 class Task(ABC):
@@ -28,6 +28,7 @@ class Task(ABC):
 
     def __init__(self, class_names: list[str]) -> None:
         self.class_names = list(class_names)
+        self.score_scale: ScoreScale = UNSCALED  # of boxes; a calibrated checkpoint brings its own
 
     @property
     def id(self) -> str:
@@ -120,7 +121,7 @@ class Task(ABC):
 
     def decode(self, raw: np.ndarray, box: Placement) -> Part:
         """One image's raw float32 output (no batch axis) -> the answer in the image's own frame."""
-        return decode(self.info.kind, raw, box)
+        return decode(self.info.kind, raw, box, scale=self.score_scale)
 
     @abstractmethod
     def meter(self, split: Split) -> Meter:

@@ -1,4 +1,4 @@
-"""Scores that mean a probability: the fit finds a known scale; folding changes nothing else."""
+"""Scores that mean a probability: the fit finds a known scale, which changes nothing else."""
 
 from __future__ import annotations
 
@@ -7,26 +7,46 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mtl_core.analysis import score_calibration
-from mtl_core.analysis.score_calibration import ScoreScale, apply, best_threshold, fit
+from mtl_core.analysis.score_calibration import best_threshold, fit
 from mtl_core.data.letterbox import Placement
 from mtl_core.data.splits import DetItem, Split
-from mtl_core.data.tensor_input import to_input
+from mtl_core.decoding.score_scale import scaled, unscaled
+from mtl_core.engine.network_file import save_checkpoint
+from mtl_core.engine.onnx_engine import OnnxEngine
+from mtl_core.engine.torch_engine import TorchEngine
 from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.types import UNSCALED, Prediction
 
 
-def test_folding_scales_the_objectness_alone(tiny_network: UnifiedVisionSystem, photo: np.ndarray):
-    tiny_network.eval()
-    pixels, _ = to_input(photo, tiny_network.config)
+@pytest.mark.parametrize("kind", ["torch", "onnx"])
+def test_a_scale_changes_what_scores_say_and_nothing_else(
+    tiny_network: UnifiedVisionSystem, photo: np.ndarray, tmp_path: Path, kind: str
+):
+    found = []
     with torch.no_grad():
-        before = {task: raw.clone() for task, raw in tiny_network(pixels).raw.items()}
-        apply(tiny_network, "det", ScoreScale(1.7, -0.4, 0, 0, 0))
-        after = tiny_network(pixels).raw
-    wanted = before["det"].clone()
-    wanted[:, 4] = 1.7 * wanted[:, 4] - 0.4
-    assert torch.allclose(after["det"], wanted, atol=1e-4)
-    assert all(torch.equal(after[task], before[task]) for task in ("seg", "cls"))
+        tiny_network.head.output.biases["det"][4] = 2  # an untrained network finds nothing else
+    for scale in (UNSCALED, (1.7, 2.4)):
+        tiny_network.tasks["det"].score_scale = scale
+        path = tmp_path / f"{scale[0]}.safetensors"
+        save_checkpoint(path, tiny_network, 3, list(tiny_network.tasks))
+        engine = {"torch": TorchEngine, "onnx": OnnxEngine}[kind](path)
+        found.append(engine.predict(photo, 0.0))
+    plain, after = (prediction.boxes for prediction in found)
+    assert len(plain) > 3 and np.array_equal(plain.xyxy, after.xyxy)
+    logit = np.log(plain.scores / (1 - plain.scores))
+    assert np.allclose(after.scores, 1 / (1 + np.exp(-1.7 * logit - 2.4)), rtol=1e-4)
+    least = float(after.scores[len(after) // 2])
+    assert len(engine.predict(photo, least).boxes) == (after.scores >= least).sum()
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.2, 5), st.floats(-3, 3))
+def test_a_threshold_is_taken_back_exactly_enough(score: float, slope: float, shift: float):
+    back = unscaled(score, (slope, shift))
+    assert scaled(np.array([back], np.float64), (slope, shift))[0] <= score * (1 + 1e-5)
 
 
 def test_the_best_threshold_has_the_largest_f1():
@@ -47,14 +67,16 @@ def test_scores_that_are_far_too_low_are_raised(
     raw[4, 4, 4], raw[5, 4, 4] = -0.85, 20
     objects = np.array([[20, 20, 52, 52]], np.float32)
 
-    def seen(network, task: str, number: int, split: Split) -> tuple:
+    def answer(network, task: str, number: int, split: Split) -> tuple:
         n = int(number % 5 > 0)
         crowd, labels = np.zeros(n, bool), np.zeros(n, np.int64)
-        return raw, box, DetItem(Path("a.jpg"), number, 64, 64, objects[:n], labels, crowd)
+        truth = DetItem(Path("a.jpg"), number, 64, 64, objects[:n], labels, crowd)
+        part = network.tasks[task].decode(raw, box)
+        return Prediction(box.size_hw, {task: split.class_names}, {task: part}), truth
 
-    monkeypatch.setattr(score_calibration, "_raw", seen)
+    monkeypatch.setattr(score_calibration, "_answer", answer)
     split = Split(tiny_network.tasks["det"].class_names, list(range(40)), "tune", task="det")
-    scale = fit(tiny_network, "det", split)
-    stated = 1 / (1 + np.exp(0.85 * scale.slope - scale.shift))
-    assert stated == pytest.approx(0.8, abs=0.02)
-    assert scale.error_before == pytest.approx(0.5, abs=0.01) and scale.error_after < 0.02
+    found = fit(tiny_network, "det", split)
+    slope, shift = found.scale
+    assert 1 / (1 + np.exp(0.85 * slope - shift)) == pytest.approx(0.8, abs=0.02)
+    assert found.error_before == pytest.approx(0.5, abs=0.01) and found.error_after < 0.02

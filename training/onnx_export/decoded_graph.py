@@ -53,12 +53,22 @@ class DecodedNetwork(nn.Module):
         self.backbone, self.rest = BackboneHalf(network), RestHalf(network)
         self.order, self.tasks = list(network.tasks), tasks
         self.kinds = {t: task.info.kind for t, task in network.tasks.items()}
+        self.scales = {t: task.score_scale for t, task in network.tasks.items()}
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """As the class says."""
         raw = dict(zip(self.order, self.rest(*self.backbone(pixels)), strict=True))
-        decoders = {"label_map": mask, "boxes": boxes, "bars": probabilities}
-        return tuple(v for t in self.tasks for v in decoders[self.kinds[t]](raw[t], pixels))
+        return tuple(
+            value for task in self.tasks for value in self.decoded(task, raw[task], pixels)
+        )
+
+    def decoded(self, task: str, raw: Tensor, pixels: Tensor) -> tuple[Tensor, ...]:
+        """One task's outputs."""
+        if self.kinds[task] == "boxes":
+            xyxy, scores, labels = boxes(raw, pixels)
+            slope, shift = self.scales[task]
+            return xyxy, (slope * scores.logit() + shift).sigmoid(), labels
+        return mask(raw, pixels) if self.kinds[task] == "label_map" else probabilities(raw)
 
 
 def mask(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:
@@ -90,7 +100,7 @@ def boxes(raw: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return votes @ xyxy / votes.sum(1, keepdim=True), values[keep], labels[keep]
 
 
-def probabilities(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:
+def probabilities(raw: Tensor) -> tuple[Tensor]:
     """Logits -> probabilities."""
     return (raw[0].softmax(0),)
 
