@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio import FileData
 from gradio.context import get_blocks_context
+from gradio.events import api
 from gradio.utils import get_function_description
 
 from app.components.upload import uploaded_path
@@ -167,7 +168,7 @@ def add_endpoints(site: Site) -> None:
         (matrix, QUICK),
         (latency, MEASURES),
     ):
-        gr.api(endpoint, api_name=endpoint.__name__, **queue)
+        api(endpoint, api_name=endpoint.__name__, **queue)
         # The page that describes them would call every parameter by its place alone.
         _, described, _ = get_function_description(endpoint)
         page = get_blocks_context()

@@ -46,7 +46,8 @@ def build_page(site: Site) -> gr.Blocks:
     """The whole page for the given runs; nothing heavy is loaded here."""
     t = translations()
     names = site.runs.names
-    with gr.Blocks(title="OneHead", delete_cache=_CLEAN_S, analytics_enabled=False) as demo:
+    demo = gr.Blocks(title="OneHead", delete_cache=_CLEAN_S, analytics_enabled=False)
+    with demo:
         header = page_header()
         run_choice = gr.Radio(
             run_choices(site.runs, Words("en")),
@@ -80,7 +81,7 @@ def build_page(site: Site) -> gr.Blocks:
         build_open_run(site, run_choice, compare_tab, t)
 
         @says_refusals
-        def first_words(request: gr.Request) -> tuple:
+        def first_words(request: gr.Request) -> tuple[Any, ...]:
             words, name = words_for(request), _asked_run(site, request)
             # What stands there already is left alone: a hand may have chosen another one meanwhile.
             chosen: dict[str, Any] = {} if name == opening_sides(site)[0] else {"value": name}
@@ -94,17 +95,17 @@ def build_page(site: Site) -> gr.Blocks:
             )
 
         @says_refusals
-        def other_words(request: gr.Request) -> tuple:
+        def other_words(request: gr.Request) -> tuple[Any, ...]:
             words = words_for(request)
             return gr.update(choices=run_choices(site.runs, words)), *page_words(words)
 
-        def page_words(words: Words) -> tuple:
+        def page_words(words: Words) -> tuple[Any, ...]:
             # A tab that was never opened does not follow a change of language by itself.
             labels = (gr.update(label=words(f"tab.{tab.id}")) for tab in tabs)
             return header_html(words), *labels, examples_html(words)
 
         @says_refusals
-        def first_view(request: gr.Request) -> tuple:
+        def first_view(request: gr.Request) -> tuple[Any, ...]:
             return _first_view(site, request)
 
         private: dict[str, Any] = {"api_visibility": "private"}
@@ -192,7 +193,7 @@ def _asked_run(site: Site, request: gr.Request) -> str | None:
     return asked if asked in site.runs.names else opening_sides(site)[0]
 
 
-def _first_view(site: Site, request: gr.Request) -> tuple:
+def _first_view(site: Site, request: gr.Request) -> tuple[Any, ...]:
     """The image, the stage and the sides that the address names, else the first ones."""
     words, query = words_for(request), _asked(request)
     run_name = _asked_run(site, request)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mtl_core.old_names import renamed_keys
 from mtl_core.types import InputError
+
+T = TypeVar("T")
 
 
 def bounded(default: Any, **bounds: float) -> Any:
@@ -199,5 +202,5 @@ def model_from_dict(content: dict[str, Any]) -> ModelConfig:
     return _from_json(ModelConfig, content)
 
 
-def _from_json(kind: Any, content: dict[str, Any]) -> Any:
+def _from_json(kind: Callable[..., T], content: dict[str, Any]) -> T:
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})

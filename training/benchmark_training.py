@@ -27,9 +27,10 @@ from mtl_core.learning.stage import begin_stage, train_epoch
 from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.retention import METHODS, Retention
 from mtl_core.types import InputError
-from training.benchmark import Comparison, measured, publish, timed
+from training.benchmark import measured, publish, timed
 from training.command import run
 from training.timing.alternating_times import Case
+from training.timing.comparisons import Comparison
 from training.train import Options as TrainOptions
 from training.train import run_config, trainer_of
 

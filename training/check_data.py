@@ -38,7 +38,9 @@ class Options:
 
 def progress(items: Iterable[Any], total: int) -> Iterable[Any]:
     """A bar, once it takes more than two seconds."""
-    return tqdm(items, disable=None, total=total, desc="check", unit="image", delay=2, leave=False)
+    yield from tqdm(
+        items, disable=None, total=total, desc="check", unit="image", delay=2, leave=False
+    )
 
 
 def check(options: Options) -> Report:

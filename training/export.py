@@ -66,7 +66,7 @@ def save(model: onnx.ModelProto, path: Path) -> None:
 
 def bar(items: Iterable[Any], label: str) -> Iterable[Any]:
     """A progress bar over images."""
-    return tqdm(items, desc=label, unit="image", leave=False)
+    yield from tqdm(items, desc=label, unit="image", leave=False)
 
 
 def export_int8(

@@ -9,6 +9,7 @@ machine is noisy for all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import tyro
@@ -22,7 +23,7 @@ from training.timing.alternating_times import Case, alternate, ratio
 from training.timing.networks import OurGraphs, backbone_graph, running
 
 CLASSES = {SEG.id: 21, DET.id: 10, CLS.id: 10}
-VARIANTS: dict[str, dict] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "separable, 256 channels, dilation 1 and 2": {},
     "separable, 256 channels, dilation 2 and 3": {"head_dilations": (2, 3)},
     "separable, 192 channels": {"head_channels": 192},
@@ -45,7 +46,7 @@ class Options:
     side_px: int = 512  # of the square input
 
 
-def network(change: dict) -> UnifiedVisionSystem:
+def network(change: dict[str, Any]) -> UnifiedVisionSystem:
     """A variant with random weights."""
     names = {task: [f"{task} {i}" for i in range(n)] for task, n in CLASSES.items()}
     return UnifiedVisionSystem(replace(ModelConfig(), **change), build_tasks(names)).eval()

@@ -113,11 +113,12 @@ def _at_base(judged: dict[str, Any], after: bool) -> float:
 
     What was learned and lost again was learned.
     """
+    reached: float = judged["reached"]
     if not after:
-        return judged["reached"]
+        return reached
     known = judged.get("base_reached")
     same = judged["base"] if judged.get("metric") == judged["floor_metric"] else None
-    return max(v for v in (known, same, judged["reached"]) if v is not None)
+    return max([reached, *(float(v) for v in (known, same) if v is not None)])
 
 
 def in_plain_words(drop: Drop, judged: dict[str, Any], words: Words) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -64,7 +65,7 @@ def teaching_curves(
     return figure
 
 
-def _curve(rows: pd.DataFrame, label: str, line: dict, marker_px: int) -> go.Scatter:
+def _curve(rows: pd.DataFrame, label: str, line: dict[str, Any], marker_px: int) -> go.Scatter:
     return go.Scatter(
         x=rows.x,
         y=rows.value,

@@ -28,7 +28,7 @@ class Words:
 
     def __init__(self, language: str = "en") -> None:
         self.language = language if language in _FILES else "en"
-        self.table = _table(_FILES[self.language])
+        self.table: dict[str, str] = _table(_FILES[self.language])
 
     def __call__(self, key: str, **values: Any) -> str:
         """The sentence of that key with its values filled in."""
@@ -95,4 +95,5 @@ def translations() -> gr.I18n:
 @lru_cache
 def _table(file: str) -> dict[str, Any]:
     path = Path(__file__).with_name(f"{file}.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return table

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from mtl_core.runs.run_directory import Run, StageFile
 from mtl_core.types import InputError, Prediction
 
+T = TypeVar("T")
 # Boxes below this are never shown; the page's own threshold starts higher and can go down to it.
 LOWEST_SCORE = 0.05
 # The engine that answers images, and PyTorch, which it is measured beside.
@@ -125,7 +126,9 @@ class EngineShelf:
         self._open_bank = open_bank
         self._open_reference = open_reference
         self._kept_bytes = kept_bytes
-        self._held: OrderedDict[tuple, _Held] = OrderedDict()  # used longest ago first
+        self._held: OrderedDict[tuple[str, tuple[Path, ...]], _Held] = (
+            OrderedDict()
+        )  # used longest ago first
         self._taking = threading.Lock()
         # One pass at a time: on two cores, two passes side by side are slower than in turn.
         self._passing = threading.Lock()
@@ -146,9 +149,9 @@ class EngineShelf:
         make = self._open_engine if kind == DEFAULT else self._open_reference
         return self._opened(kind, [stage], lambda: make(stage.weights))
 
-    def _opened(self, kind: str, stages: list[StageFile], make: Callable[[], Any]) -> Any:
+    def _opened(self, kind: str, stages: list[StageFile], make: Callable[[], T]) -> T:
         """What ``make`` gives, made once for all who ask, and again when a file has changed."""
-        key = kind, *(stage.weights.resolve() for stage in stages)
+        key = kind, tuple(stage.weights.resolve() for stage in stages)
         version = [stage.version for stage in stages]
         with self._taking:
             held = self._held.get(key)
@@ -167,7 +170,8 @@ class EngineShelf:
                     if self._held.get(key) is held:
                         del self._held[key]  # so that the next one tries again
                 held.opened.set_exception(error)
-        return held.opened.result()
+        opened: T = held.opened.result()
+        return opened
 
     def _let_go(self) -> None:
         """Drop what was used longest ago until the files behind the rest are within the bound."""
@@ -183,7 +187,7 @@ class EngineShelf:
         """Let go of the engines of the run of that directory, which is about to be removed."""
         folder = path.resolve()
         with self._taking:
-            for key in [k for k in self._held if any(p.parent == folder for p in k[1:])]:
+            for key in [k for k in self._held if any(p.parent == folder for p in k[1])]:
                 del self._held[key]
 
     def answer(self, run: Run, stage: StageFile, image: np.ndarray) -> StageAnswer:

@@ -74,7 +74,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         run_name: str | None,
         left: str | None,
         request: gr.Request,
-    ) -> tuple | dict:
+    ) -> tuple[Any, ...] | dict[str, Any]:
         words = words_for(request)
         if path is None:
             return nothing_shown(None, words)
@@ -82,7 +82,8 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             # A request may name any path: only what was uploaded is opened.
             sent = uploaded_path(path)
             if isinstance(viewed, ViewedImage) and viewed.placed and is_copy(sent, viewed.placed):
-                return gr.skip()  # the page itself has just put it there
+                unchanged: dict[str, Any] = gr.skip()
+                return unchanged  # the page itself has just put it there
             taken = ViewedImage(read_upload(sent), file_name=sent.name)
         except Refusal as refusal:
             gr.Warning(refusal.sentence.said(words), title=words("toast.warning"))
@@ -92,7 +93,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     @says_refusals
     def take_example(
         run_name: str | None, left: str | None, event: gr.EventData, request: gr.Request
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         name = str(event._data["value"])
         if name not in example_images():
             raise Refusal("image.not_here")
@@ -120,7 +121,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         run_name: str | None,
         left: str | None,
         request: gr.Request,
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         return again(viewed, path, run_name, left, words_for(request))
 
     @says_refusals
@@ -131,7 +132,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         left: str | None,
         at: dict[str, Any] | None,
         request: gr.Request,
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         found = split_side(site, left)
         if found is None or run_name is None:
             return tuple(gr.skip() for _ in range(5))
@@ -159,7 +160,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         left: str | None,
         event: gr.EventData,
         request: gr.Request,
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         asked = event._data["value"]
         name, number = str(asked["run"]), int(asked["number"])
         stage = None
@@ -177,7 +178,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         run_name: str | None,
         left: str | None,
         request: gr.Request,
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         words = words_for(request)
         choices = gr.update(choices=left_choices(site, words))
         return *again(viewed, path, run_name, left, words), choices

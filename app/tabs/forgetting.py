@@ -106,7 +106,9 @@ def build_forgetting(
     asked = [run_choice, view, task]
 
     @says_refusals
-    def redraw(run_name: str | None, view: View, task: str | None, request: gr.Request) -> tuple:
+    def redraw(
+        run_name: str | None, view: View, task: str | None, request: gr.Request
+    ) -> tuple[Any, ...]:
         return forgetting_figures(site, run_name, view, task, words_for(request))
 
     gr.on(

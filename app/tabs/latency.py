@@ -108,7 +108,9 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     outputs += [parameters_tools, no_parameters]
 
     @says_refusals
-    def follow(run_name: str | None, measured: Measured | None, request: gr.Request) -> tuple:
+    def follow(
+        run_name: str | None, measured: Measured | None, request: gr.Request
+    ) -> tuple[Any, ...]:
         return latency_figures(site, run_name, measured, words_for(request))
 
     gr.on(

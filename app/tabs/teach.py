@@ -78,7 +78,7 @@ def build_teach(
     # What the visitor sees: of which training, how much it had said, how many scores.
     seen = gr.State(("", 0, 0))
 
-    def shown(visitor: str, words: Words, known: tuple[str, int, int]) -> tuple:
+    def shown(visitor: str, words: Words, known: tuple[str, int, int]) -> tuple[Any, ...]:
         training, before = queue.latest(visitor), queue.before(visitor)
         place = queue.place(visitor)
         if training is None:
@@ -103,7 +103,7 @@ def build_teach(
         return *html, *buttons, figure, gr.update(active=not over), now
 
     @says_refusals
-    def begin(method: str, strength: float, order: str, request: gr.Request) -> tuple:
+    def begin(method: str, strength: float, order: str, request: gr.Request) -> tuple[Any, ...]:
         visitor = _visitor(request)
         queue.start(visitor, Choice(method, float(strength), tuple(order.split(","))))
         return shown(visitor, words_for(request), ("", 0, 0))
@@ -113,11 +113,11 @@ def build_teach(
         queue.stop(_visitor(request))
 
     @says_refusals
-    def tick(known: tuple[str, int, int], request: gr.Request) -> tuple:
+    def tick(known: tuple[str, int, int], request: gr.Request) -> tuple[Any, ...]:
         return shown(_visitor(request), words_for(request), known)
 
     @says_refusals
-    def relabel(request: gr.Request) -> tuple:
+    def relabel(request: gr.Request) -> tuple[Any, ...]:
         words = words_for(request)
         choices = gr.update(choices=order_choices(words))
         return choices, *shown(_visitor(request), words, ("", 0, 0))
@@ -162,6 +162,6 @@ def _visitor(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
-def _buttons(trains: bool, opens: bool) -> tuple:
+def _buttons(trains: bool, opens: bool) -> tuple[Any, ...]:
     again = gr.update(interactive=not trains)
     return again, gr.update(interactive=trains), gr.update(visible=opens)

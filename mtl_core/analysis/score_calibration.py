@@ -47,7 +47,7 @@ def fit(
     network: UnifiedVisionSystem,
     task: str,
     split: Split,
-    progress: Callable[[list], Iterable] = iter,
+    progress: Callable[[list[Any]], Iterable[Any]] = iter,
 ) -> Fit:
     """Find the scale of a box task's scores on images that neither train nor measure.
 

@@ -10,14 +10,7 @@ import numpy as np
 
 from mtl_core.data.image_io import read_frame
 from mtl_core.data.mask_folders import VOC_CLASS_NAMES
-from mtl_core.data.shared_images import (
-    Appearance,
-    appearance,
-    in_threads,
-    near_images,
-    same_image,
-    shared,
-)
+from mtl_core.data.shared_images import Appearance, appearance, in_threads, shared_sentences
 from mtl_core.data.splits import VOID, ClsItem, DataFaults, DetItem, SegItem, Split
 from mtl_core.types import InputError
 
@@ -216,10 +209,11 @@ def _compare(train: _Seen, held_out: _Seen, report: Report, near: bool) -> None:
             f'Split "{names[0]}" of {task} holds one class alone, "{present[0]}": there is '
             "nothing to tell apart."
         )
-    equal, similar = shared(train.appearances, held_out.appearances)
-    report.faults += same_image(train.split, held_out.split, equal)
-    if near:
-        report.warnings += near_images(train.split, held_out.split, similar)
+    same, similar = shared_sentences(
+        train.split, held_out.split, train.appearances, held_out.appearances
+    )
+    report.faults += same
+    report.warnings += similar if near else []
 
 
 def _first_of(split: Split, name: str) -> str:

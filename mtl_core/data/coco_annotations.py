@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from mtl_core.data.splits import DataFaults, DetItem, Split
 from mtl_core.data.text import composed, flag, identity, load_json, number, whole
 from mtl_core.types import InputError
 
+T = TypeVar("T")
 Id = int | str
 Row = tuple[Id, tuple[float, float, float, float], Id, bool, bool]
 OVERHANG_PX = 2.0  # labelling tools round; more than that over the edge is worth counting
@@ -62,13 +63,13 @@ def read_box_folder(root: Path, split: str) -> Split:
     return found
 
 
-def load_coco(annotations: Path) -> dict:
+def load_coco(annotations: Path) -> dict[str, Any]:
     """The content of a COCO annotation file, as yet unchecked but for its three lists.
 
     Raises:
         InputError: the file is missing, no json, or lacks a list.
     """
-    content = load_json(annotations, "a COCO annotation file")
+    content: dict[str, Any] = load_json(annotations, "a COCO annotation file")
     for key in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise InputError(f'{annotations} has no list "{key}", expected a COCO annotation file.')
@@ -96,7 +97,7 @@ def _annotation_file(root: Path, folder: Path, split: str) -> Path:
     return next((path for path in (usual, *others) if path.is_file()), usual)
 
 
-def _all(records: list, parse: Callable[[Any], Any], faults: list[str]) -> list:
+def _all(records: list[Any], parse: Callable[[Any], T], faults: list[str]) -> list[T]:
     """What ``parse`` makes of each record; its errors become faults."""
     parsed = []
     for record in records:
@@ -107,7 +108,7 @@ def _all(records: list, parse: Callable[[Any], Any], faults: list[str]) -> list:
     return parsed
 
 
-def _categories(records: list, annotations: Path, faults: list[str]) -> dict[Id, str]:
+def _categories(records: list[Any], annotations: Path, faults: list[str]) -> dict[Id, str]:
     """Names by id, in ascending order of the ids, texts last."""
     if not records:
         faults.append(f"{annotations} lists no categories, expected at least one.")
@@ -159,7 +160,7 @@ def _names_with_boxes(root: Path, annotations: Path) -> set[str]:
 
 
 def _images(
-    records: list, annotations: Path, folder: Path, present: list[Path], faults: list[str]
+    records: list[Any], annotations: Path, folder: Path, present: list[Path], faults: list[str]
 ) -> dict[Id, _Image]:
     """The listed images that stand in the folder, by id."""
     found_at = _Finder(folder, present)
@@ -219,7 +220,7 @@ class _Finder:
 
 
 def _box(
-    record: dict,
+    record: dict[str, Any],
     image_id: Id,
     images: dict[Id, _Image],
     categories: dict[Id, str],
@@ -322,14 +323,14 @@ def _name(value: Any) -> str | None:
     return composed(value) if isinstance(value, str) and value else None
 
 
-_KIND_WORDS: dict[Callable, str] = {
+_KIND_WORDS: dict[Callable[[Any], Any], str] = {
     whole: "a whole number",
     identity: "a whole number or a text",
     _name: "a text",
 }
 
 
-def _refuse_repeats(values: list, what: str, annotations: Path, faults: list[str]) -> None:
+def _refuse_repeats(values: list[Any], what: str, annotations: Path, faults: list[str]) -> None:
     seen = set()
     for value in values:
         if value in seen:

@@ -22,6 +22,8 @@ from mtl_core.data.sampling import favouring_order, repeat_factors
 from mtl_core.data.splits import Split
 from mtl_core.types import InputError
 
+ViewKey = tuple[str, int, int, int]  # task, epoch, image, turn
+Batch = tuple[str, Tensor, Any]  # task, pixels, targets; of one image or of many
 CACHE_BYTES = 2 * 2**30  # of decoded images kept by all workers; others are decoded again
 
 
@@ -45,7 +47,7 @@ class ImageTask(Protocol):
     def loss(self, raw: Tensor, targets: Any) -> dict[str, Tensor]: ...  # noqa: D102
 
 
-class AugmentedImages(Dataset):
+class AugmentedImages(Dataset[tuple[Tensor, Any]]):
     """Random views of one split.
 
     Indices are (epoch, image, turn): a view depends on them and the seed alone, not on the order or
@@ -172,7 +174,7 @@ class TrainingSet:
         return torch.stack(pixels), self.task.collate(list(targets))
 
 
-class TrainingImages(Dataset):
+class TrainingImages(Dataset[Batch]):
     """The views of several stages; indices are (task, epoch, image, turn)."""
 
     def __init__(self, train_sets: dict[str, TrainingSet]) -> None:
@@ -181,18 +183,18 @@ class TrainingImages(Dataset):
     def __len__(self) -> int:
         return sum(len(train_set.views) for train_set in self.train_sets.values())
 
-    def __getitem__(self, key: tuple[str, int, int, int]) -> tuple[str, Tensor, Any]:
+    def __getitem__(self, key: ViewKey) -> Batch:
         """The task, 3 x S x S uint8 and the task's target."""
         task, epoch, image, turn = key
         return task, *self.train_sets[task].views[epoch, image, turn]
 
-    def collate(self, samples: list[tuple[str, Tensor, Any]]) -> tuple[str, Tensor, Any]:
+    def collate(self, samples: list[Batch]) -> Batch:
         """Samples of one task -> the task, N x 3 x S x S uint8, targets as its loss takes them."""
         tasks, pixels, targets = zip(*samples, strict=True)
         return tasks[0], torch.stack(pixels), self.train_sets[tasks[0]].task.collate(list(targets))
 
 
-class BatchOrder(Sampler):
+class BatchOrder(Sampler[list[ViewKey]]):
     """The batches of an epoch: lists of (task, epoch, image, turn) keys, each list of one task.
 
     A stage alone is shuffled anew in each of its epochs. Several stages at once are spread
@@ -230,7 +232,7 @@ class BatchOrder(Sampler):
     def __len__(self) -> int:
         return sum(len(self.share(task)) for task in self.totals) - self.done
 
-    def __iter__(self) -> Iterator[list[tuple[str, int, int, int]]]:
+    def __iter__(self) -> Iterator[list[ViewKey]]:
         batches = [(task, number) for task in self.totals for number in self.share(task)]
         if len(self.totals) > 1:
             generator = torch.Generator().manual_seed(sample_seed(self.seed, "mix", self.epoch))
@@ -253,7 +255,7 @@ def one_thread(worker: int) -> None:
 
 def training_loader(
     train_sets: dict[str, TrainingSet], seed: int, workers: int
-) -> tuple[DataLoader, BatchOrder]:
+) -> tuple[DataLoader[Batch], BatchOrder]:
     """Batches (task, N x 3 x S x S uint8, targets), and the timetable that is told the epoch."""
     views, batch_order = TrainingImages(train_sets), BatchOrder(train_sets, seed)
     for train_set in train_sets.values():  # each worker keeps what it decoded itself

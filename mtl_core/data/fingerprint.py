@@ -7,20 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mtl_core.data.image_io import read_image
-from mtl_core.data.shared_images import (
-    Appearance,
-    appearance,
-    in_threads,
-    near_images,
-    same_image,
-    shared,
-)
+from mtl_core.data.shared_images import Appearance, appearance, in_threads, shared_sentences
 from mtl_core.data.splits import ClsItem, DetItem, SegItem, Split
 from mtl_core.data.text import composed
 from mtl_core.types import InputError
 
 
-def fingerprint(split: Split) -> dict:
+def fingerprint(split: Split) -> dict[str, Any]:
     """A short proof of which files a split consists of.
 
     Hashes the bytes of every image, mask and annotation file together with their names inside
@@ -60,10 +53,10 @@ def check_disjoint(a: Split, b: Split) -> list[str]:
         InputError: an image stands in both (the sentence names both files), or cannot be read.
     """
     seen = [list(in_threads(_appearance_of, split.items)) for split in (a, b)]
-    equal, near = shared(*seen)
-    for sentence in same_image(a, b, equal):
-        raise InputError(sentence)
-    return near_images(a, b, near)
+    same, near = shared_sentences(a, b, *seen)
+    if same:
+        raise InputError(same[0])
+    return near
 
 
 def _inner_name(item: Any) -> str:

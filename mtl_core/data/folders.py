@@ -26,11 +26,10 @@ def split_folder(root: Path, split: str) -> Path:
     """
     if not root.is_dir():
         raise InputError(f"{root} is missing, expected a folder with one folder per split.")
-    names = [split, *_ALIASES.get(split, ())] if split else []
-    for place in (root, root / "images"):
-        for name in names:
-            if (place / name).is_dir():
-                return place / name
+    names: list[str] = [split, *_ALIASES.get(split, ())] if split else []
+    for folder in (place / name for place in (root, root / "images") for name in names):
+        if folder.is_dir():
+            return folder
     present = [p.name for p in entries(root) if p.is_dir() and p.name != "annotations"]
     found = f"beside {', '.join(present)}" if present else "there"
     raise InputError(f'{root / split} is missing, expected the images of split "{split}" {found}.')

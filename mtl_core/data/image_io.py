@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from mtl_core.data.splits import DetItem
 from mtl_core.types import InputError
@@ -144,7 +144,7 @@ def opened(path: Path, expected: str) -> Iterator[Image.Image]:
     except InputError:
         raise
     except Exception as error:  # decoders raise what they like, RuntimeError and struct.error too
-        unknown = isinstance(error, Image.UnidentifiedImageError)
+        unknown = isinstance(error, UnidentifiedImageError)
         reason = "cannot identify it" if unknown else " ".join(str(error).split())
         reason = (reason or type(error).__name__).rstrip(".").replace(". ", ", ")
         raise InputError(f"{path} cannot be read ({reason}), expected {expected}.") from error
@@ -215,7 +215,7 @@ def _grey_levels(image: Image.Image) -> np.ndarray:
     # Halved, so that the span of two large floats is finite.
     span = float(high / 2 - low / 2) or 1.0
     levels = (np.where(plausible, values, low) / 2 - low / 2) * (255 / span)
-    return levels.astype(np.uint8)
+    return np.asarray(levels, np.uint8)
 
 
 def _own_no_data(image: Image.Image) -> float:

@@ -80,7 +80,7 @@ def _ids(path: Path, image: Image.Image) -> np.ndarray:
     if image.mode == "L":
         bits = _png_bits(path) if image.format == "PNG" else 8
         # Pillow stretches grey of 2 or 4 bits to 0..255.
-        return np.array(image) // (255 // (2 ** min(bits, 8) - 1))
+        return np.asarray(np.array(image) // (255 // (2 ** min(bits, 8) - 1)))
     if image.mode in ("RGB", "RGBA"):
         channels = np.asarray(image)[..., :3]
         if (channels == channels[..., :1]).all():

@@ -100,21 +100,20 @@ def shared(
     return equal, near
 
 
-def same_image(a: Split, b: Split, pairs: list[tuple[int, int]]) -> list[str]:
-    """A sentence for each image that stands in both splits."""
-    return [
+def shared_sentences(
+    a: Split, b: Split, of_a: Sequence[Appearance | None], of_b: Sequence[Appearance | None]
+) -> tuple[list[str], list[str]]:
+    """One sentence for each image that stands in both splits, and at most one on the near ones."""
+    equal, near = shared(of_a, of_b)
+    same = [
         f"{_placed(a, i)} and {_placed(b, j)} are the same image, expected splits that share none."
-        for i, j in pairs
+        for i, j in equal
     ]
-
-
-def near_images(a: Split, b: Split, pairs: list[tuple[int, int]]) -> list[str]:
-    """One sentence on all near-identical images of two splits, if there are any."""
-    if not pairs:
-        return []
-    i, j = pairs[0]
-    return [
-        f'{len(pairs)} of the {len(b)} images of split "{b.name}" are nearly the same as one of '
+    if not near:
+        return same, []
+    i, j = near[0]
+    return same, [
+        f'{len(near)} of the {len(b)} images of split "{b.name}" are nearly the same as one of '
         f'split "{a.name}", such as {_placed(b, j)} and {_placed(a, i)}: scores on them '
         "tell little about new images."
     ]

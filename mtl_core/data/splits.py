@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Split:
     """
 
     class_names: list[str]
-    items: list
+    items: list[Any]
     name: str
     annotations: Path | None = None
     task: str = ""

@@ -70,7 +70,7 @@ def overlaps(xyxy: np.ndarray, others: np.ndarray) -> np.ndarray:
     sides = np.maximum(np.minimum(xyxy[..., 2:], others[..., 2:]) - low, 0)
     shared = sides[..., 0] * sides[..., 1]
     areas = [(b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1]) for b in (xyxy, others)]
-    return shared / np.maximum(areas[0] + areas[1] - shared, 1e-9)
+    return np.asarray(shared / np.maximum(areas[0] + areas[1] - shared, 1e-9))
 
 
 def suppress(
@@ -110,4 +110,5 @@ def vote(xyxy: np.ndarray, values: np.ndarray, near: np.ndarray) -> np.ndarray:
         return np.empty((0, 4), np.float32)
     weights = values * (near > VOTE_IOU)
     voted = weights @ xyxy / weights.sum(1, keepdims=True)
-    return voted.clip(xyxy.min(0), xyxy.max(0))  # rounding must not leave the image
+    # Rounding must not leave the image.
+    return np.asarray(voted.clip(xyxy.min(0), xyxy.max(0)))

@@ -46,7 +46,8 @@ class Axis:
     def pixels_of(self, cells: np.ndarray) -> np.ndarray:
         """Per cell its pixels; where there are fewer than elsewhere the last one is repeated."""
         offsets = np.arange(self.count[cells].max())
-        return self.first[cells, None] + np.minimum(offsets, self.count[cells, None] - 1)
+        last = self.count[cells, None] - 1
+        return np.asarray(self.first[cells, None] + np.minimum(offsets, last))
 
 
 def winners(logits: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ class StageBank:
         even = len(paths) - len(paths) % threads if side_by_side and threads > 1 else 0
         self.backbones: list[Graph] = []
         self.stages: list[Stage] = []
-        numbers: dict[tuple, int] = {}
+        numbers: dict[tuple[str, int, float], int] = {}
         for path in map(Path, paths):
             info = read_header(path)
             template = template_of(path, cache)

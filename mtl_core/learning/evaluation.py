@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mtl_core.data.layout import Split
 from mtl_core.data.tensor_input import to_input
-from mtl_core.metrics.base import Score
+from mtl_core.metrics.base import Meter, Score
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.types import Prediction
 
@@ -62,7 +62,7 @@ def measuring(
         InputError: the data has a class that the network was never trained, or a file is damaged.
     """
     task = network.tasks[split.task]
-    meter = task.meter(split)
+    meter: Meter = task.meter(split)
     was_training = network.training
     network.eval()
     for done, item in enumerate(split.items, start=1):
@@ -80,7 +80,7 @@ def measure(
     network: UnifiedVisionSystem,
     frozen: Frozen,
     split: Split,
-    progress: Callable[[list], Iterable] = iter,
+    progress: Callable[[list[Any]], Iterable[Any]] = iter,
     keep: Callable[[Any, Prediction], None] | None = None,
 ) -> Score:
     """As measuring, at once.
@@ -94,7 +94,8 @@ def measure(
     try:
         next(running)
     except StopIteration as ended:
-        return ended.value
+        score: Score = ended.value
+        return score
     raise AssertionError("every item was measured")
 
 

@@ -153,7 +153,8 @@ def begin_stage(
     # A short stage must not end on an average that still remembers its first steps.
     horizon = max(1.0, steps / 10)
     decay = min(run.ema_decay, 1 - 1 / (1 + horizon))
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    step = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=step, use_buffers=True)
     return StageState(network, average, optimizer, schedule)
 
 
@@ -212,7 +213,7 @@ def train_epoch(
                 f"lower stages.{stage.task}.lr."
             )
         state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         laps.lap("backward")
         torch.nn.utils.clip_grad_norm_(moving, run.clip_norm)
         state.optimizer.step()

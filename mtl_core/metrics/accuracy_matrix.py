@@ -17,7 +17,8 @@ ALLOWED_DROP = 0.05  # relative to a task's own base; the gate of all verdicts
 
 def primary_metrics(records: pd.DataFrame) -> dict[str, str]:
     """Per task the metric that drops are measured in: the first one that is recorded of it."""
-    return records.groupby("task", sort=False)["metric"].first().to_dict()
+    first: dict[str, str] = records.groupby("task", sort=False)["metric"].first().to_dict()
+    return first
 
 
 def accuracy_matrix(

@@ -96,7 +96,8 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; what is not finite becomes None."""
-        return finite(asdict(self))
+        content: dict[str, Any] = finite(asdict(self))
+        return content
 
 
 def finite(value: Any) -> Any:

@@ -71,4 +71,5 @@ def box_losses(
 def inside_crowd(found: Boxes, crowds: np.ndarray) -> np.ndarray:
     """Boxes whose middle lies in a crowd's region: N bool."""
     middle = (found.xyxy[:, None, :2] + found.xyxy[:, None, 2:]) / 2
-    return ((middle > crowds[None, :, :2]) & (middle < crowds[None, :, 2:])).all(2).any(1)
+    within = (middle > crowds[None, :, :2]) & (middle < crowds[None, :, 2:])
+    return np.asarray(within.all(2).any(1))

@@ -27,7 +27,8 @@ def class_ious(matrix: np.ndarray) -> np.ndarray:
     """C x C confusion -> C intersections over union; NaN where neither truth nor guess has any."""
     hit = np.diag(matrix).astype(np.float64)
     union = matrix.sum(0) + matrix.sum(1) - hit
-    return np.divide(hit, union, out=np.full_like(hit, np.nan), where=union > 0)
+    ious: np.ndarray = np.divide(hit, union, out=np.full_like(hit, np.nan), where=union > 0)
+    return ious
 
 
 def mean_iou(matrix: np.ndarray) -> float:

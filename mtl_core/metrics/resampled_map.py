@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
@@ -64,7 +65,7 @@ def resampled_map(
 
 
 def class_precision(
-    cells: list[tuple[int, dict]], counts: np.ndarray, recalls: np.ndarray
+    cells: list[tuple[int, dict[str, Any]]], counts: np.ndarray, recalls: np.ndarray
 ) -> np.ndarray:
     """One class's mean precision over the recall thresholds: R x T, NaN without an object."""
     objects = np.zeros(counts.shape[1])

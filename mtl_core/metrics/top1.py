@@ -33,7 +33,7 @@ class ClassificationMeter(Meter):
     def right(self) -> np.ndarray:
         """Per image whether the first choice is the annotated class, n bool."""
         choices = [int(p.argmax()) for p in self.probabilities]
-        return np.array(choices, int) == np.array(self.labels, int)
+        return np.equal(choices, self.labels)
 
     def score(self) -> Score:
         """top1, and the share per class that occurs."""

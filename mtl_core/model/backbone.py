@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
-from timm.layers import Conv2dSame
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 from mtl_core.config import ModelConfig
@@ -49,7 +49,8 @@ class EvenSameConv2d(nn.Conv2d):
         """N x C x H x W, H and W even -> N x C' x H/2 x W/2."""
         total_h, total_w = (k - s for k, s in zip(self.kernel_size, self.stride, strict=True))
         pads = (total_w // 2, total_w - total_w // 2, total_h // 2, total_h - total_h // 2)
-        return self._conv_forward(F.pad(x, pads), self.weight, self.bias)
+        out: Tensor = self._conv_forward(F.pad(x, pads), self.weight, self.bias)
+        return out
 
 
 def fix_same_padding(net: nn.Module) -> None:

@@ -97,7 +97,7 @@ class UnifiedOutputLayer(nn.Module):
         )
         bias = torch.cat([self.biases[t] for t in self.slices])
         out = torch.matmul(weight, shared.flatten(2)) + bias.view(1, -1, 1)
-        parts = out.view(n, -1, h, w).split(list(self.slices.values()), dim=1)
+        parts = torch.split(out.view(n, -1, h, w), list(self.slices.values()), dim=1)
         return dict(zip(self.slices, parts, strict=True))
 
 
@@ -120,4 +120,5 @@ class TaskAdaptiveProcessor(nn.Module):
     def forward(self, fused: Tensor) -> dict[str, Tensor]:
         """The neck's map N x C x H x W -> raw slices N x channels x H x W per task."""
         shared = self.layer2(self.layer1(fused))
-        return self.output(shared, self.awareness(shared.mean((2, 3))))
+        slices: dict[str, Tensor] = self.output(shared, self.awareness(shared.mean((2, 3))))
+        return slices

@@ -31,9 +31,10 @@ class DynamicFeatureFusion(nn.Module):
         """Maps N x C_l x H_l x W_l, finest first -> N x out_channels x H_0 x W_0."""
         weights = self.fusion.softmax(0)
         size = levels[0].shape[-2:]
-        fused = self.laterals[0](levels[0]) * weights[0]
+        fused: Tensor = self.laterals[0](levels[0]) * weights[0]
         for i in range(1, len(levels)):
             lateral = self.laterals[i](levels[i]) * weights[i]
             # Nearest, as in the FPN paper: cheap, and the head's first layer smooths.
             fused = fused + F.interpolate(lateral, size=size, mode="nearest")
-        return self.norm(fused)
+        normed: Tensor = self.norm(fused)
+        return normed

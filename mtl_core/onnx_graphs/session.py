@@ -68,7 +68,8 @@ class Graph:
     def __call__(self, values: Sequence[ort.OrtValue]) -> list[ort.OrtValue]:
         """Run; inputs and outputs in the graph's order, never copied."""
         feed = dict(zip(self.inputs, values, strict=True))
-        return self.session.run_with_ort_values(self.outputs, feed)
+        outputs: list[ort.OrtValue] = self.session.run_with_ort_values(self.outputs, feed)
+        return outputs
 
 
 # Engines and banks of runs that share a checkpoint use the same graphs: one that is held is given

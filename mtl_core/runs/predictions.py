@@ -27,9 +27,8 @@ def prediction_key(item: Any) -> str:
 
     Images of different class folders may have the same name.
     """
-    if isinstance(item, ClsItem):
-        return f"{item.image.parent.name}/{item.image.stem}"
-    return item.image.stem
+    image: Path = item.image
+    return f"{image.parent.name}/{image.stem}" if isinstance(item, ClsItem) else image.stem
 
 
 class PredictionFile:

@@ -140,7 +140,8 @@ class Run:
         A run may have been measured at another size than it was trained for.
         """
         trained = self.manifest["config"].get("model", {}).get("input_px")
-        return self.manifest.get("evaluated_input_px", trained)
+        measured: int | None = self.manifest.get("evaluated_input_px", trained)
+        return measured
 
     def records(self) -> pd.DataFrame:
         """All evaluations, one row each.
@@ -163,7 +164,9 @@ class Run:
         path = self.path / "latency.json"
         if not path.is_file():
             return None
-        return renamed_words(_object(path.read_bytes(), f"{path}: expected a JSON object."))
+        fault = f"{path}: expected a JSON object."
+        content: dict[str, Any] = renamed_words(_object(path.read_bytes(), fault))
+        return content
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """What ``analysis.verdicts.judge`` found, per task; empty where the run was not judged.

@@ -32,7 +32,8 @@ class _Tasks(Mapping[str, "type[Task]"]):
 
     def __getitem__(self, task: str) -> type[Task]:
         module, _, name = self.places[task].partition(":")
-        return getattr(importlib.import_module(module), name)
+        found: type[Task] = getattr(importlib.import_module(module), name)
+        return found
 
     def __contains__(self, task: object) -> bool:
         return task in self.places  # without importing anything

@@ -46,7 +46,8 @@ class PooledEvidence(nn.Module):
         """N x C x H x W and N x context x H' x W' -> N x C."""
         maps = (context, F.silu(self.widen(context)))
         pooled = [norm(m.mean((2, 3))) for norm, m in zip(self.norms, maps, strict=True)]
-        return part.mean((2, 3)) + self.linear(torch.cat(pooled, dim=1))
+        logits: Tensor = part.mean((2, 3)) + self.linear(torch.cat(pooled, dim=1))
+        return logits
 
 
 class Classification(Task):
@@ -92,7 +93,7 @@ class Classification(Task):
     @staticmethod
     def target(view: dict[str, Any]) -> int:
         """The class index, whatever the view."""
-        return view["label"]
+        return int(view["label"])
 
     def collate(self, targets: list[int]) -> Tensor:
         """Labels -> N int64."""

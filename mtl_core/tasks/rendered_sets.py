@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mtl_core.data.synthetic.dataset import (
+    Job,
     render_boxes,
     render_classes,
     render_masks,
@@ -57,7 +58,7 @@ def render_dataset(
     rendered = on_image or (lambda: None)
     for split, count in counts.items():
         for task, render in RENDERERS.items():
-            render(roots[task], split, count, size_px, seed, task, rendered)
+            render(Job(roots[task], split, count, size_px, seed, task, rendered))
     names = ["background", *KIND_NAMES]
     (roots[SEG.id] / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
     write_json(roots[CLS.id] / "classes.json", {kind: kind for kind in KIND_NAMES})

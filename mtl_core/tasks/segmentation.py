@@ -42,7 +42,8 @@ class BilinearUpsample(nn.Module):
 
     def forward(self, part: Tensor, context: Tensor) -> Tensor:
         """N x C x H x W -> N x C x 2H x 2W; the context is not used."""
-        return self.up(part)
+        doubled: Tensor = self.up(part)
+        return doubled
 
 
 class Segmentation(Task):
@@ -79,7 +80,8 @@ class Segmentation(Task):
     @staticmethod
     def target(view: dict[str, Any]) -> Tensor:
         """The view's mask S x S uint8."""
-        return view["mask"].as_subclass(Tensor)[0]
+        mask: Tensor = view["mask"].as_subclass(Tensor)
+        return mask[0]
 
     def collate(self, targets: list[Tensor]) -> Tensor:
         """Masks H x W -> N x H x W int64."""

@@ -10,6 +10,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from mtl_core.data.coco_annotations import clip_xywh, load_coco
 from mtl_core.data.layout import VOC_CLASS_NAMES, SegItem, read_seg
@@ -51,7 +52,7 @@ def sample_coco(
         content = load_coco(annotations)
         categories = _named_categories(content["categories"], list(class_names), annotations)
         ids = {category["id"] for category in categories}
-        boxes_of: dict[int, list[dict]] = {}
+        boxes_of: dict[int, list[dict[str, Any]]] = {}
         for box in content["annotations"]:
             if box["category_id"] in ids:
                 boxes_of.setdefault(box["image_id"], []).append(box)
@@ -143,7 +144,9 @@ def sample_imagenette(
                 tell()
 
 
-def _named_categories(categories: list[dict], names: list[str], annotations: Path) -> list[dict]:
+def _named_categories(
+    categories: list[dict[str, Any]], names: list[str], annotations: Path
+) -> list[dict[str, Any]]:
     by_name = {category["name"]: category for category in categories}
     for name in names:
         if name not in by_name:
@@ -151,14 +154,14 @@ def _named_categories(categories: list[dict], names: list[str], annotations: Pat
     return sorted((by_name[name] for name in names), key=lambda category: category["id"])
 
 
-def _has_area(box: dict, image: dict) -> bool:
+def _has_area(box: dict[str, Any], image: dict[str, Any]) -> bool:
     left, top, right, bottom = clip_xywh(box["bbox"], image["width"], image["height"])
     return right > left and bottom > top
 
 
 def _draw_in_turn(
-    images: dict[int, dict],
-    boxes_of: dict[int, list[dict]],
+    images: dict[int, dict[str, Any]],
+    boxes_of: dict[int, list[dict[str, Any]]],
     category_ids: list[int],
     count: int,
     rng: random.Random,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,8 @@ class _Lraspp(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)["out"]
+        logits: Tensor = self.net(x)["out"]
+        return logits
 
 
 class _Ssdlite(nn.Module):
@@ -85,7 +87,7 @@ class Classes:
 
 def specialist(name: str, side_px: int, classes: Classes, threads: int) -> Case:
     """A single-purpose network with random weights, exported as its users would, at one size."""
-    build = {
+    build: dict[str, Callable[[], nn.Module]] = {
         "lraspp": lambda: _Lraspp(classes.seg),
         "ssdlite": lambda: _Ssdlite(classes.det),
         "efficientnet_b0": lambda: timm.create_model("efficientnet_b0", num_classes=classes.cls),

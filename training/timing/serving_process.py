@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 CODE = """
 import json, resource, sys, time
@@ -32,7 +33,7 @@ print(json.dumps({
 """
 
 
-def serving(stages: list[Path], side_px: int) -> dict[str, object]:
+def serving(stages: list[Path], side_px: int) -> dict[str, Any]:
     """Open a bank over all stages from cached graphs and answer three images.
 
     Returns:
@@ -47,4 +48,5 @@ def serving(stages: list[Path], side_px: int) -> dict[str, object]:
         text=True,
         cwd=Path(__file__).resolve().parents[2],
     )
-    return json.loads(done.stdout)
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -41,46 +43,59 @@ def voc_palette() -> list[int]:
     return colours
 
 
-def render_masks(
-    root: Path,
-    split: str,
-    count: int,
-    size_px: int,
-    seed: int,
-    stream: str,
-    tell: Callable[[], None],
-) -> None:
+@dataclass(frozen=True)
+class Job:
+    """One task's split that is to be rendered.
+
+    Attributes:
+        root: of the task's set.
+        split: its name.
+        count: images of it.
+        size_px: length of every image's longer side.
+        seed: another seed gives other images.
+        stream: a name that sets the task's random streams apart.
+        on_image: called after each image that is written.
+    """
+
+    root: Path
+    split: str
+    count: int
+    size_px: int
+    seed: int
+    stream: str
+    on_image: Callable[[], None]
+
+    def images(self) -> Iterator[tuple[int, str, np.random.Generator]]:
+        """Of each image its number, its file's stem and its random stream."""
+        purpose = zlib.crc32(f"{self.stream}/{self.split}".encode())
+        for number in range(self.count):
+            rng = np.random.default_rng([self.seed, purpose, number])
+            yield number, f"{self.split}_{number:06d}", rng
+            self.on_image()
+
+
+def render_masks(job: Job) -> None:
     """One split of scenes with a mask each."""
-    folder = _made(root / split)
-    for number in range(count):
-        scene = _crowded_scene(_stream(seed, stream, split, number), number, size_px, 0.09, 0.34, 4)
-        _save_jpeg(scene.image(), folder / f"{split}_{number:06d}.jpg")
+    folder = _made(job.root / job.split)
+    for number, stem, rng in job.images():
+        scene = _crowded_scene(rng, number, job.size_px, 0.09, 0.34, 4)
+        _save_jpeg(scene.image(), folder / f"{stem}.jpg")
         mask = Image.fromarray(scene.mask())
         mask.putpalette(voc_palette())
-        mask.save(folder / f"{split}_{number:06d}.png")
-        tell()
+        mask.save(folder / f"{stem}.png")
 
 
-def render_boxes(
-    root: Path,
-    split: str,
-    count: int,
-    size_px: int,
-    seed: int,
-    stream: str,
-    tell: Callable[[], None],
-) -> None:
+def render_boxes(job: Job) -> None:
     """One split of scenes with a COCO annotation file."""
-    folder = _made(root / split)
-    images: list[dict] = []
-    annotations: list[dict] = []
-    for number in range(count):
-        rng = _stream(seed, stream, split, number)
-        scene = _crowded_scene(rng, number, size_px, 0.05, 0.28, 6)
+    folder = _made(job.root / job.split)
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, stem, rng in job.images():
+        scene = _crowded_scene(rng, number, job.size_px, 0.05, 0.28, 6)
         if rng.random() < _CROWD_SHARE:
             kind = int(rng.integers(len(KIND_NAMES)))
-            scene.place_crowd(kind, 0.035 * size_px, int(rng.integers(6, 11)))
-        name = f"{split}_{number:06d}.jpg"
+            scene.place_crowd(kind, 0.035 * job.size_px, int(rng.integers(6, 11)))
+        name = f"{stem}.jpg"
         _save_jpeg(scene.image(), folder / name)
         height, width = scene.owner.shape
         images.append({"id": number + 1, "file_name": name, "width": width, "height": height})
@@ -95,40 +110,29 @@ def render_boxes(
                     "iscrowd": int(instance.crowd),
                 }
             )
-        tell()
     categories = [{"id": i, "name": name} for i, name in zip(CATEGORY_IDS, KIND_NAMES, strict=True)]
     content = {
-        "info": {"description": f"Rendered scenes, seed {seed}."},
+        "info": {"description": f"Rendered scenes, seed {job.seed}."},
         "images": images,
         "annotations": annotations,
         "categories": categories,
     }
-    write_json(_made(root / "annotations") / f"instances_{split}.json", content)
+    write_json(_made(job.root / "annotations") / f"instances_{job.split}.json", content)
 
 
-def render_classes(
-    root: Path,
-    split: str,
-    count: int,
-    size_px: int,
-    seed: int,
-    stream: str,
-    tell: Callable[[], None],
-) -> None:
+def render_classes(job: Job) -> None:
     """One split of scenes in folders by their dominating kind."""
-    for number in range(count):
-        rng = _stream(seed, stream, split, number)
+    for number, stem, rng in job.images():
         kind = number % len(KIND_NAMES)
-        scene = _empty_scene(rng, size_px)
+        scene = _empty_scene(rng, job.size_px)
         # The small companions come first: they may be covered by the one that the label names.
         for _ in range(rng.integers(0, 3)):
-            scene.place(int(rng.integers(len(KIND_NAMES))), rng.uniform(0.05, 0.08) * size_px)
+            scene.place(int(rng.integers(len(KIND_NAMES))), rng.uniform(0.05, 0.08) * job.size_px)
         largest_px = 0.42 * min(scene.owner.shape)
         while not scene.place(kind, rng.uniform(0.7, 1) * largest_px):
-            scene = _empty_scene(rng, size_px)
-        folder = _made(root / split / KIND_NAMES[kind])
-        _save_jpeg(scene.image(), folder / f"{split}_{number:06d}.JPEG")
-        tell()
+            scene = _empty_scene(rng, job.size_px)
+        folder = _made(job.root / job.split / KIND_NAMES[kind])
+        _save_jpeg(scene.image(), folder / f"{stem}.JPEG")
 
 
 def _crowded_scene(
@@ -159,10 +163,6 @@ def _empty_scene(rng: np.random.Generator, size_px: int) -> Scene:
     return Scene.with_background(height, width, rng)
 
 
-def _stream(seed: int, task: str, split: str, number: int) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(f"{task}/{split}".encode()), number])
-
-
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -173,6 +173,6 @@ def _save_jpeg(image: np.ndarray, path: Path) -> None:
     Image.fromarray(image).save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
 
 
-def write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
     """JSON with a line per value."""
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

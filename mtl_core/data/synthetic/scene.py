@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,7 +92,8 @@ class Scene:
 
     def mask(self) -> np.ndarray:
         """H x W uint8: 0 for background, 1 + kind, and 255 along every outline as VOC has it."""
-        ids = np.concatenate([[0], np.array(self.kinds, int) + 1]).astype(np.uint8)[self.owner]
+        values = np.array([0, *(kind + 1 for kind in self.kinds)], np.uint8)
+        ids: np.ndarray = values[self.owner]
         down = self.owner[1:] != self.owner[:-1]
         right = self.owner[:, 1:] != self.owner[:, :-1]
         for edge, one, other in (
@@ -109,7 +111,8 @@ class Scene:
         y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j]
         light = 1 + slope[0] * x + slope[1] * y
         noise = self.rng.normal(0, 0.015, self.pixels.shape)
-        return (np.clip(self.pixels * light[..., None] + noise, 0, 1) * 255).astype(np.uint8)
+        lit = np.clip(self.pixels * light[..., None] + noise, 0, 1)
+        return np.asarray(lit * 255, np.uint8)
 
     def _add(self, inside: np.ndarray, kind: int, crowd: bool, whole_px: float) -> bool:
         shown = np.bincount(self.owner[~inside], minlength=len(self.kinds) + 1)[1:]
@@ -152,7 +155,7 @@ def _colour_unlike(ground: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     candidates = rng.uniform(0.1, 0.95, (16, 3))
     distances = np.linalg.norm(candidates - ground, axis=1)
     clear = np.flatnonzero(distances > 0.5)
-    return candidates[clear[0] if len(clear) else distances.argmax()]
+    return np.asarray(candidates[clear[0] if len(clear) else distances.argmax()])
 
 
 def _background(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
@@ -163,7 +166,7 @@ def _background(height: int, width: int, rng: np.random.Generator) -> np.ndarray
     across = y * np.cos(turn) - x * np.sin(turn)
     frequency = rng.uniform(15, 60)
     noise = _cloud(height, width, rng)
-    pattern = {
+    pattern: dict[str, Callable[[], np.ndarray]] = {
         "clouds": lambda: noise,
         "gradient": lambda: 0.5 + 0.5 * along,
         "stripes": lambda: 0.5 + 0.5 * np.sin(along * frequency),
@@ -176,7 +179,7 @@ def _background(height: int, width: int, rng: np.random.Generator) -> np.ndarray
     mix = np.clip(0.75 * chosen + 0.25 * noise, 0, 1)[..., None]
     first = rng.uniform(0.1, 0.9, 3)
     second = np.clip(first + rng.uniform(-0.35, 0.35, 3), 0, 1)
-    return (first * mix + second * (1 - mix)).astype(np.float32)
+    return np.asarray(first * mix + second * (1 - mix), np.float32)
 
 
 def _cloud(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
@@ -187,4 +190,4 @@ def _cloud(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
         grid = Image.fromarray(rng.random((cells, cells)).astype(np.float32))
         smooth = grid.resize((width, height), Image.Resampling.BICUBIC)
         total += np.asarray(smooth) / 2**octave
-    return (total - total.min()) / max(float(np.ptp(total)), 1e-6)
+    return np.asarray((total - total.min()) / max(float(np.ptp(total)), 1e-6))

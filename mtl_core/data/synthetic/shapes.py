@@ -14,21 +14,21 @@ import numpy as np
 
 
 def _disc(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.hypot(x, y) - 1
+    return np.asarray(np.hypot(x, y) - 1)
 
 
 def _ring(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.abs(np.hypot(x, y) - 0.72) - 0.28
+    return np.asarray(np.abs(np.hypot(x, y) - 0.72) - 0.28)
 
 
 def _triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     angles = np.pi / 2 + np.arange(3) * 2 * np.pi / 3
-    return np.max([x * np.cos(a) + y * np.sin(a) for a in angles], axis=0) - 0.5
+    return np.asarray(np.max([x * np.cos(a) + y * np.sin(a) for a in angles], axis=0) - 0.5)
 
 
 def _cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x, y = np.abs(x), np.abs(y)
-    return np.minimum(np.maximum(x - 1, y - 0.32), np.maximum(x - 0.32, y - 1))
+    return np.asarray(np.minimum(np.maximum(x - 1, y - 0.32), np.maximum(x - 0.32, y - 1)))
 
 
 def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -38,17 +38,16 @@ def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     # Within a tenth of the turn the outline is one straight line, from a tip to a notch.
     notch_x, notch_y = 0.45 * np.cos(half), 0.45 * np.sin(half)
     length = np.hypot(1 - notch_x, notch_y)
-    return (
-        (radius * np.cos(angle) - 1) * notch_y + radius * np.sin(angle) * (1 - notch_x)
-    ) / length
+    across = (radius * np.cos(angle) - 1) * notch_y + radius * np.sin(angle) * (1 - notch_x)
+    return np.asarray(across / length)
 
 
 def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.maximum(np.abs(x), np.abs(y)) - 0.75
+    return np.asarray(np.maximum(np.abs(x), np.abs(y)) - 0.75)
 
 
 def _bar(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.hypot(np.maximum(np.abs(x) - 0.93, 0), y) - 0.07
+    return np.asarray(np.hypot(np.maximum(np.abs(x) - 0.93, 0), y) - 0.07)
 
 
 # ---- textures: brightness around 1, in the object's own coordinates ----
@@ -64,7 +63,7 @@ def _striped(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarr
 
 def _checked(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     frequency = rng.uniform(8, 12)
-    return 1 + 0.35 * np.sign(np.sin(x * frequency) * np.sin(y * frequency))
+    return np.asarray(1 + 0.35 * np.sign(np.sin(x * frequency) * np.sin(y * frequency)))
 
 
 def _speckled(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
