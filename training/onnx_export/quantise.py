@@ -39,7 +39,7 @@ MIN_CHANNELS = 64  # of a quantised convolution's wider side
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 
 
-class Calibration(CalibrationDataReader):
+class Calibration(CalibrationDataReader):  # type: ignore[misc]
     """Training images, taken in turn from each task's set, as the graph's input."""
 
     def __init__(self, splits: list[Split], count: int, config: ModelConfig) -> None:
