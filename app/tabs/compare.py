@@ -21,6 +21,7 @@ from app.site import IMAGES, Site, says_refusals, words_for
 from app.viewer import stage_viewer
 from app.viewer.payload import Side, viewer_payload
 
+Shown = ViewedImage | Sentence | None  # an image, why there is none, or not yet any
 # A visitor who leaves a tab open must not keep an image in memory for ever.
 VIEWED_SECONDS = 1800
 _SAVE_JS = "(file) => { if (file && file.href) window.oneHeadSave(file.href, file.name); }"
@@ -69,11 +70,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     def take_image(
-        path: str | None,
-        viewed: ViewedImage | Sentence | None,
-        run_name: str | None,
-        left: str | None,
-        request: gr.Request,
+        path: str | None, viewed: Shown, run_name: str | None, left: str | None, request: gr.Request
     ) -> tuple[Any, ...] | dict[str, Any]:
         words = words_for(request)
         if path is None:
@@ -102,13 +99,13 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return str(path), *show(site, viewed, run_name, left, words_for(request))
 
     def again(
-        viewed: ViewedImage | Sentence | None,
+        viewed: Shown,
         path: str | None,
         run_name: str | None,
         left: str | None,
         words: Words,
         stage: int | None = None,
-    ) -> tuple[ViewedImage | Sentence | None, dict[str, Any], str]:
+    ) -> tuple[Shown, dict[str, Any], str]:
         found = view_again(viewed, path)
         if found is None:
             return nothing_shown(viewed if isinstance(viewed, Sentence) else None, words)
@@ -116,17 +113,13 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     def other_side(
-        viewed: ViewedImage | Sentence | None,
-        path: str | None,
-        run_name: str | None,
-        left: str | None,
-        request: gr.Request,
+        viewed: Shown, path: str | None, run_name: str | None, left: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
         return again(viewed, path, run_name, left, words_for(request))
 
     @says_refusals
     def swap_sides(
-        viewed: ViewedImage | Sentence | None,
+        viewed: Shown,
         path: str | None,
         run_name: str | None,
         left: str | None,
@@ -144,9 +137,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return new_run, new_left, *shown
 
     @says_refusals
-    def every_stage(
-        viewed: ViewedImage | Sentence | None, path: str | None, request: gr.Request
-    ) -> str:
+    def every_stage(viewed: Shown, path: str | None, request: gr.Request) -> str:
         found = view_again(viewed, path)
         if found is None:
             raise Refusal("save.no_image")
@@ -154,7 +145,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     def from_grid(
-        viewed: ViewedImage | Sentence | None,
+        viewed: Shown,
         path: str | None,
         run_name: str | None,
         left: str | None,
@@ -173,11 +164,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     def say_again(
-        viewed: ViewedImage | Sentence | None,
-        path: str | None,
-        run_name: str | None,
-        left: str | None,
-        request: gr.Request,
+        viewed: Shown, path: str | None, run_name: str | None, left: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
         words = words_for(request)
         choices = gr.update(choices=left_choices(site, words))
@@ -185,10 +172,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     def save(
-        viewed: ViewedImage | Sentence | None,
-        path: str | None,
-        event: gr.EventData,
-        request: gr.Request,
+        viewed: Shown, path: str | None, event: gr.EventData, request: gr.Request
     ) -> dict[str, str]:
         found = view_again(viewed, path)
         if found is None:
@@ -259,7 +243,7 @@ def nothing_shown(
     return refused, {"message": message}, ""
 
 
-def view_again(viewed: ViewedImage | Sentence | None, path: str | None) -> ViewedImage | None:
+def view_again(viewed: Shown, path: str | None) -> ViewedImage | None:
     """The viewed image, or after a long pause one made anew of the image that still stands there.
 
     There is none of an image that was refused.
