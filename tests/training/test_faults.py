@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from mtl_core.learning import trainer as trainer_module
+from mtl_core.learning import recording, run_progress, trainer
 from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 from training.train import Options, main, prepare_out
@@ -39,8 +39,13 @@ def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_from(
 ):
     """A write of a run fails: its state, its records, its checkpoint, its manifest."""
     calls = 0
-    for name in ("write_state", "write_json", "append_records", "save_checkpoint"):
-        original = getattr(trainer_module, name)
+    for module, name in (
+        (run_progress, "write_state"),
+        (run_progress, "write_json"),
+        (recording, "append_records"),
+        (trainer, "save_checkpoint"),
+    ):
+        original = getattr(module, name)
 
         def failing(*arguments, original=original, **named):
             nonlocal calls
@@ -49,7 +54,7 @@ def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_from(
                 raise OSError(errno.ENOSPC, "No space left on device", str(arguments[0]))
             return original(*arguments, **named)
 
-        monkeypatch.setattr(trainer_module, name, failing)
+        monkeypatch.setattr(module, name, failing)
     out = tmp_path / "run"
     with pytest.raises(SystemExit, match=r"No space left on device\. Reached: .*--resume"):
         main(options(out))

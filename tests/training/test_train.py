@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from mtl_core.config import RunConfig
 from mtl_core.engine.network_file import load_network, read_info
-from mtl_core.learning.trainer import Trainer
+from mtl_core.learning.run_progress import RunProgress
 from mtl_core.presets import tiny
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks.data_roots import DataRoots
@@ -93,9 +93,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     saved: bool,
 ):
     calls = 0
-    original = Trainer.save_state
+    original = RunProgress.save
 
-    def stopping(self: Trainer, *arguments) -> None:
+    def stopping(self: RunProgress, *arguments) -> None:
         nonlocal calls
         calls += 1
         if calls < save or (calls == save and saved):
@@ -104,10 +104,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
             raise Stopped
 
     out = tmp_path / "run"
-    monkeypatch.setattr(Trainer, "save_state", stopping)
+    monkeypatch.setattr(RunProgress, "save", stopping)
     with pytest.raises(Stopped):
         main(options(out))
-    monkeypatch.setattr(Trainer, "save_state", original)
+    monkeypatch.setattr(RunProgress, "save", original)
     main(options(out, resume=True))
     assert (out / "records.jsonl").read_text() == (whole_run / "records.jsonl").read_text()
     for number in (1, 2, 3):
@@ -146,7 +146,7 @@ def test_another_config_cannot_resume(whole_run: Path, options: Make, tmp_path: 
         main(options(tmp_path / "run", resume=True, seed=1))
 
 
-def test_a_image_in_train_and_val_is_refused(rendered: DataRoots, options: Make, tmp_path: Path):
+def test_an_image_in_train_and_val_is_refused(rendered: DataRoots, options: Make, tmp_path: Path):
     shutil.copytree(rendered["seg"].parent, tmp_path / "data")
     folder = next((tmp_path / "data" / "imagenette_160" / "val").iterdir())
     image = next(folder.iterdir())
@@ -250,10 +250,10 @@ def test_a_first_stage_is_taken_from_a_run_that_was_published_without_its_state(
 def test_every_method_resumes_to_the_same_result(
     options: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ):
-    calls, original = 0, Trainer.save_state
+    calls, original = 0, RunProgress.save
     stop = 2 if method == "joint" else 4  # inside the only stage, or inside the second one
 
-    def stopping(self: Trainer, *arguments) -> None:
+    def stopping(self: RunProgress, *arguments) -> None:
         nonlocal calls
         calls += 1
         original(self, *arguments)
@@ -261,10 +261,10 @@ def test_every_method_resumes_to_the_same_result(
             raise Stopped
 
     main(options(tmp_path / "whole", method=method))
-    monkeypatch.setattr(Trainer, "save_state", stopping)
+    monkeypatch.setattr(RunProgress, "save", stopping)
     with pytest.raises(Stopped):
         main(options(tmp_path / "run", method=method))
-    monkeypatch.setattr(Trainer, "save_state", original)
+    monkeypatch.setattr(RunProgress, "save", original)
     main(options(tmp_path / "run", method=method, resume=True))
     for path in sorted((tmp_path / "whole").glob("stage*.safetensors")):
         found, expected = load_file(tmp_path / "run" / path.name), load_file(path)

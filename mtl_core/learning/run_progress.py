@@ -1,0 +1,174 @@
+"""How far a run is, and the files that say so: run.json, and the state that a resume reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mtl_core.config import RunConfig
+from mtl_core.engine.network_file import load_network
+from mtl_core.learning.manifest import manifest
+from mtl_core.learning.resume import (
+    changed_images,
+    check_resumable,
+    copy_first_stage,
+    first_stage,
+    load_matching,
+)
+from mtl_core.learning.run_data import RunData
+from mtl_core.learning.state_files import last_state, read_state, write_state
+from mtl_core.model.network import UnifiedVisionSystem
+from mtl_core.retention import Retention, retention_class
+from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.types import InputError
+
+
+class RunProgress:
+    """What of a run was done so far.
+
+    Args:
+        out: the run directory.
+        config: its recipe.
+        data: its images.
+        network: as it is trained.
+        retention: the method's state.
+        provenance: where the backbone's first weights come from.
+
+    Attributes:
+        seconds: wall time per finished stage.
+        partial_s: wall time spent in the present stage before it was resumed.
+        data_changes: images that changed under the run.
+        saved_at: when the state was last written, seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        config: RunConfig,
+        data: RunData,
+        network: UnifiedVisionSystem,
+        retention: Retention,
+        provenance: dict[str, str],
+    ) -> None:
+        self.out, self.config, self.data, self.provenance = out, config, data, provenance
+        self.network, self.retention = network, retention
+        self.device = next(network.parameters()).device
+        self.began = self.saved_at = time.time()
+        self.seconds: dict[str, float] = {}
+        self.partial_s = 0.0
+        self.data_changes: list[dict[str, Any]] = []
+
+    @cached_property
+    def sources(self) -> dict[str, Any]:
+        """What a run is made from: its images and the weights that its backbone starts from."""
+        return {"data_fingerprint": self.data.fingerprints(), "initial_weights": self.provenance}
+
+    def manifest(self, status: str) -> dict[str, Any]:
+        """What run.json holds."""
+        return {
+            "status": status,
+            **manifest(self.config, self.network, self.retention),
+            **self.sources,
+            "data_changes": self.data_changes,
+            "stage_seconds": self.seconds,
+            "wall_time_s": round(sum(self.seconds.values()), 1),
+        }
+
+    def write_manifest(self, status: str) -> None:
+        """Write run.json: what the run is, and whether it is running, stopped or finished."""
+        write_json(self.out / "run.json", self.manifest(status))
+
+    def elapsed(self) -> float:
+        """Seconds spent in the present stage, over all its resumes."""
+        return self.partial_s + time.time() - self.began
+
+    def end_stage(self, number: int) -> float:
+        """Write down that a stage is done; returns the seconds that it took."""
+        self.seconds[str(number)] = seconds = round(self.elapsed(), 1)
+        self.began, self.partial_s = time.time(), 0.0
+        self.write_manifest("running")
+        self.save(number + 1, None)
+        return seconds
+
+    def save(self, number: int, stage_state: dict[str, Any] | None) -> None:
+        """Where a resume goes on: the stage, its start and its middle; written atomically."""
+        folder = self.out / "state"
+        if stage_state is None:
+            start = {
+                "network": self.network.state_dict(),
+                "retention": self.retention.state_dict(),
+            }
+            write_state(folder / f"start{number}.pt", start)
+        records = self.out / "records.jsonl"
+        content = {
+            "number": number,
+            "stage_state": stage_state,
+            "records_bytes": records.stat().st_size if records.is_file() else 0,
+            "seconds": self.seconds,
+            "partial_s": self.elapsed(),
+            "config": self.config.to_dict(),
+            "sources": self.sources,
+            "data_changes": self.data_changes,
+        }
+        write_state(folder / "resume.pt", content)
+        self.saved_at = time.time()
+
+    def restore(self) -> tuple[int, dict[str, Any] | None]:
+        """Go back to where the run was saved.
+
+        Returns:
+            The stage to go on with, and its middle, or None at its start.
+
+        Raises:
+            InputError: there is no whole state, or what was done so far was done with another
+                config, other classes or other weights.
+        """
+        content = last_state(self.out, self.device)
+        number, stage_state = content["number"], content["stage_state"]
+        begun = number if stage_state else number - 1
+        if stage_state and self.retention.together:
+            begun = len(self.config.stages)
+        check_resumable(self.out, content, self.config, self.provenance, begun)
+        self.data_changes = list(content.get("data_changes", [])) + changed_images(
+            content["sources"]["data_fingerprint"], self.sources["data_fingerprint"], number
+        )
+        self.seconds, self.partial_s = content["seconds"], content["partial_s"]
+        start = read_state(self.out / "state" / f"start{number}.pt", self.device)
+        load_matching(self.network, start["network"])
+        self.retention.load_state_dict(start["retention"])
+        records = self.out / "records.jsonl"
+        if records.is_file():
+            # What was recorded after the state was saved is recorded again.
+            os.truncate(records, content["records_bytes"])
+        return number, stage_state
+
+    def take_first_stage(self, run: Path) -> None:
+        """Take the first stage as another run left it, with its files and its time.
+
+        Raises:
+            InputError: that run differs in what decides its first stage, or one of the two methods
+                has a first stage of its own.
+        """
+        theirs = Run(run).manifest
+        for method in (self.config.method, theirs["config"]["method"]):
+            if retention_class(method).own_start:
+                raise InputError(
+                    f"{method} has a first stage of its own: train it without --start."
+                )
+        ours = json.loads(json.dumps(self.manifest("running")))
+        for what, found in first_stage(ours).items():
+            if found != first_stage(theirs)[what]:
+                raise InputError(f"{run} differs in {what}: expected the same to start from it.")
+        state = run / "state" / "start2.pt"
+        if state.is_file():
+            weights = read_state(state, self.device)["network"]
+        else:  # published without it: the checkpoint, rounded to half precision
+            weights = load_network(run / "stage1.safetensors")[0].state_dict()
+        load_matching(self.network, weights)
+        copy_first_stage(run, self.out)
+        self.seconds = {"1": theirs["stage_seconds"]["1"]}
+        self.began = time.time()
