@@ -29,13 +29,14 @@ def accuracy_matrix(
 
     Args:
         records: as ``Run.records`` gives them.
-        metrics: of each task the one to take, by default its first; tasks without one are left out.
+        metrics: of each task the one to take, by default its first; tasks without one are left out,
+            and so are those without a number.
     """
     whole = records[records["scope"] == "stage"]
     chosen = primary_metrics(records) if metrics is None else metrics
     primary = whole[whole["metric"] == whole["task"].map(chosen)]
     # A resumed or repeated evaluation counts once, the last time.
-    latest = primary.drop_duplicates(["stage", "task"], keep="last")
+    latest = primary.drop_duplicates(["stage", "task"], keep="last").dropna(subset=["value"])
     matrix = latest.pivot(index="stage", columns="task", values="value").astype(float)
     trained = {task: int(matrix[task].first_valid_index()) for task in matrix.columns}
     return matrix[sorted(trained, key=trained.__getitem__)]

@@ -126,7 +126,7 @@ def judge(run: Run) -> Run:
     return run
 
 
-def make_evidence(folder: Path, run: Run) -> Path:
+def make_validation_set(folder: Path, run: Run) -> Path:
     """The images behind the masks of that list, left half dog, and what the run said: all cat."""
     images = folder / "mini_voc_seg" / "val"
     images.mkdir(parents=True)

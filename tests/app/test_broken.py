@@ -15,7 +15,7 @@ from stand_in import (
     REGRESSIONS,
     StandInEngine,
     judge,
-    make_evidence,
+    make_validation_set,
     make_run,
 )
 
@@ -51,7 +51,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def data(tmp_path: Path, run: Run) -> Path:
-    return make_evidence(tmp_path / "data", run)
+    return make_validation_set(tmp_path / "data", run)
 
 
 def site_of(run: Run, validation_images: ValidationImages | None = None) -> Site:
@@ -169,7 +169,7 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
 
 
-def without_a_image(path: Path) -> None:
+def without_an_image(path: Path) -> None:
     with np.load(path) as file:
         np.savez_compressed(path, **{"p2/mask": file["p2/mask"]})
 
@@ -185,7 +185,7 @@ def with_a_bad_block(path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
-@pytest.mark.parametrize("fault", [cut, without_a_image, with_odd_names, with_a_bad_block])
+@pytest.mark.parametrize("fault", [cut, without_an_image, with_odd_names, with_a_bad_block])
 def test_damaged_predictions_leave_the_list(run: Run, data: Path, fault, words):
     fault(run.path / "predictions" / "stage3_seg.npz")
     assert_the_list_alone(run, data, words)
@@ -196,7 +196,7 @@ def test_a_damaged_image_leaves_the_list(run: Run, data: Path):
     assert_the_list_alone(run, data, WORDS)
 
 
-def test_a_image_that_goes_while_the_set_is_checked_leaves_the_list(run: Run, data: Path):
+def test_an_image_that_goes_while_the_set_is_checked_leaves_the_list(run: Run, data: Path):
     run.manifest["data_fingerprint"] = {"seg": {"eval": {"n": 2}}}
     validation_images = ValidationImages(data)
     validation_images.item("seg", "p1")  # the folder has been listed
@@ -216,7 +216,7 @@ def assert_the_list_alone(
     assert list(table["value"].iloc[:, 0]) == ["p1", "p2"]
 
 
-def test_a_image_opens_with_what_people_annotated(run: Run, data: Path):
+def test_an_image_opens_with_what_people_annotated(run: Run, data: Path):
     validation_images = ValidationImages(data)
     viewed = validation_images.viewed(run, "seg", "p1")
     assert (
@@ -229,7 +229,7 @@ def test_a_image_opens_with_what_people_annotated(run: Run, data: Path):
         validation_images.item("seg", "p9")
 
 
-def test_a_link_names_a_image_only_where_its_run_can_open_it(tmp_path: Path, run: Run, data: Path):
+def test_a_link_names_an_image_only_where_its_run_can_open_it(tmp_path: Path, run: Run, data: Path):
     alone = make_run(tmp_path, "single-det")
     alone.class_names = {"det": alone.class_names["det"]}
     validation_images = ValidationImages(data)
@@ -282,7 +282,7 @@ def test_photos_of_the_last_stage_stay_closed_and_apart(run: Run, data: Path):
     assert greys == [10, 240]
 
 
-def test_a_link_to_a_image_that_has_gone_opens_the_default(run: Run, data: Path):
+def test_a_link_to_an_image_that_has_gone_opens_the_default(run: Run, data: Path):
     validation_images = ValidationImages(data)
     validation_images.item("seg", "p1")  # the folder has been listed
     (data / "mini_voc_seg" / "val" / "p1.jpg").unlink()
@@ -329,7 +329,7 @@ def test_a_click_on_a_figure_asks_for_its_images(run: Run, clicked, asked):
 
 
 @pytest.mark.parametrize(("kind", "stage"), [("lost box", 2), ("false alarm", 3)])
-def test_a_image_shows_the_boxes_that_tell_what_broke(run: Run, data: Path, kind: str, stage: int):
+def test_an_image_shows_the_boxes_that_tell_what_broke(run: Run, data: Path, kind: str, stage: int):
     asked = []
 
     class WithBoxes(ValidationImages):

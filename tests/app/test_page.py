@@ -1,6 +1,8 @@
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from stand_in import StandInEngine, make_run
@@ -88,6 +90,21 @@ def test_after_a_long_pause_another_language_asks_the_networks_once(site, monkey
     cat = str(example_images()["cat"])
     viewed, *_ = say_again(None, cat, "keeps", "keeps:1", request=None)
     assert viewed.image.ndim == 3 and site.engines.passes == 3
+
+
+def test_a_visitor_who_leaves_is_forgotten_while_no_other_is_moved(site):
+    demo = build_page(site)
+    left = [f.fn for f in demo.fns.values() if (None, "unload") in f.targets]
+    (forget,) = [fn for fn in left if fn.__module__ == build_page.__module__]
+    holder = demo.state_holder
+    holder.session_data["gone"] = holder.time_last_used["gone"] = object()
+    leaving = threading.Thread(target=forget, args=(SimpleNamespace(session_hash="gone"),))
+    with holder.lock:  # as Gradio holds it for another visitor's request
+        leaving.start()
+        leaving.join(0.2)
+        assert "gone" in holder.session_data and leaving.is_alive()
+    leaving.join(10)
+    assert "gone" not in holder.session_data and "gone" not in holder.time_last_used
 
 
 def test_building_the_page_does_not_load_torch():

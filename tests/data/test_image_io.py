@@ -153,7 +153,7 @@ def test_a_mask_of_another_size_than_its_image_is_refused(own_scenes: DataRoots)
         read_seg(item, 6)
 
 
-def test_a_image_of_another_size_than_annotated_is_refused(own_scenes: DataRoots):
+def test_an_image_of_another_size_than_annotated_is_refused(own_scenes: DataRoots):
     item = read_split(own_scenes, "det", "val").items[0]
     Image.new("RGB", (7, 5)).save(item.image)
     with pytest.raises(InputError, match=r"val_000000\.jpg is 7 x 5 pixels, expected"):

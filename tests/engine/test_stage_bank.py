@@ -37,7 +37,7 @@ def test_it_answers_as_single_engines(stages: list[Path], photo: np.ndarray, thr
         assert {"rest", "decode"} <= set(found.timings_ms)
 
 
-def test_the_backbone_runs_once_a_image(stages: list[Path], photo: np.ndarray):
+def test_the_backbone_runs_once_an_image(stages: list[Path], photo: np.ndarray):
     bank = StageBank(stages)
     runs: list[int] = []
     plain = bank.backbones[0]

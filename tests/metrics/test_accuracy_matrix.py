@@ -41,6 +41,12 @@ def test_rows_are_stages_and_columns_tasks():
     assert matrix_of([]).empty
 
 
+def test_a_task_without_a_number_is_left_out():
+    nothing = [(stage, "depth", "delta1", math.nan, "stage") for stage in (2, 3)]
+    pd.testing.assert_frame_equal(matrix_of(SCORES + nothing), matrix_of(SCORES))
+    assert matrix_of(nothing).empty and retained(matrix_of(nothing)) == []
+
+
 def test_what_is_left_is_measured_from_the_base():
     seg, det, cls = retained(matrix_of(SCORES))
     assert (seg.base, seg.final) == (0.5, 0.4)

@@ -75,7 +75,7 @@ def test_tasks_levels_and_kinds_can_be_chosen(tasks: list, levels: tuple, kind: 
         assert list(network(torch.randn(1, 3, 32, 32)).raw) == tasks
 
 
-def test_a_image_does_not_see_its_batch(tiny_network: UnifiedVisionSystem):
+def test_an_image_does_not_see_its_batch(tiny_network: UnifiedVisionSystem):
     x = torch.randn(3, 3, 64, 64)
     with torch.no_grad():
         together = tiny_network.eval()(x).raw

@@ -57,6 +57,18 @@ def test_losses_and_gradients_are_finite(task: str, targets: list, scale: float)
     assert all(value.item() >= 0 for value in terms.values())
 
 
+@pytest.mark.parametrize("axis", [1, 2], ids=["upside down", "mirrored"])
+def test_labels_are_sampled_where_decoding_puts_the_cells(axis: int):
+    """At a stride of 4 a cell's middle lies between pixels: sampled at one of them, turning the
+    image would change the loss.
+    """
+    torch.manual_seed(0)
+    raw, targets = torch.randn(1, 3, 16, 16), torch.randint(0, 3, (1, 64, 64))
+    turned = TASKS["seg"].loss(raw.flip(axis + 1), targets.flip(axis))
+    for name, term in TASKS["seg"].loss(raw, targets).items():
+        assert term.item() == pytest.approx(turned[name].item(), rel=1e-5)
+
+
 def test_void_pixels_and_ignored_cells_teach_nothing():
     raw = torch.randn(SHAPES["seg"]).requires_grad_()
     sum(TASKS["seg"].loss(raw, TASKS["seg"].collate([VOID, HALF])).values()).backward()

@@ -29,7 +29,7 @@ PATIENCE_MS = int(os.environ.get("UI_PATIENCE_MS", "60000"))
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
-    from stand_in import StandInEngine, judge, make_evidence, make_run
+    from stand_in import StandInEngine, judge, make_validation_set, make_run
 
     from app.page import build_page, launch_options
     from app.services.engines import EngineShelf
@@ -41,7 +41,7 @@ def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
     folder = tmp_path_factory.mktemp("runs")
     runs = [make_run(folder, "keeps"), make_run(folder, "forgets", "finetune")]
     make_run(folder, "spare")
-    validation_images = ValidationImages(make_evidence(folder / "data", judge(runs[1])))
+    validation_images = ValidationImages(make_validation_set(folder / "data", judge(runs[1])))
     shelf, engines = RunShelf(runs), EngineShelf(StandInEngine)
     teaching = TeachingQueue({"train": 16, "val": 5}, epochs=1, cache=folder)
     demo = build_page(Site(shelf, engines, True, validation_images, teaching))

@@ -355,20 +355,20 @@ def test_a_run_of_ones_own_opens(visit):
     page.wait_for_function(f"!{mask_lost}")
 
 
-def test_a_image_is_forgotten_when_its_page_is_closed(visit, demo):
-    def sessions_with_a_image():
+def test_an_image_is_forgotten_when_its_page_is_closed(visit, demo):
+    def sessions_with_an_image():
         return {
             name
             for name, session in demo.state_holder.session_data.items()
             if "data:image/jpeg" in str(list(session.components))
         }
 
-    before = sessions_with_a_image()
+    before = sessions_with_an_image()
     visitor = visit()
-    ours = sessions_with_a_image() - before
+    ours = sessions_with_an_image() - before
     assert ours
     visitor.page.close()
     deadline = time.monotonic() + 30
-    while ours & sessions_with_a_image() and time.monotonic() < deadline:
+    while ours & sessions_with_an_image() and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert not ours & sessions_with_a_image()
+    assert not ours & sessions_with_an_image()

@@ -124,7 +124,7 @@ def test_too_many_bytes_are_refused(tmp_path, monkeypatch):
         read_upload(saved(tmp_path, Image.effect_noise((64, 64), 90)))
 
 
-def test_too_small_a_image_is_refused(tmp_path):
+def test_too_small_an_image_is_refused(tmp_path):
     with pytest.raises(InputError, match="at least 8"):
         read_upload(saved(tmp_path, Image.new("RGB", (3, 100))))
 
