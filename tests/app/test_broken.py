@@ -15,8 +15,8 @@ from stand_in import (
     REGRESSIONS,
     StandInEngine,
     judge,
-    make_validation_set,
     make_run,
+    make_validation_set,
 )
 
 from app.language import Refusal, Words

@@ -29,7 +29,7 @@ PATIENCE_MS = int(os.environ.get("UI_PATIENCE_MS", "60000"))
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
-    from stand_in import StandInEngine, judge, make_validation_set, make_run
+    from stand_in import StandInEngine, judge, make_run, make_validation_set
 
     from app.page import build_page, launch_options
     from app.services.engines import EngineShelf
