@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -37,16 +36,16 @@ def with_changes(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     return RunConfig.from_dict(content)
 
 
-def _set(content: dict[str, Any], names: list[str], value: Any, told: str) -> None:
+def _set(content: dict[str, Any], names: list[str], value: Any, place: str) -> None:
     name = next(iter(renamed_keys({names[0].replace("-", "_"): None})))
-    is_free = content is not None and _free(told)
+    is_free = content is not None and _free(place)
     if name not in content and not is_free:
-        raise InputError(f"{told} is no field of a recipe: expected one of {', '.join(content)}.")
+        raise InputError(f"{place} is no field of a recipe: expected one of {', '.join(content)}.")
     if len(names) > 1:
-        _set(content[name], names[1:], value, told)
+        _set(content[name], names[1:], value, place)
     elif isinstance(value, Mapping) and isinstance(content.get(name), dict):
         for key, inner in value.items():
-            _set(content[name], [key], inner, f"{told}.{key}")
+            _set(content[name], [key], inner, f"{place}.{key}")
     else:
         content[name] = value
 
@@ -126,10 +125,3 @@ def _tables(content: Mapping[str, Any], place: str) -> list[str]:
     for key, value in tables.items():
         lines += ["", *_tables(value, f"{place}.{key}" if place else key)]
     return lines
-
-
-def field_names() -> list[str]:
-    """All dotted names, with TASK where a stage's id stands."""
-    names = [f.name for f in fields(RunConfig) if f.name not in ("model", "stages")]
-    names += [f"model.{f.name}" for f in fields(ModelConfig)]
-    return names + [f"stages.TASK.{f.name}" for f in fields(StageConfig) if f.name != "task"]

@@ -122,8 +122,8 @@ def export(options: Options) -> Path:
             name = f"{path.stem}.int8.onnx"
             losses[name] = export_int8(options, stage, model, path)
             files[name] = files[path.name]
-    told = json.loads(metadata["outputs"])
-    page = readme(run.name, files, metadata, told, losses)
+    outputs = json.loads(metadata["outputs"])
+    page = readme(run.name, files, metadata, outputs, losses)
     (out / "README.md").write_text(page, encoding="utf-8")
     return out
 

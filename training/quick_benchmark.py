@@ -3,7 +3,7 @@
     python -m training.quick_benchmark [--seeds 0 1 2 3 4] [--methods finetune distill] [--out FILE]
 
 The methods of a seed share their first stage and what the resting backbone makes of the images, so
-the CPU time is told of the seed's first method alone, which computes both.
+the CPU time is given for the seed's first method alone, which computes both.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from mtl_core.learning.events import (
 from mtl_core.learning.trainer import Trainer
 
 LINE_EVERY_S = 30.0  # in a file, where a bar would fill pages
-FIRST_ESTIMATE = 10  # steps after which the time still to come is told
+FIRST_ESTIMATE = 10  # steps after which the time still to come is shown
 
 
 class TrainingBars:

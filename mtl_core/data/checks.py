@@ -118,8 +118,8 @@ def _seen(source: Source, report: Report, bar: Bar | None) -> _Seen | None:
     report.counts.setdefault(source.task, {})[source.name] = counts
     report.images.setdefault(source.task, {})[source.name] = len(split)
     ids = {i for _, _, of_image, _ in found for i in of_image or ()}
-    looks = [look for _, look, _, _ in found]
-    return _Seen(split, looks, counts, ids, sum(turned for *_, turned in found))
+    appearances = [one for _, one, _, _ in found]
+    return _Seen(split, appearances, counts, ids, sum(turned for *_, turned in found))
 
 
 def _counts(split: Split, ids_of_masks: list[list[int] | None]) -> dict[str, int]:

@@ -155,7 +155,7 @@ def _names_with_boxes(root: Path, annotations: Path) -> set[str]:
             records = content["categories"]
             names |= {composed(r["name"]) for r in records if identity(r.get("id")) in used}
         except (InputError, AttributeError, KeyError, TypeError):
-            continue  # told of when that file's own split is read
+            continue  # a fault when that file's own split is read
     return names
 
 
@@ -275,7 +275,7 @@ def _outline(segmentation: Any, image: _Image, which: str) -> list[float]:
     elif isinstance(segmentation, dict):
         size = segmentation.get("size")
         if isinstance(size, list) and [whole(v) for v in size] == [image.height, image.width]:
-            with suppress(ValueError):  # told below
+            with suppress(ValueError):  # an error below
                 return box_of_runs(segmentation.get("counts"), image.height, image.width)
     raise InputError(
         f'{which} has no "bbox" and an unusable "segmentation", expected a box, polygons of x and '

@@ -256,7 +256,7 @@ def one_thread(worker: int) -> None:
 def training_loader(
     train_sets: dict[str, TrainingSet], seed: int, workers: int
 ) -> tuple[DataLoader[Batch], BatchOrder]:
-    """Batches (task, N x 3 x S x S uint8, targets), and the timetable that is told the epoch."""
+    """Batches (task, N x 3 x S x S uint8, targets), and the order of them, whose epoch is set."""
     views, batch_order = TrainingImages(train_sets), BatchOrder(train_sets, seed)
     for train_set in train_sets.values():  # each worker keeps what it decoded itself
         train_set.views.cache_bytes = CACHE_BYTES // (len(train_sets) * max(1, workers))

@@ -1,6 +1,6 @@
 """Folders of a set: where a split lies, and which images stand in it.
 
-What is wrong is appended to a list of ``faults``, so that all of it can be told at once.
+What is wrong is appended to a list of ``faults``, so that all of it can be reported at once.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def processor_name() -> str:
 
 
 def vector_instructions() -> list[str]:
-    """Those that matter for speed here, where the system tells them."""
+    """Those that matter for speed here, where the system names them."""
     try:
         words = set(Path("/proc/cpuinfo").read_text().split())
     except OSError:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 
 class LapTimes:
-    """Sums the time between laps by name; on a GPU, whose work is queued, it tells little."""
+    """Sums the time between laps by name; on a GPU, whose work is queued, it says little."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

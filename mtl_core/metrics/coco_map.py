@@ -88,8 +88,8 @@ class DetectionMeter(Meter):
         cells = matches(*self._coco()).evalImgs
         parts = [(c["dtScores"], c["dtMatches"][0], c["dtIgnore"][0]) for c in cells if c]
         scores, hits, ignored = (np.concatenate(part) for part in zip(*parts, strict=True))
-        told = (ignored == 0) & (scores >= least)
-        return scores[told], hits[told] > 0
+        counted = (ignored == 0) & (scores >= least)
+        return scores[counted], hits[counted] > 0
 
     def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """See Meter.resampled."""

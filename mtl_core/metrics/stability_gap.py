@@ -1,17 +1,14 @@
 """The dip inside a stage: how deep an earlier task falls while the new one is trained.
 
 M. De Lange et al., "Continual Evaluation for Lifelong Learning: Identifying the Stability Gap",
-ICLR 2023: the minimum accuracy within a task (section 3) and the steps until it is won back.
+ICLR 2023: the minimum accuracy within a task (section 3).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import pandas as pd
-
-RECOVERED = 0.95  # of what the subset scored before the stage
 
 
 @dataclass(frozen=True)
@@ -23,17 +20,12 @@ class Dip:
         task: the earlier task.
         before: the subset's score as the stage began.
         lowest: the lowest score inside the stage.
-        lowest_step: where it was, optimizer steps.
-        recovery_steps: from there until 95 % of ``before`` were back; 0 if it never fell below
-            them, NaN if it never came back.
     """
 
     stage: int
     task: str
     before: float
     lowest: float
-    lowest_step: int
-    recovery_steps: float
 
 
 def dips(records: pd.DataFrame, metrics: dict[str, str]) -> list[Dip]:
@@ -51,20 +43,6 @@ def dips(records: pd.DataFrame, metrics: dict[str, str]) -> list[Dip]:
         start = rows[rows["step"] == 0]
         if start.empty or len(rows) < 2:
             continue  # the task's own stage, or a stage that was not watched from its beginning
-        before = float(start["value"].iloc[0])
-        inside = rows[rows["step"] > 0]
-        lowest = inside.loc[inside["value"].astype(float).idxmin()]
-        later = inside[inside["step"] >= lowest["step"]]
-        back = later[later["value"] >= RECOVERED * before]
-        steps = float(back["step"].iloc[0] - lowest["step"]) if len(back) else math.nan
-        found.append(
-            Dip(
-                int(stage),
-                str(task),
-                before,
-                float(lowest["value"]),
-                int(lowest["step"]),
-                steps,
-            )
-        )
+        lowest = rows[rows["step"] > 0]["value"].astype(float).min()
+        found.append(Dip(int(stage), str(task), float(start["value"].iloc[0]), float(lowest)))
     return found

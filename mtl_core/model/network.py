@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -13,20 +13,6 @@ from mtl_core.config import ModelConfig
 from mtl_core.model.backbone import Backbone
 from mtl_core.model.head import TaskAdaptiveProcessor
 from mtl_core.model.neck import DynamicFeatureFusion
-
-
-class OutputTask(Protocol):
-    """What the network needs of a task; ``tasks.base.Task`` describes each member."""
-
-    class_names: list[str]
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def channels(self) -> int: ...  # noqa: D102
-    def build_readout(self, context_channels: int) -> nn.Module: ...  # noqa: D102
-    def initialise(self, weight: nn.Parameter, bias: nn.Parameter) -> None: ...  # noqa: D102
-    def take_over(self, readout: nn.Module, weight: Tensor, bias: Tensor) -> None: ...  # noqa: D102
 
 
 @dataclass

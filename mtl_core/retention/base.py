@@ -15,7 +15,7 @@ from mtl_core.model.network import Outputs, UnifiedVisionSystem
 
 @dataclass(frozen=True)
 class StageContext:
-    """What a method is told at the borders of a stage.
+    """What a method is given at the borders of a stage.
 
     Attributes:
         network: as the stage finds it, or as it leaves it.

@@ -86,14 +86,6 @@ class Run:
                 f"{self.path} has no finished stage: expected stage1.safetensors beside run.json."
             )
 
-    @staticmethod
-    def status_of(path: Path) -> str:
-        """What run.json says of a run that may have no finished stage yet; empty without one."""
-        manifest = path / "run.json"
-        if not manifest.is_file():
-            return ""
-        return str(_object(manifest.read_bytes(), f"{manifest} is damaged.").get("status", ""))
-
     def _weights(self, number: int) -> Path | None:
         """A stage's checkpoint: its own, or the equal one of a run beside it (``stage_files``)."""
         own = self.path / f"stage{number}.safetensors"

@@ -16,7 +16,7 @@ def check_data(
     bar: Bar | None = None,
     near: bool = True,
 ) -> Report:
-    """Read all that a run will read, and tell all that is wrong with it.
+    """Read all that a run will read, and report all that is wrong with it.
 
     Args:
         tasks: ids.

@@ -62,26 +62,28 @@ def test_specialists_run(name: str):
 
 
 def test_the_machine_is_described():
-    told = machine()
-    assert told["processor"] and told["cores"] >= 1 and "onnxruntime" in told["versions"]
+    measured = machine()
+    assert (
+        measured["processor"] and measured["cores"] >= 1 and "onnxruntime" in measured["versions"]
+    )
 
 
 def test_a_quick_run_writes_what_it_found(whole_run: Path, tmp_path: Path):
     out = tmp_path / "latency.json"
     only = ("engines", "bank", "growth", "way")
     main(Options(whole_run, out=out, rounds=2, threads=1, quick=True, only=only, profile=True))
-    told = json.loads(out.read_text())
-    assert set(told) == {"machine", "settings", "profile", *only}
-    assert told["settings"]["threads"] == 1 and told["settings"]["rounds"] == 2
+    measured = json.loads(out.read_text())
+    assert set(measured) == {"machine", "settings", "profile", *only}
+    assert measured["settings"]["threads"] == 1 and measured["settings"]["rounds"] == 2
     for name in only:
-        for values in told[name]["times"].values():
+        for values in measured[name]["times"].values():
             assert 0 < values["p50_ms"] <= values["p95_ms"]
-        for values in told[name]["ratios"].values():
+        for values in measured[name]["ratios"].values():
             assert 0 < values["low"] <= values["value"] <= values["high"]
-    assert "whole network / bare backbone" in told["engines"]["ratios"]
-    assert "3 stages, side by side / one stage" in told["bank"]["ratios"]
-    assert {"backbone", "rest"} <= set(told["profile"])
-    assert "Conv" in told["profile"]["backbone"]
+    assert "whole network / bare backbone" in measured["engines"]["ratios"]
+    assert "3 stages, side by side / one stage" in measured["bank"]["ratios"]
+    assert {"backbone", "rest"} <= set(measured["profile"])
+    assert "Conv" in measured["profile"]["backbone"]
 
 
 def test_bad_options_are_told(whole_run: Path, tmp_path: Path):

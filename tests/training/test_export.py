@@ -106,14 +106,16 @@ def test_the_pages_snippet_runs_without_torch(exported: Path, image: np.ndarray,
 
 
 def test_int8_comes_with_its_loss(exported: Path, image: np.ndarray):
-    told = json.loads((exported / "stage3.int8.json").read_text())
+    content = json.loads((exported / "stage3.int8.json").read_text())
     metrics = {"mIoU", "mAP", "mAP50", "top1"}
-    assert set(told["float"]) == set(told["int8"]) == set(told["loss"]) == metrics
+    assert set(content["float"]) == set(content["int8"]) == set(content["loss"]) == metrics
     for metric in metrics:
-        assert told["loss"][metric] == pytest.approx(told["float"][metric] - told["int8"][metric])
-    assert told["calibrated_on"] == {"split": "train", "images": 5}
+        assert content["loss"][metric] == pytest.approx(
+            content["float"][metric] - content["int8"][metric]
+        )
+    assert content["calibrated_on"] == {"split": "train", "images": 5}
     page = (exported / "README.md").read_text()
-    assert "`stage3.int8.onnx`" in page and f"{told['int8']['mIoU']:.4f}" in page
+    assert "`stage3.int8.onnx`" in page and f"{content['int8']['mIoU']:.4f}" in page
     small, large = (exported / f"stage3{s}.onnx" for s in (".int8", ""))
     assert small.stat().st_size < 0.9 * large.stat().st_size
     model = onnx.load(small)

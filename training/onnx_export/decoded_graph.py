@@ -128,7 +128,7 @@ def decoded_graph(checkpoint: Path) -> onnx.ModelProto:
 
 
 def name_axes(model: onnx.ModelProto) -> None:
-    """Tell the shapes of input and outputs as they are: one image, free sizes."""
+    """State the shapes of input and outputs as they are: one image, free sizes."""
     shapes: dict[str, list[int | str | None]] = {
         "pixels": [1, "H", "W", 3],
         "mask": ["H", "W"],

@@ -29,7 +29,7 @@ DETECTION_CLASSES = [
     "dining table",
 ]
 
-Tell = Callable[[], None]
+OnImage = Callable[[], None]
 
 
 def sample_coco(
@@ -37,7 +37,7 @@ def sample_coco(
     out: Path,
     counts: dict[str, int],
     seed: int,
-    tell: Tell,
+    on_image: OnImage,
     class_names: Iterable[str] = DETECTION_CLASSES,
 ) -> None:
     """Copies ``counts`` images per split, with their boxes of ``class_names``, into ``out``.
@@ -72,7 +72,7 @@ def sample_coco(
         for image_id in chosen:
             name = images[image_id]["file_name"]
             _copy(source / f"{split}2017" / name, folder / name)
-            tell()
+            on_image()
         kept = {
             "info": content.get("info", {}),
             "licenses": content.get("licenses", []),
@@ -89,7 +89,9 @@ def sample_coco(
         target.write_text(json.dumps(kept), encoding="utf-8")
 
 
-def sample_voc(source: Path, out: Path, counts: dict[str, int], seed: int, tell: Tell) -> None:
+def sample_voc(
+    source: Path, out: Path, counts: dict[str, int], seed: int, on_image: OnImage
+) -> None:
     """Copies ``counts`` images per split and their masks into ``out``.
 
     Train images come from the list ``train`` and, where ``SegmentationClassAug`` is there (the
@@ -117,11 +119,11 @@ def sample_voc(source: Path, out: Path, counts: dict[str, int], seed: int, tell:
             read_seg(SegItem(image, mask), len(VOC_CLASS_NAMES))
             _copy(image, folder / image.name)
             _copy(mask, folder / mask.name)
-            tell()
+            on_image()
 
 
 def sample_imagenette(
-    source: Path, out: Path, counts: dict[str, int], seed: int, tell: Tell
+    source: Path, out: Path, counts: dict[str, int], seed: int, on_image: OnImage
 ) -> None:
     """Copies ``counts`` images per split into ``out``, evenly from every class folder.
 
@@ -141,7 +143,7 @@ def sample_imagenette(
             rng = _rng(seed, "imagenette", split, folder.name)
             for path in sorted(rng.sample(available, share)):
                 _copy(path, out / split / folder.name / path.name)
-                tell()
+                on_image()
 
 
 def _named_categories(

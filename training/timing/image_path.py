@@ -41,7 +41,7 @@ def read(content: bytes, long_side_px: int | None = None) -> np.ndarray:
     with Image.open(io.BytesIO(content)) as image:
         if long_side_px is not None:
             share = long_side_px / max(image.size)
-            # The proportions count: Pillow asks both sides to be at least as long as told.
+            # The proportions count: Pillow asks both sides to be at least as long as asked.
             image.draft("RGB", (int(image.width * share), int(image.height * share)))
         return np.asarray(image.convert("RGB"))
 

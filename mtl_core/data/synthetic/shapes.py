@@ -77,7 +77,7 @@ def _plain(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Texture = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
-# Every kind has a shape and a texture of its own; colour, size and rotation tell nothing.
+# Every kind has a shape and a texture of its own; colour, size and rotation say nothing.
 KINDS: dict[str, tuple[Shape, Texture]] = {
     "triangle": (_triangle, _striped),
     "disc": (_disc, _shaded),
