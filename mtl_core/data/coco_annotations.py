@@ -5,22 +5,21 @@ Format: https://cocodataset.org/#format-data (object detection).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from mtl_core.data.coco_images import ListedImage, listed_images
+from mtl_core.data.coco_records import Id, a_name, all_of, load_coco, refuse_repeats, value_of
 from mtl_core.data.folders import ROBOFLOW_ANNOTATIONS, differently_named, images_in, split_folder
-from mtl_core.data.image_io import read_frame
 from mtl_core.data.run_lengths import box_of_runs
 from mtl_core.data.splits import DataFaults, DetItem, Split
-from mtl_core.data.text import composed, flag, identity, load_json, number, whole
+from mtl_core.data.text import composed, flag, identity, number, whole
 from mtl_core.types import InputError
 
-T = TypeVar("T")
-Id = int | str
 Row = tuple[Id, tuple[float, float, float, float], Id, bool, bool]
 OVERHANG_PX = 2.0  # labelling tools round; more than that over the edge is worth counting
 
@@ -43,37 +42,24 @@ def read_box_folder(root: Path, split: str) -> Split:
     content = load_coco(annotations)
     faults: list[str] = []
     present = differently_named(images_in(folder, faults), faults)
-    sizes = _images(content["images"], annotations, folder, present, faults)
+    sizes = listed_images(content["images"], annotations, folder, present, faults)
     categories = _categories(content["categories"], annotations, faults)
 
     listed = {identity(r.get("id")) for r in content["images"] if isinstance(r, dict)}
 
     def parse(record: Any) -> Row | None:
-        image_id = _value(record, "image_id", identity, "annotation", annotations)
+        image_id = value_of(record, "image_id", identity, "annotation", annotations)
         if image_id in listed and image_id not in sizes:
             return None  # of an image that is a fault already
         return _box(record, image_id, sizes, categories, annotations)
 
-    rows = [row for row in _all(content["annotations"], parse, faults) if row]
+    rows = [row for row in all_of(content["annotations"], parse, faults) if row]
     kept, notes = _used(categories, {row[2] for row in rows}, root, annotations, faults)
     items = _items(sizes, rows, {category: index for index, category in enumerate(kept)})
     found = Split([categories[c] for c in kept], items, split, annotations, notes=notes)
     if faults:
         raise DataFaults(faults, found if items else None)
     return found
-
-
-def load_coco(annotations: Path) -> dict[str, Any]:
-    """The content of a COCO annotation file, as yet unchecked but for its three lists.
-
-    Raises:
-        InputError: the file is missing, no json, or lacks a list.
-    """
-    content: dict[str, Any] = load_json(annotations, "a COCO annotation file")
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise InputError(f'{annotations} has no list "{key}", expected a COCO annotation file.')
-    return content
 
 
 def clip_xywh(bbox: Iterable[float], width: int, height: int) -> tuple[float, float, float, float]:
@@ -84,28 +70,10 @@ def clip_xywh(bbox: Iterable[float], width: int, height: int) -> tuple[float, fl
     return left, top, right, bottom
 
 
-class _Image:
-    """A listed image that was found."""
-
-    def __init__(self, name: str, path: Path, width: int, height: int) -> None:
-        self.name, self.path, self.width, self.height = name, path, width, height
-
-
 def _annotation_file(root: Path, folder: Path, split: str) -> Path:
     usual = root / "annotations" / f"instances_{split}.json"
     others = (root / "annotations" / f"instances_{folder.name}.json", folder / ROBOFLOW_ANNOTATIONS)
     return next((path for path in (usual, *others) if path.is_file()), usual)
-
-
-def _all(records: list[Any], parse: Callable[[Any], T], faults: list[str]) -> list[T]:
-    """What ``parse`` makes of each record; its errors become faults."""
-    parsed = []
-    for record in records:
-        try:
-            parsed.append(parse(record))
-        except InputError as error:
-            faults.append(str(error))
-    return parsed
 
 
 def _categories(records: list[Any], annotations: Path, faults: list[str]) -> dict[Id, str]:
@@ -114,11 +82,11 @@ def _categories(records: list[Any], annotations: Path, faults: list[str]) -> dic
         faults.append(f"{annotations} lists no categories, expected at least one.")
 
     def parse(record: Any) -> tuple[Id, str]:
-        category = _value(record, "id", identity, "category", annotations)
-        return category, _value(record, "name", _name, "category", annotations)
+        category = value_of(record, "id", identity, "category", annotations)
+        return category, value_of(record, "name", a_name, "category", annotations)
 
-    pairs = _all(records, parse, faults)
-    _refuse_repeats([category for category, _ in pairs], "category id", annotations, faults)
+    pairs = all_of(records, parse, faults)
+    refuse_repeats([category for category, _ in pairs], "category id", annotations, faults)
     return dict(sorted(pairs, key=lambda pair: (isinstance(pair[0], str), pair[0])))
 
 
@@ -138,7 +106,7 @@ def _used(
                 continue
             taken.add(name)
         kept.append(category)
-    _refuse_repeats([categories[c] for c in kept], "category name", annotations, faults)
+    refuse_repeats([categories[c] for c in kept], "category name", annotations, faults)
     shown = ", ".join(left_out)
     note = f"{annotations} has no box of {shown}, nor has another file of the set: left out."
     return kept, (note,) if left_out else ()
@@ -159,76 +127,16 @@ def _names_with_boxes(root: Path, annotations: Path) -> set[str]:
     return names
 
 
-def _images(
-    records: list[Any], annotations: Path, folder: Path, present: list[Path], faults: list[str]
-) -> dict[Id, _Image]:
-    """The listed images that stand in the folder, by id."""
-    found_at = _Finder(folder, present)
-    listed: set[Path] = set()
-
-    def parse(record: Any) -> tuple[Id, _Image]:
-        image_id = _value(record, "id", identity, "image", annotations)
-        name = _value(record, "file_name", _name, "image", annotations)
-        path = found_at(name)
-        if path is None:
-            raise InputError(
-                f"{folder / name} is missing, expected because {annotations} lists it."
-            )
-        if path in listed:
-            raise InputError(f'{annotations} lists the image "{name}" twice, expected once.')
-        listed.add(path)
-        sides = {}
-        for key in ("width", "height"):
-            if record.get(key) is not None:
-                sides[key] = _value(record, key, whole, "image", annotations)
-        if len(sides) < 2:
-            sides["width"], sides["height"] = read_frame(path).upright_wh
-        if min(sides.values()) < 1:
-            raise InputError(
-                f"{annotations} gives {name} the size {sides['width']} x {sides['height']}, "
-                "expected at least one pixel each way."
-            )
-        return image_id, _Image(name, path, sides["width"], sides["height"])
-
-    pairs = _all(records, parse, faults)
-    _refuse_repeats([image_id for image_id, _ in pairs], "image id", annotations, faults)
-    faults += [
-        f"{path} is not listed in {annotations}, expected an entry for every image of the folder."
-        for path in present
-        if path not in listed
-    ]
-    return dict(pairs)
-
-
-class _Finder:
-    """Finds a listed image whatever folders, separators, composition and case its name has."""
-
-    def __init__(self, folder: Path, present: list[Path]) -> None:
-        self.by_place = {composed(p.relative_to(folder).as_posix()): p for p in present}
-        self.by_name: dict[str, list[Path]] = {}
-        for path in present:
-            self.by_name.setdefault(composed(path.name).casefold(), []).append(path)
-
-    def __call__(self, name: str) -> Path | None:
-        parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
-        for first in range(len(parts)):
-            place = "/".join(parts[first:])
-            if place in self.by_place:
-                return self.by_place[place]
-        same = self.by_name.get(parts[-1].casefold(), []) if parts else []
-        return same[0] if len(same) == 1 else None
-
-
 def _box(
     record: dict[str, Any],
     image_id: Id,
-    images: dict[Id, _Image],
+    images: dict[Id, ListedImage],
     categories: dict[Id, str],
     annotations: Path,
 ) -> Row:
     shown_id = record.get("id")
     which = f"{annotations}: annotation {shown_id}"
-    category = _value(record, "category_id", identity, "annotation", annotations)
+    category = value_of(record, "category_id", identity, "annotation", annotations)
     if image_id not in images:
         raise InputError(
             f"{which} belongs to image id {image_id}, "
@@ -263,7 +171,7 @@ def _box(
     return image_id, box, category, crowd, over > OVERHANG_PX
 
 
-def _outline(segmentation: Any, image: _Image, which: str) -> list[float]:
+def _outline(segmentation: Any, image: ListedImage, which: str) -> list[float]:
     """The box (left, top, width, height) of an object's polygons or run lengths."""
     if isinstance(segmentation, list):
         polygons = [p for p in segmentation if isinstance(p, list)] or [segmentation]
@@ -284,7 +192,7 @@ def _outline(segmentation: Any, image: _Image, which: str) -> list[float]:
 
 
 def _items(
-    images: dict[Id, _Image], rows: list[Row], index_of_category: dict[Id, int]
+    images: dict[Id, ListedImage], rows: list[Row], index_of_category: dict[Id, int]
 ) -> list[DetItem]:
     rows_of: dict[Id, list[Row]] = {}
     for row in rows:
@@ -307,32 +215,3 @@ def _items(
             )
         )
     return items
-
-
-def _value(record: Any, key: str, reads: Callable[[Any], Any], what: str, annotations: Path) -> Any:
-    value = reads(record.get(key)) if isinstance(record, dict) else None
-    if value is None:
-        shown = record.get("id", "") if isinstance(record, dict) else record
-        raise InputError(
-            f'{annotations}: {what} {shown} has no usable "{key}", expected {_KIND_WORDS[reads]}.'
-        )
-    return value
-
-
-def _name(value: Any) -> str | None:
-    return composed(value) if isinstance(value, str) and value else None
-
-
-_KIND_WORDS: dict[Callable[[Any], Any], str] = {
-    whole: "a whole number",
-    identity: "a whole number or a text",
-    _name: "a text",
-}
-
-
-def _refuse_repeats(values: list[Any], what: str, annotations: Path, faults: list[str]) -> None:
-    seen = set()
-    for value in values:
-        if value in seen:
-            faults.append(f'{annotations} lists the {what} "{value}" twice, expected once.')
-        seen.add(value)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from mtl_core.data.coco_annotations import clip_xywh, load_coco
+from mtl_core.data.coco_annotations import clip_xywh
+from mtl_core.data.coco_records import load_coco
 from mtl_core.data.layout import VOC_CLASS_NAMES, SegItem, read_seg
 from mtl_core.types import InputError
 
