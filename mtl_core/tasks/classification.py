@@ -24,7 +24,7 @@ LABEL_SMOOTHING = 0.1
 WIDTH = 640  # channels made of P5 before it is pooled; half of the backbone's last convolution
 
 
-class PooledEvidence(nn.Module):
+class PooledReadout(nn.Module):
     """Mean class logits of the shared map plus a linear map of what is pooled from P5.
 
     P5 is read because a map trained for pixels alone classifies poorly: as it is, and through a
@@ -62,11 +62,11 @@ class Classification(Task):
 
     def build_readout(self, context_channels: int) -> nn.Module:
         """Pooling and the linear map."""
-        return PooledEvidence(context_channels, len(self.class_names))
+        return PooledReadout(context_channels, len(self.class_names))
 
     def take_over(self, readout: nn.Module, weight: Tensor, bias: Tensor) -> None:
         """The first channels of the backbone's last convolution, where their shapes allow it."""
-        widen = cast(PooledEvidence, readout).widen
+        widen = cast(PooledReadout, readout).widen
         if weight.shape[0] >= WIDTH and weight.shape[1:] == widen.weight.shape[1:]:
             widen.load_state_dict({"weight": weight[:WIDTH], "bias": bias[:WIDTH]})
 
