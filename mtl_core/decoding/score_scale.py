@@ -17,7 +17,7 @@ def scaled(scores: np.ndarray, scale: ScoreScale) -> np.ndarray:
         return scores
     with np.errstate(divide="ignore", over="ignore"):
         logits = np.log(scores) - np.log1p(-scores.astype(np.float64))
-        return (1 / (1 + np.exp(-scale[0] * logits - scale[1]))).astype(np.float32)
+        return np.asarray(1 / (1 + np.exp(-scale[0] * logits - scale[1])), np.float32)
 
 
 def unscaled(score: float, scale: ScoreScale) -> float:
