@@ -2,51 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 from gradio import FileData
-from gradio.context import get_blocks_context
 from gradio.events import api
-from gradio.utils import get_function_description
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_function_description, get_upload_folder
 
+from app.api_arguments import answers_programs, within
 from app.components.upload import uploaded_path
-from app.results.changes import compare, mask_shares
-from app.results.downloads import coco_results
-from app.results.run_tables import class_drops, drops, stage_matrix, stage_order
-from app.services.engines import DEFAULT, StageAnswer
+from app.results.api_json import answer_json, changes_json, matrix_json
+from app.results.changes import compare
+from app.results.downloads import mask_png, overlay_png
+from app.services.engines import DEFAULT, REFERENCE, StageAnswer
 from app.services.image_reading import read_upload
-from app.services.latency import measure_passes
+from app.services.latency import MAX_PASSES, measure_passes
 from app.services.viewed_image import ViewedImage, example_images
-from app.site import IMAGES, MEASURES, QUICK, Site, machine_name, says_refusals
+from app.site import IMAGES, MEASURES, QUICK, Site, machine_name, may_load_torch
 from mtl_core.decoding.boxes import SHOWN_SCORE
+from mtl_core.types import InputError, LabelMap
 
 
-def add_endpoints(site: Site) -> None:
-    """Add the endpoints to the page that is being built."""
+def add_endpoints(site: Site, page: gr.Blocks) -> None:
+    """Add the endpoints to the page, which is being built."""
+    for endpoint, queue in (
+        *((endpoint, IMAGES) for endpoint in _of_images(site, page)),
+        *zip(_of_runs(site), (QUICK, MEASURES), strict=True),
+    ):
+        api(endpoint, api_name=endpoint.__name__, **queue)
+        # The page that describes them would call every parameter by its place alone.
+        _, described, _ = get_function_description(endpoint)
+        *_, added = page.fns.values()
+        sent = {name: words for name, words in described.items() if words}  # not the request
+        for component, (name, words) in zip(added.inputs, sent.items(), strict=True):
+            assert isinstance(component, gr.components.Component)
+            component.label = f"{name}: {words}"
+        assert isinstance(added.outputs[0], gr.components.Component)
+        added.outputs[0].label = "answer"
 
-    @says_refusals
+
+def _of_images(site: Site, page: gr.Blocks) -> tuple[Callable[..., Any], ...]:
+    def answer_to(image: FileData, run: str, stage: int) -> tuple[str, ViewedImage, StageAnswer]:
+        chosen = site.runs.get(run or None)
+        name = site.runs.name_of(chosen)
+        number = stage or chosen.stages[-1].number
+        file = site.runs.stage(name, number)
+        viewed = ViewedImage.read(uploaded_path(image))
+        return name, viewed, site.engines.answer(chosen, file, viewed.image)
+
+    def as_file(png: bytes, name: str) -> Any:
+        # Among the uploads, so that the page serves it and removes it as it does those.
+        path = save_bytes_to_cache(png, name, get_upload_folder())
+        page.upload_file_set.add(path)
+        return FileData(path=path, orig_name=name, mime_type="image/png").model_dump()
+
+    @answers_programs
     def predict(image: FileData, run: str = "", stage: int = 0) -> dict[str, Any]:
         """Boxes, mask shares and class probabilities of an image, from one stage of a run.
 
         Args:
-            image: a JPEG, PNG or WebP file of at most 12 MB.
+            image: a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file of at most 12 MB.
             run: name of a run; empty means the default.
             stage: number of the stage from 1; 0 means the last.
 
         Returns:
-            run, stage, trained (task ids), size ([height, width] in pixels), boxes (COCO style,
-            xywh in pixels) or null, mask_shares (class to share of pixels) or null, probabilities
-            (class to probability) or null, milliseconds of the pass.
+            run, stage, trained (task ids), size ([height, width] in pixels of the image as it was
+            sent, turned upright as its EXIF says), boxes (COCO style, xywh in the same pixels) or
+            null, box_classes (category_id counts them from 1), mask_shares (class to share of
+            pixels) or null, probabilities (class to probability) or null, milliseconds of the pass.
         """
-        chosen = site.runs.get(run or None)
-        name = site.runs.name_of(chosen)
-        number = stage or chosen.stages[-1].number
-        viewed = ViewedImage(read_upload(uploaded_path(image)))
-        answer = site.engines.answer(chosen, site.runs.stage(name, number), viewed.image)
-        return {"run": name, **answer_json(answer)}
+        name, viewed, answer = answer_to(image, run, stage)
+        return {"run": name, **answer_json(answer, viewed)}
 
-    @says_refusals
+    @answers_programs
     def compare_stages(
         image: FileData,
         run: str = "",
@@ -58,7 +88,7 @@ def add_endpoints(site: Site) -> None:
         """What changed in the answer to one image between two stages of one run or of two.
 
         Args:
-            image: a JPEG, PNG or WebP file of at most 12 MB.
+            image: a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file of at most 12 MB.
             run: name of a run; empty means the default.
             before: number of the earlier stage, from 1.
             after: number of the later stage; 0 means the last.
@@ -66,32 +96,72 @@ def add_endpoints(site: Site) -> None:
             other_run: name of the run that the later stage is of; empty means the same run.
 
         Returns:
-            boxes (list of kind, before, after, scores and IoU) or null where one stage came before
-            detection; pixels (list of before, after, share) or null; top_before and top_after.
+            run, other_run, before, after, size ([height, width] in pixels of the image as it was
+            sent), boxes (list of kind, before, after, scores and IoU) or null where one stage came
+            before detection; pixels (list of before, after, their number in the image as it was
+            sent, and share) or null; mask_agreement, top_before and top_after.
         """
+        within("score", score, 0, 1)
         chosen = site.runs.get(run or None)
         other = site.runs.get(other_run or run or None)
         names = site.runs.name_of(chosen), site.runs.name_of(other)
-        viewed = ViewedImage(read_upload(uploaded_path(image)))
         numbers = before, after or other.stages[-1].number
-        answers = [
-            site.engines.answer(side, site.runs.stage(name, number), viewed.image)
-            for side, name, number in zip((chosen, other), names, numbers, strict=True)
-        ]
-        changed = compare(answers[0].prediction, answers[1].prediction, score)
+        files = [site.runs.stage(*asked) for asked in zip(names, numbers, strict=True)]
+        viewed = ViewedImage.read(uploaded_path(image))
+        first, second = (
+            site.engines.answer(side, file, viewed.image).prediction
+            for side, file in zip((chosen, other), files, strict=True)
+        )
         return {
             "run": names[0],
             "other_run": names[1],
             "before": numbers[0],
             "after": numbers[1],
-            "boxes": changed.boxes and [vars(box) for box in changed.boxes],
-            "pixels": changed.mask and [vars(group) for group in changed.mask],
-            "mask_agreement": changed.mask_agreement,
-            "top_before": changed.top_before,
-            "top_after": changed.top_after,
+            **changes_json(compare(first, second, score), viewed),
         }
 
-    @says_refusals
+    @answers_programs
+    def overlay(
+        image: FileData, run: str = "", stage: int = 0, score: float = SHOWN_SCORE
+    ) -> FileData:
+        """The image with what one stage of a run finds drawn on it: mask, boxes and their names.
+
+        Args:
+            image: a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file of at most 12 MB.
+            run: name of a run; empty means the default.
+            stage: number of the stage from 1; 0 means the last.
+            score: boxes below this score are left out, 0 to 1.
+
+        Returns:
+            a PNG file, its long side at most 1280 px.
+        """
+        within("score", score, 0, 1)
+        name, viewed, answer = answer_to(image, run, stage)
+        drawn = overlay_png(viewed.image, answer.prediction, 0.55, score)
+        return as_file(drawn, f"{name}-stage{answer.number}.png")
+
+    @answers_programs
+    def mask(image: FileData, run: str = "", stage: int = 0) -> FileData:
+        """The mask of an image from one stage of a run, one class index per pixel.
+
+        Args:
+            image: a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file of at most 12 MB.
+            run: name of a run; empty means the default.
+            stage: number of the stage from 1; 0 means the last.
+
+        Returns:
+            a PNG file with a palette, of the size of the image as it was sent, turned upright;
+            the indices count the run's mask_classes, as /predict names them, from 0.
+        """
+        name, viewed, answer = answer_to(image, run, stage)
+        content = mask_png(viewed.in_sent_frame(answer.prediction, LabelMap))
+        return as_file(content, f"{name}-stage{answer.number}-mask.png")
+
+    return predict, compare_stages, overlay, mask
+
+
+def _of_runs(site: Site) -> tuple[Callable[..., Any], ...]:
+    @answers_programs
     def matrix(run: str = "") -> dict[str, Any]:
         """Scores of every task after every stage of a run, and how much of each was kept.
 
@@ -105,49 +175,30 @@ def add_endpoints(site: Site) -> None:
             classes (task to class to its score after the task's own stage and at the end).
         """
         chosen = site.runs.get(run or None)
-        records, order = chosen.records(), stage_order(chosen.manifest)
-        judged = chosen.verdicts()
-        table = stage_matrix(records)
-        scores = {
-            str(stage): {task: value for task, value in row.items() if value == value}
-            for stage, row in table.to_dict("index").items()
-        }
-        kept = [
-            {
-                **{name: value for name, value in vars(drop).items() if name != "drop"},
-                "drop_rel": drop.drop if drop.base > 0 else None,
-                "retention": drop.retention if drop.base > 0 else None,
-                **_interval(judged.get(drop.task)),
-            }
-            for drop in drops(records, order)
-        ]
         return {
             "run": site.runs.name_of(chosen),
             "runs": site.runs.names,
-            "scores": scores,
-            "drops": kept,
-            "classes": {
-                task: {
-                    row.name: {"base": row.base, "final": row.final}
-                    for row in class_drops(records, order, task).itertuples(index=False)
-                }
-                for task in order
-            },
+            **matrix_json(chosen),
         }
 
-    @says_refusals
-    def latency(run: str = "", passes: int = 20, engine: str = DEFAULT) -> dict[str, Any]:
+    @answers_programs
+    def latency(
+        request: gr.Request, run: str = "", passes: int = 20, engine: str = DEFAULT
+    ) -> dict[str, Any]:
         """Time of a pass, measured now on the machine that serves the page.
 
         Args:
             run: name of a run; empty means the default.
             passes: how many to measure after a warm-up, 1 to 200.
-            engine: "default" for the one that answers images, "torch" for PyTorch.
+            engine: "default" for the one that answers images, "torch" for PyTorch, on this machine.
 
         Returns:
             run, engine, machine, passes, milliseconds (part to p50, p95 and p99) and disturbed_by,
             the number of other passes that ran meanwhile.
         """
+        within("passes", passes, 1, MAX_PASSES)
+        if engine == REFERENCE and not may_load_torch(site, request):
+            raise InputError(f"engine is {engine!r}: here, expected {DEFAULT!r}.")
         chosen = site.runs.get(run or None)
         measured = site.engines.engine(chosen.stages[-1], engine)
         image = read_upload(next(iter(example_images().values())))
@@ -162,49 +213,4 @@ def add_endpoints(site: Site) -> None:
             "disturbed_by": done.disturbed_by,
         }
 
-    for endpoint, queue in (
-        (predict, IMAGES),
-        (compare_stages, IMAGES),
-        (matrix, QUICK),
-        (latency, MEASURES),
-    ):
-        api(endpoint, api_name=endpoint.__name__, **queue)
-        # The page that describes them would call every parameter by its place alone.
-        _, described, _ = get_function_description(endpoint)
-        page = get_blocks_context()
-        assert page is not None, "expected to be called while the page is built"
-        *_, added = page.fns.values()
-        for component, name in zip(added.inputs, described, strict=True):
-            assert isinstance(component, gr.components.Component)
-            component.label = f"{name}: {described[name]}"
-
-
-def _interval(judged: dict[str, Any] | None) -> dict[str, Any]:
-    drop = (judged or {}).get("drop") or {}
-    return {
-        "low": drop.get("low"),
-        "high": drop.get("high"),
-        "verdict": (judged or {}).get("verdict"),
-    }
-
-
-def answer_json(answer: StageAnswer) -> dict[str, Any]:
-    """One stage's answer as plain JSON types."""
-    said = answer.prediction
-    shares = probabilities = None
-    if said.mask is not None:
-        named_shares = mask_shares(said.mask, said.names("label_map"))
-        shares = {name: float(share) for name, share in named_shares.items()}
-    if said.probabilities is not None:
-        named = zip(said.names("bars"), said.probabilities, strict=True)
-        probabilities = {name: float(p) for name, p in named}
-    return {
-        "stage": answer.number,
-        "trained": list(answer.trained),
-        "size": list(said.size_hw),
-        "boxes": coco_results(said)["annotations"] if said.boxes is not None else None,
-        "box_classes": said.names("boxes") if said.boxes is not None else None,
-        "mask_shares": shares,
-        "probabilities": probabilities,
-        "milliseconds": None if answer.total_ms is None else round(answer.total_ms, 2),
-    }
+    return matrix, latency

@@ -13,8 +13,9 @@ from app.components.examples_row import examples_html
 from app.components.header import header_html, page_header
 from app.components.sides import NO_SIDE, left_choices, opening_sides, split_side
 from app.language import Words, translations
+from app.mcp_answers import use_json_tools
 from app.results.run_words import run_choices
-from app.services.image_reading import MAX_BYTES, read_upload
+from app.services.image_reading import MAX_BYTES
 from app.services.validation_images import TASKS_SHOWN, UNREADABLE
 from app.services.viewed_image import ViewedImage, example_images
 from app.share_card import ShareCard
@@ -31,6 +32,8 @@ _HERE = Path(__file__).parent
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"]
 # How often old files are looked for, and how old they are then: within an hour none is left.
 _CLEAN_S = (600, 2400)
+# Those in line wait, and are told their place; beyond so many somebody else is meant to be served.
+QUEUE_PLACES = 512
 
 # A figure that was drawn while its tab was hidden has not measured its room yet; and who was led
 # from far down one tab to another one begins at its top.
@@ -133,7 +136,7 @@ def build_page(site: Site) -> gr.Blocks:
         latest: dict[str, Any] = {"trigger_mode": "always_last", **quietly}
         header.select(other_words, None, [run_choice, *worded], **latest)
         gr.on([all_tabs.change, all_tabs.select], None, js=_TAB_OPENED, **private)
-        add_endpoints(site)
+        add_endpoints(site, demo)
 
         def forget(request: gr.Request) -> None:
             # What was sent to a visitor's page is kept here as well, images among it, and would
@@ -144,7 +147,8 @@ def build_page(site: Site) -> gr.Blocks:
                 holder.time_last_used.pop(str(request.session_hash), None)
 
         demo.unload(forget)
-    demo.queue(max_size=32, default_concurrency_limit=2)
+    use_json_tools()
+    demo.queue(max_size=QUEUE_PLACES, default_concurrency_limit=2)
     return demo
 
 
@@ -223,4 +227,4 @@ def _asked_image(site: Site, run_name: str, query: dict[str, str]) -> ViewedImag
     asked = str(query.get("example"))
     name = asked if asked in examples else next(iter(examples))
     path = examples[name]
-    return ViewedImage(read_upload(path), example=name, placed=path, file_name=path.name)
+    return ViewedImage.read(path, example=name, placed=path)

@@ -75,6 +75,11 @@ def from_this_machine(request: gr.Request | None) -> bool:
     )
 
 
+def may_load_torch(site: Site, request: gr.Request | None) -> bool:
+    """Whether a measurement in PyTorch may be asked for: never by a visitor of a public page."""
+    return site.local and from_this_machine(request)
+
+
 def says_refusals(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Let bad input reach the visitor as its one sentence instead of as a failure."""
 

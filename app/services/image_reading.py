@@ -28,6 +28,19 @@ def read_upload(path: str | Path) -> np.ndarray:
         InputError: too many bytes or pixels, too small, or not an image.
     """
     path = Path(path)
+    sent_size(path)
+    try:
+        return read_image(path, long_side_px=LONG_SIDE_PX)
+    except InputError:
+        raise Refusal("image.unreadable") from None
+
+
+def sent_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels of an image file once upright, whatever it is reduced to later.
+
+    Raises:
+        InputError: too many bytes or pixels, too small, or not an image.
+    """
     try:
         size = path.stat().st_size
     except OSError:
@@ -44,7 +57,4 @@ def read_upload(path: str | Path) -> np.ndarray:
         raise Refusal("image.pixels", width=width, height=height, most=most // 1_000_000)
     if min(width, height) < MIN_SIDE_PX:
         raise Refusal("image.small", width=width, height=height, least=MIN_SIDE_PX)
-    try:
-        return read_image(path, long_side_px=LONG_SIDE_PX)
-    except InputError:
-        raise Refusal("image.unreadable") from None
+    return height, width

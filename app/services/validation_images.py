@@ -161,12 +161,13 @@ class ValidationImages:
         if task not in run.class_names or not self.opens(run, task, stem):
             raise Refusal("image.not_here")
         copy = self.served(task, stem)
-        pixels = bounded(read_image(copy), LONG_SIDE_PX)
+        whole = read_image(copy)
+        pixels = bounded(whole, LONG_SIDE_PX)
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
         answer = StageAnswer(0, "truth", (task,), truth, None)
-        return ViewedImage(
-            pixels, truth=answer, annotated=f"{task}/{stem}", placed=copy, file_name=copy.name
-        )
+        sent_hw = whole.shape[0], whole.shape[1]
+        known: dict[str, Any] = {"annotated": f"{task}/{stem}", "placed": copy}
+        return ViewedImage(pixels, sent_hw, truth=answer, file_name=copy.name, **known)
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
         """What people annotated, in the run's classes, as a prediction of an image's size."""

@@ -6,13 +6,16 @@ import filecmp
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from app.language import Refusal
+from app.results.sent_frame import in_sent_frame
 from app.services.engines import EngineShelf, StageAnswer
+from app.services.image_reading import read_upload, sent_size
 from app.services.runs import RunShelf
+from mtl_core.types import Part, Prediction
 
 # A visitor sees one run and two sides; masks of many runs would fill the memory of a busy host.
 RUNS_KEPT = 4
@@ -24,7 +27,8 @@ class ViewedImage:
     """An image and its answers by run name.
 
     Attributes:
-        image: H x W x 3 uint8 RGB.
+        image: H x W x 3 uint8 RGB, reduced where it was sent larger.
+        sent_hw: height and width of the file's image, upright; None where it is the image's own.
         example: name of the example image, or None for a visitor's own.
         truth: what people annotated on it, or None.
         annotated: "task/image" of the validation image that it is, or None.
@@ -37,6 +41,7 @@ class ViewedImage:
     """
 
     image: np.ndarray
+    sent_hw: tuple[int, int] | None = None
     example: str | None = None
     truth: StageAnswer | None = None
     annotated: str | None = None
@@ -46,6 +51,23 @@ class ViewedImage:
     spent_ms: dict[str, float] = field(default_factory=dict)
     versions: dict[str, list[Any]] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
+
+    @classmethod
+    def read(cls, path: Path, **known: Any) -> Self:
+        """The image of a file.
+
+        Args:
+            path: of the file.
+            known: other attributes.
+
+        Raises:
+            InputError: the file is too large or no image.
+        """
+        return cls(read_upload(path), sent_size(path), file_name=path.name, **known)
+
+    def in_sent_frame(self, prediction: Prediction, kind: type[Part] | None = None) -> Prediction:
+        """An answer to it in the pixels of the file; see ``sent_frame.in_sent_frame``."""
+        return in_sent_frame(prediction, self.sent_hw or prediction.size_hw, kind)
 
     def of(self, run_name: str, runs: RunShelf, engines: EngineShelf) -> list[StageAnswer]:
         """All stages of a run on this image; remembered until their checkpoints change."""

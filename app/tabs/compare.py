@@ -15,7 +15,6 @@ from app.language import Refusal, Sentence, Words
 from app.results.downloads import saved_file
 from app.results.run_words import run_description
 from app.services.engines import StageAnswer
-from app.services.image_reading import read_upload
 from app.services.viewed_image import ViewedImage, example_images, is_copy
 from app.site import IMAGES, Site, says_refusals, words_for
 from app.viewer import stage_viewer
@@ -81,7 +80,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             if isinstance(viewed, ViewedImage) and viewed.placed and is_copy(sent, viewed.placed):
                 unchanged: dict[str, Any] = gr.skip()
                 return unchanged  # the page itself has just put it there
-            taken = ViewedImage(read_upload(sent), file_name=sent.name)
+            taken = ViewedImage.read(sent)
         except Refusal as refusal:
             gr.Warning(refusal.sentence.said(words), title=words("toast.warning"))
             return nothing_shown(refusal.sentence, words)
@@ -95,7 +94,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         if name not in example_images():
             raise Refusal("image.not_here")
         path = example_images()[name]
-        viewed = ViewedImage(read_upload(path), example=name, placed=path, file_name=path.name)
+        viewed = ViewedImage.read(path, example=name, placed=path)
         return str(path), *show(site, viewed, run_name, left, words_for(request))
 
     def again(
@@ -184,10 +183,12 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             answer = found.truth
         else:
             answer = found.stage(name, number, site.runs, site.engines)
+        kind, said = str(asked["kind"]), answer.prediction
         return saved_file(
-            str(asked["kind"]),
+            kind,
             found.image,
-            answer.prediction,
+            # The overlay is a picture to look at; numbers are in the pixels of the visitor's file.
+            said if kind == "overlay" else found.in_sent_frame(said),
             f"{found.example or 'image'}-{name}-stage{answer.number}",
             opacity=float(asked["opacity"]),
             score_threshold=float(asked["threshold"]),
@@ -252,7 +253,7 @@ def view_again(viewed: Shown, path: str | None) -> ViewedImage | None:
         Refusal: the image's file has been removed meanwhile.
     """
     if viewed is None and path:
-        return ViewedImage(read_upload(uploaded_path(path)))
+        return ViewedImage.read(uploaded_path(path))
     return viewed if isinstance(viewed, ViewedImage) else None
 
 

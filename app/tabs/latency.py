@@ -24,7 +24,7 @@ from app.services.latency import (
     summary_html,
 )
 from app.services.viewed_image import example_images
-from app.site import MEASURES, QUICK, Site, machine_name, says_refusals, words_for
+from app.site import MEASURES, QUICK, Site, machine_name, may_load_torch, says_refusals, words_for
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             [(t("latency.default"), DEFAULT), (t("latency.torch"), REFERENCE)],
             value=DEFAULT,
             label=t("latency.engine"),
+            visible=site.local,
             elem_id="engine",
             scale=2,
         )
@@ -83,6 +84,8 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
     ) -> tuple[Measured, str, Any, str]:
         words, run = words_for(request), site.runs.get(run_name)
+        if kind == REFERENCE and not may_load_torch(site, request):
+            raise Refusal("latency.torch_local")
         images = list(example_images().values())
         if not images:
             raise Refusal("latency.no_image")

@@ -28,7 +28,7 @@ def test_the_page_is_built_for_any_number_of_runs(tmp_path, count):
     runs = [make_run(tmp_path, name) for name in ("keeps", "forgets")[:count]]
     demo = build_page(Site(RunShelf(runs), EngineShelf(StandInEngine)))
     public = {f.api_name for f in demo.fns.values() if f.api_visibility == "public"}
-    assert public == {"predict", "compare_stages", "matrix", "latency"}
+    assert public == {"predict", "compare_stages", "overlay", "mask", "matrix", "latency"}
 
 
 def test_every_tab_has_an_empty_state(tmp_path):
@@ -86,7 +86,7 @@ def test_a_run_rescored_at_another_size_is_not_said_to_have_other_images(tmp_pat
 def test_after_a_long_pause_another_language_asks_the_networks_once(site, monkeypatch):
     demo = build_page(site)
     say_again = next(f.fn for f in demo.fns.values() if f.name == "say_again")
-    monkeypatch.setattr("app.tabs.compare.uploaded_path", lambda path: path)
+    monkeypatch.setattr("app.tabs.compare.uploaded_path", Path)
     cat = str(example_images()["cat"])
     viewed, *_ = say_again(None, cat, "keeps", "keeps:1", request=None)
     assert viewed.image.ndim == 3 and site.engines.passes == 3

@@ -4,16 +4,21 @@ import asyncio
 import base64
 import contextlib
 import io
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio_client
+import numpy as np
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
+from PIL import Image
 
 from app.services.viewed_image import example_images
+
+TOOLS = {"predict", "compare_stages", "overlay", "mask", "matrix", "latency"}
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +77,82 @@ def test_latency(client):
 
 def test_endpoints_are_documented(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/predict", "/compare_stages", "/matrix", "/latency"}
+    assert set(endpoints) == {f"/{name}" for name in TOOLS}
     for endpoint in endpoints.values():
         assert endpoint["description"]
         for parameter in endpoint["parameters"]:
             assert parameter["label"].startswith(f"{parameter['parameter_name']}: ")
+
+
+SIZES = {"large": (6000, 4000), "small": (20, 30), "thin": (3000, 12)}
+
+
+@pytest.fixture(params=SIZES)
+def turned(request, tmp_path) -> tuple[str, tuple[int, int]]:
+    """A photo that its EXIF turns, and its upright width and height."""
+    width, height = SIZES[request.param]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "photo.jpg"
+    Image.linear_gradient("L").resize((height, width)).convert("RGB").save(path, exif=exif)
+    return str(path), (width, height)
+
+
+def test_answers_are_in_the_pixels_that_were_sent(client, turned):
+    path, (width, height) = turned
+    image = gradio_client.handle_file(path)
+    answer = client.predict(image=image, api_name="/predict")
+    assert answer["size"] == [height, width]
+    # As the stand-in answers by rule: 0.2 to 0.8, moved by 0.08 in the last stage.
+    expected = [0.28 * width, 0.2 * height, 0.6 * width, 0.6 * height]
+    assert answer["boxes"][0]["bbox"] == pytest.approx(expected, abs=0.06)
+    changed = client.predict(image=image, run="forgets", before=2, api_name="/compare_stages")
+    assert changed["size"] == [height, width]
+    for group in changed["pixels"]:
+        assert group["pixels"] == pytest.approx(group["share"] * width * height, abs=1)
+    with Image.open(client.predict(image=image, run="keeps", api_name="/mask")) as mask:
+        assert (mask.mode, mask.size) == ("P", (width, height))
+        found = np.bincount(np.asarray(mask).ravel()) / (width * height)
+    shares = client.predict(image=image, run="keeps", api_name="/predict")
+    dog = shares["mask_classes"].index("dog")
+    assert found[dog] == pytest.approx(shares["mask_shares"].get("dog", 0), abs=0.01)
+    with Image.open(client.predict(image=image, api_name="/overlay")) as drawn:
+        assert drawn.width / drawn.height == pytest.approx(width / height, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ({"before": "2", "after": "3", "score": "0.4"}, {"before": 2, "after": 3}),
+        ({"before": 2.0, "after": None, "score": None, "run": None}, {"before": 2, "after": 3}),
+        ({"before": "second"}, "before is 'second': expected a whole number"),
+        ({"before": True}, "before is 'True': expected a whole number"),
+        ({"before": 1.5}, "before is '1.5': expected a whole number"),
+        ({"after": [1]}, "after is '\\[1\\]': expected a whole number"),
+        ({"before": 9}, "has no stage 9, expected one of 1, 2, 3"),
+        ({"score": 7}, "score is 7: expected 0 to 1"),
+        ({"score": "nan"}, "score is 'nan': expected a number"),
+        ({"run": {"a": 1}}, "run is .*: expected a text"),
+        ({"run": "<b>"}, "Run “<b>” is unknown"),
+    ],
+)
+def test_arguments_are_converted_or_refused_in_a_sentence(client, image, arguments, wanted):
+    def ask():
+        return client.predict(image=image, api_name="/compare_stages", **arguments)
+
+    if isinstance(wanted, str):
+        with pytest.raises(gradio_client.exceptions.AppError, match=wanted) as refused:
+            ask()
+        assert "\n" not in str(refused.value)
+    else:
+        assert wanted.items() <= ask().items()
+
+
+@pytest.mark.parametrize("image", [None, "no file", 7, {"path": "/etc/passwd"}, []])
+def test_what_is_no_file_is_refused(client, image):
+    with pytest.raises(gradio_client.exceptions.AppError) as refused:
+        client.predict(image=image, api_name="/predict")
+    assert "upstream" not in str(refused.value) and "root:" not in str(refused.value)
 
 
 def test_bad_input_is_told_in_a_sentence(client, tmp_path):
@@ -111,15 +187,22 @@ async def as_tools(address, image):
         tools = (await session.list_tools()).tools
         said = await session.call_tool("predict", {"image": image, "run": "forgets"})
         refused = await session.call_tool("predict", {"image": __file__})
-    return tools, said, refused
+        drawn = await session.call_tool("overlay", {"image": image})
+        nonsense = await session.call_tool("matrix", {"run": "nowhere"})
+    return tools, said, refused, drawn, nonsense
 
 
 def test_the_endpoints_are_mcp_tools(address):
     content = base64.b64encode(example_images()["astronaut"].read_bytes()).decode()
     asked = as_tools(address, f"data:image/jpeg;base64,{content}")
     with ThreadPoolExecutor(1) as pool:  # the browser's tests keep a loop running in this thread
-        tools, said, refused = pool.submit(asyncio.run, asked).result()
-    assert {tool.name for tool in tools} == {"predict", "compare_stages", "matrix", "latency"}
-    assert all(tool.description for tool in tools)
-    assert not said.isError and "'stage': 3" in said.content[0].text
+        tools, said, refused, drawn, nonsense = pool.submit(asyncio.run, asked).result()
+    assert {tool.name for tool in tools} == TOOLS
+    for tool in tools:
+        described = [field["description"] for field in tool.inputSchema["properties"].values()]
+        assert tool.description and all(described)
+    assert not said.isError and json.loads(said.content[0].text)["stage"] == 3
     assert refused.isError  # a path on the server is nothing that was sent
+    picture = Image.open(io.BytesIO(base64.b64decode(drawn.content[0].data)))
+    assert (drawn.content[0].type, picture.size) == ("image", (512, 512))
+    assert nonsense.isError and "Run “nowhere” is unknown" in nonsense.content[0].text
