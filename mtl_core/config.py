@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -91,11 +92,13 @@ class ModelConfig:
     backbone: str = "tf_efficientnet_b0"  # any timm name with features at strides 8, 16 and 32
     frozen_blocks: int = bounded(8, least=0)  # MBConv blocks frozen after the stem, from the input
     levels: tuple[int, ...] = (3, 4, 5)  # pyramid levels fused; level l has stride 2**l pixels
-    neck_channels: int = bounded(128, least=1)  # channels of the fused map
-    head_channels: int = bounded(256, least=4)  # channels of the two shared head layers
+    neck_channels: int = bounded(128, least=1, most=4096)  # channels of the fused map
+    head_channels: int = bounded(256, least=4, most=4096)  # channels of the two shared head layers
     head_kind: Literal["separable", "dense"] = "separable"  # depthwise + 1 x 1, or 3 x 3
-    head_dilations: tuple[int, int] = bounded((1, 2), least=1)  # of the spatial layers, in cells
-    input_px: int = bounded(512, least=32)  # long side of an image at evaluation, pixels
+    head_dilations: tuple[int, int] = bounded(
+        (1, 2), least=1, most=64
+    )  # of the spatial layers, in cells
+    input_px: int = bounded(512, least=32, most=2048)  # long side of an image at evaluation, pixels
     max_enlarge: float = bounded(1.5, above=0)  # a small image is enlarged at most by this
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of the backbone's pretraining, per channel
     std: tuple[float, float, float] = bounded((0.5, 0.5, 0.5), above=0)
@@ -104,6 +107,10 @@ class ModelConfig:
         check_fields(self, "model.")
         if self.input_px % 32:
             raise InputError(f"model.input_px is {self.input_px}, expected a multiple of 32.")
+        if not re.fullmatch(r"[\w.]+", self.backbone):  # never one that timm would fetch
+            raise InputError(
+                f"model.backbone is {self.backbone!r}, expected a name that timm knows."
+            )
         if not set(self.levels) <= {3, 4, 5} or 3 not in self.levels:
             raise InputError(f"model.levels is {self.levels}, expected 3 and any of 4 and 5.")
 

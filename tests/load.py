@@ -32,7 +32,8 @@ from tests.host_start import ROOT, free_port, wait_for
 PATIENCE_S = 900.0
 # What Gradio's page shows of the queue, noted whenever it is drawn.
 NOTE_PLACE = """new MutationObserver(() => {
-  if (/(queue: \\d+\\/\\d+|processing) \\|/.test(document.body?.innerText ?? "")) window.told = true;
+  const shown = document.body?.innerText ?? "";
+  if (/(queue: \\d+\\/\\d+|processing) \\|/.test(shown)) window.told = true;
 }).observe(document, { childList: true, subtree: true, characterData: true });"""
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import mtl_core as onehead
-from mtl_core.runs.run_directory import write_json
+from mtl_core.runs.sealed_json import write_json
 
 PIXELS = np.full((40, 56, 3), 90, np.uint8)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mtl_core.runs.run_directory import Run, read_records
+from mtl_core.runs.records import read_records
+from mtl_core.runs.run_directory import Run
 
 ROOT = Path(__file__).parents[1]
 README, RESULTS, CARD = (

@@ -22,7 +22,8 @@ from rich.table import Table
 from mtl_core.learning.hardware import machine
 from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.runs.checkpoint import read_header
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.types import InputError
 from training.command import run
 from training.timing.alternating_times import Case, alternate, ratio, summary
@@ -140,7 +141,7 @@ def publish(result: dict[str, Any], out: Path | None) -> None:
     """Print what was measured, and write it where a file is named."""
     show(result)
     if out:
-        write_json(out, result)
+        write_sealed(out, result)
         print(f"Written to {out}.")
 
 

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from mtl_core.analysis.score_calibration import fit
 from mtl_core.engine.network_file import load_network, save_checkpoint
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run as run_command
@@ -74,7 +75,7 @@ def main(options: Options) -> None:
         save_checkpoint(path, network, number, trained)
     source = {"split": options.split, "images": options.images}
     scales = {task: asdict(fitted) | source for task, fitted in found.items()}
-    write_json(run.path / "run.json", {**run.manifest, "score_scale": scales})
+    write_sealed(run.path / "run.json", {**run.manifest, "score_scale": scales})
 
 
 if __name__ == "__main__":

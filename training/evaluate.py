@@ -19,7 +19,7 @@ from mtl_core.data.layout import fingerprint
 from mtl_core.engine.network_file import load_network
 from mtl_core.learning.evaluation import measure
 from mtl_core.learning.frozen_features import FrozenFeatures
-from mtl_core.runs.run_directory import write_json
+from mtl_core.runs.sealed_json import write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from mtl_core.analysis.module_swap import PARTS, put_back
 from mtl_core.engine.network_file import load_network
 from mtl_core.learning.evaluation import measure
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run
@@ -70,7 +71,7 @@ def main(options: Options) -> None:
     for task, scores in content["tasks"].items():
         table.add_row(task, *(f"{scores[name]:.4f}" for name in ("base", "final", *PARTS)))
     Console().print(table)
-    write_json(options.run / "explain.json", content)
+    write_sealed(options.run / "explain.json", content)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import onnx
 from tqdm import tqdm
 
 from mtl_core.runs.checkpoint import read_header
-from mtl_core.runs.run_directory import Run, StageFile, write_json
+from mtl_core.runs.run_directory import Run, StageFile
+from mtl_core.runs.sealed_json import write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run

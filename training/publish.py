@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtl_core.onnx_graphs.weights import file_sha256
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.types import InputError
 from training.command import run
 
@@ -51,7 +52,7 @@ def ship(source: Path, target: Path) -> None:
     if (source / "predictions").is_dir():
         shutil.copytree(source / "predictions", target / "predictions")
     manifest = {key: value for key, value in run.manifest.items() if key != "stage_files"}
-    write_json(target / "run.json", manifest | ({"stage_files": shared} if shared else {}))
+    write_sealed(target / "run.json", manifest | ({"stage_files": shared} if shared else {}))
 
 
 def main(options: Options) -> None:

@@ -5,7 +5,6 @@ python -m training.rescore --run RUN --data DIR [--input-px 384]
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +20,9 @@ from mtl_core.learning.evaluation import measure, score_rows
 from mtl_core.learning.frozen_features import FrozenFeatures
 from mtl_core.runs.checkpoint import set_input_px
 from mtl_core.runs.predictions import PredictionFile
-from mtl_core.runs.run_directory import Run, StageFile, write_json
+from mtl_core.runs.records import read_rows, write_records
+from mtl_core.runs.run_directory import Run, StageFile
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run
@@ -78,8 +79,7 @@ def rescore(options: Options) -> None:
                 f"{options.data}: expected the same."
             )
     path = options.run / "records.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
+    rows = read_rows(path)
     ends = {row["stage"]: row for row in rows if row["scope"] == "stage"}
     kept = [row for row in rows if row["scope"] != "stage"]
     changed = [
@@ -113,8 +113,7 @@ def rescore(options: Options) -> None:
     # All is measured before anything is written: a stop half-way leaves the run as it was.
     for file in predicted:
         file.write()
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
-    path.write_text(text, encoding="utf-8")
+    write_records(path, kept)
     if options.input_px:
         for stage in changed:
             own = run.path / f"stage{stage.number}.safetensors"
@@ -122,7 +121,7 @@ def rescore(options: Options) -> None:
                 shutil.copyfile(stage.weights, own)
             set_input_px(own, options.input_px)
         manifest = {**run.manifest, "evaluated_input_px": options.input_px}
-        write_json(run.path / "run.json", manifest)
+        write_sealed(run.path / "run.json", manifest)
     judge(Run(options.run), splits)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_core.metrics.accuracy_matrix import accuracy_matrix, retained
-from mtl_core.runs.run_directory import Run, read_records
+from mtl_core.runs.records import read_records
+from mtl_core.runs.run_directory import Run
 from mtl_core.tasks import TASKS
 from mtl_core.types import InputError
 from training.command import run

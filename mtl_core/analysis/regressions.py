@@ -11,7 +11,8 @@ from mtl_core.data.layout import Split
 from mtl_core.decoding.boxes import SHOWN_SCORE
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.runs.predictions import prediction_key, read_predictions
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks import TASKS
 
 
@@ -70,4 +71,4 @@ def regressions(run: Run, splits: dict[str, Split]) -> list[Regression]:
 def keep_regressions(run: Run, splits: dict[str, Split]) -> None:
     """Write them into the run as ``regressions.json``, which the page shows."""
     rows = [asdict(row) for row in regressions(run, splits)]
-    write_json(run.path / "regressions.json", {"score": SHOWN_SCORE, "rows": rows})
+    write_sealed(run.path / "regressions.json", {"score": SHOWN_SCORE, "rows": rows})

@@ -11,7 +11,8 @@ from mtl_core.metrics.base import Meter
 from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
 from mtl_core.metrics.calibration import calibration
 from mtl_core.runs.predictions import prediction_key, read_predictions
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks import TASKS
 from mtl_core.types import InputError
 
@@ -92,5 +93,5 @@ def judge(run: Run, splits: dict[str, Split]) -> dict[str, Any]:
     found = [verdict.to_dict() for verdict in verdicts(run, splits)]
     keep_regressions(run, splits)
     content = {"draws": RESAMPLES, "tasks": found}
-    write_json(run.path / "verdicts.json", content)
+    write_sealed(run.path / "verdicts.json", content)
     return content

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 SPARE_BYTES = 4 * 2**30  # of free disk that is left alone; beyond it nothing more is kept
 
@@ -37,10 +38,12 @@ class FeatureStore:
     def get(self, image: np.ndarray) -> list[np.ndarray] | None:
         """An image's maps as they were put there, or None."""
         try:
-            found = load_file(self.file(image))
+            with safe_open(self.file(image), "np") as file:
+                maps = [file.get_tensor(f"map{i}") for i in range(len(file.keys()))]
+                whole = (file.metadata() or {}).get("crc32") == _checksum(maps)
         except (FileNotFoundError, SafetensorError):
             return None
-        return [found[f"map{i}"] for i in range(len(found))]
+        return maps if whole else None
 
     def put(self, image: np.ndarray, maps: list[np.ndarray]) -> None:
         """Keep an image's maps, if the disk has room; no reader ever sees half of them.
@@ -54,7 +57,15 @@ class FeatureStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(self.folder).free < SPARE_BYTES:
                 return
-            save_file({f"map{i}": np.ascontiguousarray(m) for i, m in enumerate(maps)}, part)
+            named = {f"map{i}": np.ascontiguousarray(m) for i, m in enumerate(maps)}
+            save_file(named, part, {"crc32": _checksum(maps)})
             os.replace(part, path)
         except (OSError, SafetensorError):
             return
+
+
+def _checksum(maps: list[np.ndarray]) -> str:
+    found = 0
+    for values in maps:
+        found = zlib.crc32(np.ascontiguousarray(values).data.cast("B"), found)
+    return str(found)

@@ -12,7 +12,7 @@ from mtl_core.learning.events import Evaluated, Evaluating
 from mtl_core.learning.stage import StageState
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.runs.predictions import PredictionFile
-from mtl_core.runs.run_directory import append_records
+from mtl_core.runs.records import append_records
 
 
 def first_of(split: Split, n: int) -> Split:

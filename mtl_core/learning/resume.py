@@ -13,6 +13,7 @@ from torch import Tensor
 from mtl_core.config import RunConfig
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.old_names import renamed_keys
+from mtl_core.runs.records import read_rows, write_records
 from mtl_core.types import InputError
 
 # What runs of one first stage and of one study may have otherwise; evaluations on the subset change
@@ -60,9 +61,8 @@ def copy_first_stage(run: Path, out: Path) -> None:
         target = out / path.relative_to(run)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    lines = (run / "records.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    own = "".join(line for line in lines if json.loads(line)["stage"] == 1)
-    (out / "records.jsonl").write_text(own, encoding="utf-8")
+    rows = read_rows(run / "records.jsonl")
+    write_records(out / "records.jsonl", [row for row in rows if row["stage"] == 1])
 
 
 def load_matching(network: UnifiedVisionSystem, state: dict[str, Tensor]) -> None:

@@ -23,7 +23,8 @@ from mtl_core.learning.run_data import RunData
 from mtl_core.learning.state_files import last_state, read_state, write_state
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import Retention, retention_class
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.types import InputError
 
 
@@ -80,7 +81,7 @@ class RunProgress:
 
     def write_manifest(self, status: str) -> None:
         """Write run.json: what the run is, and whether it is running, stopped or finished."""
-        write_json(self.out / "run.json", self.manifest(status))
+        write_sealed(self.out / "run.json", self.manifest(status))
 
     def elapsed(self) -> float:
         """Seconds spent in the present stage, over all its resumes."""

@@ -35,7 +35,10 @@ def read_weights(checkpoint: Path, shapes: Mapping[str, Sequence[int]]) -> Weigh
         found = {name: stored[name] for name in shapes}
     except KeyError as error:
         raise InputError(f"{checkpoint} holds weights that do not fit its own header.") from error
-    if not all(value.shape == tuple(shapes[name]) for name, value in found.items()):
+    if not all(
+        value.shape == tuple(shapes[name]) and value.dtype.kind == "f"
+        for name, value in found.items()
+    ):
         raise InputError(f"{checkpoint} holds weights that do not fit its own header.")
     return found
 

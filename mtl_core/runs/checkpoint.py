@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 from safetensors import safe_open
@@ -18,6 +19,7 @@ from mtl_core.old_names import KINDS
 from mtl_core.types import UNSCALED, InputError, Kind, ScoreScale
 
 FORMAT = "onehead-1"
+MOST_CLASSES = 30_000  # of a task; each costs weights, also in a file that only claims it
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def read_header(path: Path) -> CheckpointInfo:
             metadata = file.metadata() or {}
     except Exception as error:  # safetensors raises its own type for every kind of damage
         raise InputError(f"{path} is not a readable safetensors file.") from error
+    if metadata.get("header_sha256", _digest(metadata)) != _digest(metadata):
+        raise InputError(f"{path} is damaged: its header is not the one that was written.")
     if metadata.get("format") != FORMAT:
         raise InputError(
             f"{path} is not a stage checkpoint: expected format {FORMAT!r} in its header, "
@@ -66,16 +70,23 @@ def read_header(path: Path) -> CheckpointInfo:
     try:
         class_names = json.loads(metadata["class_names"])
         kinds = json.loads(metadata["kinds"]) if "kinds" in metadata else dict(KINDS)
+        kinds = {task: kinds[task] for task in class_names if task in kinds}
+        for what, fits in (
+            ("class names", all(map(_are_names, class_names.values()))),
+            ("kinds", set(kinds.values()) <= set(get_args(Kind))),
+        ):
+            if not fits:
+                raise ValueError(f"it holds strange {what}")
         return CheckpointInfo(
             model=model_from_dict(json.loads(metadata["model"])),
-            class_names={task: list(names) for task, names in class_names.items()},
+            class_names=class_names,
             stage=int(metadata["stage"]),
             # Before version 0.2 the key was "taught".
             trained=list(json.loads(metadata.get("trained", metadata.get("taught", "")))),
-            kinds={task: kinds[task] for task in class_names if task in kinds},
+            kinds=kinds,
             score_scales=_score_scales(json.loads(metadata.get("score_scales", "{}"))),
         )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} has a damaged header ({error}).") from error
 
 
@@ -85,6 +96,20 @@ def _score_scales(content: dict[str, list[float]]) -> dict[str, ScoreScale]:
         if not (0 < slope < float("inf") and abs(shift) < float("inf")):
             raise ValueError(f"the score scale of {task} is no slope above 0 and a shift")
     return scales
+
+
+def _are_names(names: Any) -> bool:
+    return (
+        isinstance(names, list)
+        and 0 < len(names) <= MOST_CLASSES
+        and all(isinstance(name, str) and len(name) < 1000 for name in names)
+    )
+
+
+def _digest(metadata: Mapping[str, str]) -> str:
+    """SHA-256 of a header's entries, its own left out."""
+    entries = sorted((key, text) for key, text in metadata.items() if key != "header_sha256")
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def weights_digest(state: Mapping[str, np.ndarray]) -> str:
@@ -126,6 +151,7 @@ def write_checkpoint(path: Path, state: dict[str, np.ndarray], info: CheckpointI
         "score_scales": json.dumps(info.score_scales),
         "weights_sha256": weights_digest(state),
     }
+    metadata["header_sha256"] = _digest(metadata)
     temporary = path.with_name(path.name + ".part")
     save_file(state, temporary, metadata)
     os.replace(temporary, path)

@@ -48,7 +48,8 @@ def open_run(place: str | Path) -> Run:
     path = _from_hub(str(place)) if fetched else Path(place)
     if not (path / "run.json").is_file():
         raise NoRun(str(place))
-    run = Run(path, name=str(place) if fetched else None)
+    # The Hub's cache holds a snapshot's files as links into a folder beside it.
+    run = Run(path, str(place) if fetched else None, path.parents[1] if fetched else None)
     for read in (run.records, run.verdicts, run.regressions, run.latency):
         read()  # damage is refused here, not when a part of the run is first needed
     return run

@@ -21,6 +21,8 @@ from mtl_core.types import (
     ScalarMap,
 )
 
+MOST_BYTES = 4 * 2**30  # once unpacked: the masks of some ten thousand images
+
 
 def prediction_key(item: Any) -> str:
     """By which an item's prediction is kept: its file's stem, under its class folder if it has one.
@@ -70,15 +72,17 @@ def read_predictions(
     if not path.is_file():
         raise InputError(f"{path} is missing: expected the predictions that training.train keeps.")
     try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+                raise InputError("It unpacks to too much.")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        return {
+            name.rsplit("/", 1)[0]: _prediction(task, _unpacked(name, array), class_names)
+            for name, array in arrays.items()
+        }
+    except Exception as error:  # zipfile, zlib and NumPy raise all kinds where a file is damaged
         raise InputError(f"{path} is damaged: expected an .npz file of predictions.") from error
-    found = {}
-    for name, array in arrays.items():
-        stem, part = name.rsplit("/", 1)
-        found[stem] = _prediction(task, _unpacked(part, array), class_names)
-    return found
 
 
 _NAMES: dict[Kind, str] = {
@@ -97,6 +101,7 @@ def _packed(part: Part) -> np.ndarray:
 
 
 def _unpacked(name: str, array: np.ndarray) -> Part:
+    name = name.rsplit("/", 1)[1]
     if name == "boxes":
         return Boxes(array[:, :4], array[:, 4], array[:, 5].astype(np.int64))
     if name == "mask":

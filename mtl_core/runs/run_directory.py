@@ -5,8 +5,6 @@ Anything that the page draws comes from such a directory, wherever it was made.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from mtl_core.old_names import SCOPES, renamed_keys, renamed_words
+from mtl_core.old_names import renamed_keys, renamed_words
+from mtl_core.runs.records import read_records
+from mtl_core.runs.sealed_json import read_sealed
 from mtl_core.types import InputError
 
-RECORD_COLUMNS = ["stage", "step", "epoch", "task", "metric", "value", "n", "scope"]
-
 _BESIDE = re.compile(r"[\w-][\w.-]*/stage\d+\.safetensors")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON under a temporary name, then move it into place, so no reader sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
 
 
 @dataclass(frozen=True)
@@ -51,12 +41,14 @@ class Run:
     Args:
         path: the directory that holds ``run.json``.
         name: by which the page lists the run; the directory's by default.
+        root: the folder in which links may end; the run's own by default.
 
     Raises:
-        InputError: the directory is not a run, or a file that it names is missing.
+        InputError: the directory is not a run, or a file that it names is missing, or a file of it
+            is a link that leads out of it.
     """
 
-    def __init__(self, path: str | Path, name: str | None = None) -> None:
+    def __init__(self, path: str | Path, name: str | None = None, root: Path | None = None) -> None:
         self.path = Path(path)
         self.name = name or self.path.resolve().name
         manifest = self.path / "run.json"
@@ -65,17 +57,20 @@ class Run:
                 f"{self.path} is not a run directory: expected a run.json in it, "
                 "as training.train writes."
             )
+        self._refuse_links_out((root or self.path).resolve())
+        fault = (
+            f"{manifest} is damaged: expected JSON with config.stages and class_names, as "
+            "training.train writes."
+        )
+        self.manifest: dict[str, Any] = renamed_keys(read_sealed(manifest, fault))
         try:
-            self.manifest: dict[str, Any] = renamed_keys(
-                json.loads(manifest.read_text(encoding="utf-8"))
-            )
-            self.class_names: dict[str, list[str]] = self.manifest["class_names"]
-            tasks = [stage["task"] for stage in self.manifest["config"]["stages"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{manifest} is damaged ({error!r}): expected JSON with config.stages "
-                "and class_names, as training.train writes."
-            ) from error
+            self.class_names: dict[str, list[str]] = {
+                str(task): [str(name) for name in names]
+                for task, names in self.manifest["class_names"].items()
+            }
+            tasks = [str(stage["task"]) for stage in self.manifest["config"]["stages"]]
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError(fault) from error
         self.stages: list[StageFile] = []
         for number, task in enumerate(tasks, start=1):
             weights = self._weights(number)
@@ -85,6 +80,12 @@ class Run:
             raise InputError(
                 f"{self.path} has no finished stage: expected stage1.safetensors beside run.json."
             )
+
+    def _refuse_links_out(self, root: Path) -> None:
+        """A stranger's run must not bring in files of this machine by links to them."""
+        for file in (*self.path.iterdir(), *self.path.glob("predictions/*")):
+            if not file.resolve().is_relative_to(root):
+                raise InputError(f"{file} is a link that leads out of the run: expected a file.")
 
     def _weights(self, number: int) -> Path | None:
         """A stage's checkpoint: its own, or the equal one of a run beside it (``stage_files``)."""
@@ -157,7 +158,7 @@ class Run:
         if not path.is_file():
             return None
         fault = f"{path}: expected a JSON object."
-        content: dict[str, Any] = renamed_words(_object(path.read_bytes(), fault))
+        content: dict[str, Any] = renamed_words(read_sealed(path, fault))
         return content
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
@@ -170,7 +171,7 @@ class Run:
         if not path.is_file():
             return {}
         fault = f"{path}: expected what training.judge writes."
-        content = _object(path.read_bytes(), fault)
+        content = read_sealed(path, fault)
         try:
             return {row["task"]: row for row in content["tasks"]}
         except (KeyError, TypeError) as error:
@@ -191,7 +192,7 @@ class Run:
         if not path.is_file():
             return []
         fault = f"{path}: expected what training.judge writes."
-        rows = _object(path.read_bytes(), fault).get("rows")
+        rows = read_sealed(path, fault).get("rows")
         if isinstance(rows, list):  # before, an image was called a picture
             rows = [_renamed_image(row) for row in rows]
         wanted = {"image", "task", "before", "after", "loss", "kinds", "classes"}
@@ -202,39 +203,7 @@ class Run:
         return rows
 
 
-def read_records(path: Path) -> pd.DataFrame:
-    """Read records.jsonl; an absent file is an empty frame with the same columns."""
-    rows = []
-    if path.is_file():
-        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-            fault = f"{path}, line {number}: expected one JSON object a line."
-            rows.append(_object(line, fault))
-    frame = pd.DataFrame(rows)
-    for column in RECORD_COLUMNS:
-        if column not in frame:
-            frame[column] = pd.Series(dtype="object")
-    frame["scope"] = frame["scope"].replace(SCOPES)
-    return frame
-
-
 def _renamed_image(row: Any) -> Any:
     if isinstance(row, dict) and "picture" in row:
         return {"image" if key == "picture" else key: value for key, value in row.items()}
     return row
-
-
-def _object(text: bytes, fault: str) -> dict[str, Any]:
-    try:
-        content = json.loads(text)
-    except ValueError as error:  # no JSON, or not even text
-        raise InputError(fault) from error
-    if not isinstance(content, dict):
-        raise InputError(fault)
-    return content
-
-
-def append_records(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Append one line per evaluation."""
-    with path.open("a", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -16,7 +16,7 @@ from app.results.run_tables import (
     stage_scores,
     together,
 )
-from mtl_core.runs.run_directory import read_records
+from mtl_core.runs.records import read_records
 
 
 def frame(**kwargs):

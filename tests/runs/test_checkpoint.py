@@ -71,6 +71,7 @@ def reheaded(**changes: str) -> Callable[[Path], None]:
     def apply(path: Path) -> None:
         with safe_open(path, "pt") as file:
             metadata = dict(file.metadata())
+        metadata.pop("header_sha256")  # else the checksum is what is noticed
         rewrite(path, load_file(path), metadata | changes)
 
     return apply
@@ -84,7 +85,8 @@ def reweighed(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[
             metadata = dict(file.metadata())
         state = {name: value.clone() for name, value in load_file(path).items()}
         change(state)
-        metadata.pop("weights_sha256")  # else the checksum is what is noticed
+        for checksum in ("weights_sha256", "header_sha256"):  # else these are what is noticed
+            metadata.pop(checksum)
         rewrite(path, state, metadata)
 
     return apply

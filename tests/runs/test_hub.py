@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtl_core.runs.hub import NoRun, open_run
-from mtl_core.runs.run_directory import write_json
+from mtl_core.runs.sealed_json import write_json
 
 
 def make_run(folder: Path) -> Path:

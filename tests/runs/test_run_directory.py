@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.runs.run_directory import (
-    RECORD_COLUMNS,
-    Run,
-    append_records,
-    read_records,
-    write_json,
-)
+from mtl_core.runs.records import RECORD_COLUMNS, append_records, read_records
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_json
 from mtl_core.types import InputError
 
 MANIFEST = {"config": {"stages": [{"task": "seg"}, {"task": "det"}]}, "class_names": {"seg": ["a"]}}
@@ -84,6 +80,18 @@ def test_a_damaged_record_is_told_by_its_file(run_folder: Path, line: bytes):
         file.write(line + b"\n")
     with pytest.raises(InputError, match=r"records\.jsonl.*expected one JSON object a line"):
         Run(run_folder).records()
+
+
+def test_a_line_that_is_being_written_is_passed_over(run_folder: Path, caplog):
+    path = run_folder / "records.jsonl"
+    whole = Run(run_folder).records()
+    append_records(path, [ROW])
+    content = path.read_bytes()
+    for cut in (1, 2, 20):
+        path.write_bytes(content[:-cut])
+        found = Run(run_folder).records()
+        assert len(found) == len(whole) + (cut == 1)
+    assert "line 2 ends in the middle and is passed over" in caplog.text
 
 
 def test_a_damaged_latency_file_is_told(run_folder: Path):

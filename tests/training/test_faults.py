@@ -42,7 +42,7 @@ def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_from(
     calls = 0
     for module, name in (
         (run_progress, "write_state"),
-        (run_progress, "write_json"),
+        (run_progress, "write_sealed"),
         (recording, "append_records"),
         (trainer, "save_checkpoint"),
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -180,7 +179,7 @@ def results(study: StudyRuns) -> pd.DataFrame:
     """
     rows = []
     for cell, run in study.runs():
-        judged = json.loads((run.path / "verdicts.json").read_text(encoding="utf-8"))["tasks"]
+        judged = run.verdicts().values()
         deepest = deepest_dips(run)
         matrix = accuracy_matrix(run.records())
         means = {"forgetting": average_forgetting(matrix), "backward": backward_transfer(matrix)}

@@ -1,0 +1,158 @@
+"""Hours of mixed traffic in minutes: what memory the page holds after some and after many requests.
+
+python -m tests.soak --requests 2000 --settled 200
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import secrets
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import tyro
+from tqdm import tqdm
+
+from tests.host_start import ROOT
+from tests.load import images, opened, served
+
+MOST_GROWTH = 0.05
+# Of a hundred requests; every one comes from a session of its own.
+SHARES = {
+    "predict": 50,
+    "compare_stages": 12,
+    "overlay": 8,
+    "mask": 4,
+    "matrix": 6,
+    "take_image": 14,  # the page's own: an image is dropped in, every stage of a run answers
+    "every_stage": 2,  # the grid: every stage of every run
+    "refused": 4,
+}
+
+
+class Mixed:
+    """Sends requests of all kinds.
+
+    Args:
+        client: HTTP, below the page's API.
+        endpoints: numbers of the page's functions by name.
+        seed: of the order.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, endpoints: dict[str, int], seed: int) -> None:
+        self.client, self.endpoints = client, endpoints
+        self.draw = random.Random(seed)
+        self.files = images(40)
+        self.runs = sorted(path.parent.name for path in ROOT.glob("assets/runs/*/run.json"))
+
+    def kind(self) -> str:
+        """The next request's."""
+        return self.draw.choices(list(SHARES), list(SHARES.values()))[0]
+
+    async def send(self, kind: str) -> bool:
+        """One request of a new session; whether it was answered, or refused where it had to be."""
+        session = secrets.token_hex(8)
+        run = self.draw.choice(self.runs) if self.draw.random() < 0.2 else "onehead"
+        file = await self.uploaded()
+        data: dict[str, list[Any]] = {
+            "predict": [file, run, 0],
+            "compare_stages": [file, run, 1, 0, 0.3, ""],
+            "overlay": [file, run, 0, 0.3],
+            "mask": [file, run, 1],
+            "matrix": [run],
+            "take_image": [file, None, run, self.draw.choice(["", *self.runs])],
+            "every_stage": [None, file],
+            "refused": [file, "no such run", "last"],
+        }
+        name = "predict" if kind == "refused" else kind
+        body = {"data": data[kind], "fn_index": self.endpoints[name], "session_hash": session}
+        # A browser holds this stream for as long as it is open.
+        async with self.client.stream("GET", f"heartbeat/{session}"):
+            (await self.client.post("queue/join", json=body)).raise_for_status()
+            async with self.client.stream(
+                "GET", "queue/data", params={"session_hash": session}
+            ) as lines:
+                async for line in lines.aiter_lines():
+                    said = json.loads(line.removeprefix("data: ")) if line else {}
+                    if said.get("msg") == "process_completed":
+                        return bool(said["success"]) == (kind != "refused")
+        return False
+
+    async def uploaded(self) -> dict[str, Any]:
+        """A file that is on the server now."""
+        sent = {"files": ("photo.jpg", self.draw.choice(self.files), "image/jpeg")}
+        path = (await self.client.post("upload", files=sent)).raise_for_status().json()[0]
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def resident_mb(process: int) -> float:
+    """Memory that a process holds now, in MB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 2**10
+
+
+async def functions(client: httpx.AsyncClient, names: Sequence[str]) -> dict[str, int]:
+    """The numbers of the page's functions, by name."""
+    config = (await client.get("../config")).raise_for_status().json()
+    known = {d["api_name"]: d["id"] for d in config["dependencies"]}
+    return {name: known[name] for name in names if name != "refused"}
+
+
+async def traffic(
+    address: str, process: subprocess.Popen, options: Options
+) -> tuple[list[tuple[int, float]], Counter]:
+    """The memory after every so many requests, and how many of each kind failed."""
+    held: list[tuple[int, float]] = []
+    failed: Counter = Counter()
+    async with opened(address) as client:
+        mixed = Mixed(client, await functions(client, list(SHARES)), options.seed)
+        waiting = iter(tqdm(range(1, options.requests + 1), disable=not sys.stderr.isatty()))
+
+        async def work() -> None:
+            for number in waiting:
+                kind = mixed.kind()
+                if not await mixed.send(kind):
+                    failed[kind] += 1
+                if number % options.settled == 0:
+                    held.append((number, resident_mb(process.pid)))
+
+        await asyncio.gather(*(work() for _ in range(options.at_once)))
+    return held, failed
+
+
+@dataclass
+class Options:
+    """Send mixed requests and see what the page's process holds."""
+
+    requests: int = 2000
+    settled: int = 200  # requests after which memory is taken as settled
+    at_once: int = 4
+    seed: int = 0
+
+
+def main(options: Options) -> bool:
+    """Whether all were answered and memory stayed as it was."""
+    start = time.monotonic()
+    with served() as (address, process):
+        held, failed = asyncio.run(traffic(address, process, options))
+    print(", ".join(f"{number}: {mb:.0f} MB" for number, mb in held))
+    growth = held[-1][1] / held[0][1] - 1
+    print(
+        f"{options.requests} requests in {time.monotonic() - start:.0f} s, "
+        f"failed: {dict(failed) or 'none'}; memory after {held[-1][0]} is "
+        f"{growth:+.1%} of that after {held[0][0]}"
+    )
+    return not failed and growth <= MOST_GROWTH
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main(tyro.cli(Options)) else 1)
