@@ -9,6 +9,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app.api import add_endpoints
+from app.closed_addresses import ClosedAddresses
 from app.components.examples_row import examples_html
 from app.components.header import header_html, page_header
 from app.components.sides import NO_SIDE, left_choices, opening_sides, split_side
@@ -163,7 +164,7 @@ def launch_options() -> dict[str, Any]:
         "mcp_server": True,
         "state_session_capacity": 100,
         "allowed_paths": [str(path) for path in example_images().values()],
-        "app_kwargs": {"middleware": [Middleware(ShareCard)]},
+        "app_kwargs": {"middleware": [Middleware(ClosedAddresses), Middleware(ShareCard)]},
         "footer_links": ["api", "settings"],
     }
 

@@ -95,9 +95,8 @@ class ModelConfig:
     neck_channels: int = bounded(128, least=1, most=4096)  # channels of the fused map
     head_channels: int = bounded(256, least=4, most=4096)  # channels of the two shared head layers
     head_kind: Literal["separable", "dense"] = "separable"  # depthwise + 1 x 1, or 3 x 3
-    head_dilations: tuple[int, int] = bounded(
-        (1, 2), least=1, most=64
-    )  # of the spatial layers, in cells
+    # of the spatial layers, in cells
+    head_dilations: tuple[int, int] = bounded((1, 2), least=1, most=64)
     input_px: int = bounded(512, least=32, most=2048)  # long side of an image at evaluation, pixels
     max_enlarge: float = bounded(1.5, above=0)  # a small image is enlarged at most by this
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of the backbone's pretraining, per channel

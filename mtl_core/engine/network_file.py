@@ -59,14 +59,9 @@ def load_network(path: Path) -> tuple[UnifiedVisionSystem, CheckpointInfo]:
     for task, scale in info.score_scales.items():
         network.tasks[task].score_scale = scale
     state = {name: torch.from_numpy(value) for name, value in read_weights(path).items()}
-    own = network.state_dict()
-    strange = [
-        k
-        for k, v in state.items()
-        if k in own and v.dtype.is_floating_point != own[k].dtype.is_floating_point
-    ]
-    if strange:
-        raise InputError(f"{path} holds weights that do not fit its own header.")
+    for name, own in network.state_dict().items():
+        if name in state and state[name].is_floating_point() != own.is_floating_point():
+            raise InputError(f"{path} holds weights that do not fit its own header.")
     try:
         network.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in state.items()}

@@ -55,3 +55,17 @@ def test_a_path_that_nobody_uploaded_is_not_opened(tmp_path):
         for form in (path, {"path": path}):
             with pytest.raises(InputError, match="did not arrive"):
                 uploaded_path(form)
+
+
+def test_an_address_stands_for_an_uploaded_file_alone(folder):
+    path = folder / "a b.png"
+    path.touch()
+    served = f"http://somewhere:7860/gradio_api/file={str(path).replace(' ', '%20')}"
+    assert uploaded_path({"path": served}) == path.resolve()
+    for named in (
+        "http://somewhere/photo.png",
+        "https://somewhere/gradio_api/file=/etc/passwd",
+        f"http://somewhere/gradio_api/file={folder}/../secret.png",
+    ):
+        with pytest.raises(InputError, match=r"not fetched|did not arrive"):
+            uploaded_path({"path": named})
