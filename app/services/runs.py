@@ -58,14 +58,21 @@ class RunShelf:
         if not self._runs:
             raise Refusal("error.no_runs")
         if name is None:
-            return next(iter(self._runs.values()))
+            return self._as_it_is_now(next(iter(self._runs)))
         if name not in self._runs:
             raise Refusal("error.no_run", run=name, known=", ".join(self._runs))
-        return self._runs[name]
+        return self._as_it_is_now(name)
+
+    def _as_it_is_now(self, name: str) -> Run:
+        """A run; one that is being trained has got another stage since it was opened, perhaps."""
+        run = self._runs[name]
+        if run.manifest.get("status") == "running" and run.is_rewritten:
+            run = self._runs[name] = Run(run.path, run.name)
+        return run
 
     def name_of(self, run: Run) -> str:
         """The name by which a run stands here; two directories of one name differ."""
-        return next(name for name, known in self._runs.items() if known is run)
+        return next(name for name, known in self._runs.items() if known.path == run.path)
 
     def measured_alike(self, run: Run) -> Run | None:
         """This run if it brings measured times, else one here that does and is of its size.

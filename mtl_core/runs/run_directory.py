@@ -57,6 +57,7 @@ class Run:
                 f"{self.path} is not a run directory: expected a run.json in it, "
                 "as training.train writes."
             )
+        self._written_ns = manifest.stat().st_mtime_ns
         self._refuse_links_out((root or self.path).resolve())
         fault = (
             f"{manifest} is damaged: expected JSON with config.stages and class_names, as "
@@ -80,6 +81,11 @@ class Run:
             raise InputError(
                 f"{self.path} has no finished stage: expected stage1.safetensors beside run.json."
             )
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether run.json was written since it was read here, as after every stage."""
+        return (self.path / "run.json").stat().st_mtime_ns != self._written_ns
 
     def _refuse_links_out(self, root: Path) -> None:
         """A stranger's run must not bring in files of this machine by links to them."""

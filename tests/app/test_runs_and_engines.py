@@ -1,3 +1,4 @@
+import json
 import threading
 
 import numpy as np
@@ -10,6 +11,7 @@ from app.services.latency import measure_passes, parameter_counts, summary_html
 from app.services.runs import RunShelf, open_run, shipped_runs
 from app.services.viewed_image import ViewedImage
 from app.site import Site
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.types import InputError
 
 
@@ -236,3 +238,24 @@ def test_what_could_not_be_opened_is_tried_again(tmp_path):
     with pytest.raises(InputError, match="not yet"):
         shelf.engine(run.stages[0])
     assert shelf.engine(run.stages[0]) is shelf.engine(run.stages[0])
+
+
+def test_a_run_that_is_being_trained_can_be_watched(tmp_path):
+    run = make_run(tmp_path)
+    manifest = json.loads((run.path / "run.json").read_text())
+    lines = (run.path / "records.jsonl").read_text()
+    late = [run.path / f"stage{number}.safetensors" for number in (2, 3)]
+    for file in late:
+        file.unlink()
+    write_sealed(run.path / "run.json", manifest | {"status": "running"})
+    (run.path / "records.jsonl").write_text(lines[: lines.index('"stage": 2') + 3])  # in a line
+    shelf = RunShelf([open_run(str(run.path))])
+    assert [stage.number for stage in shelf.get("keeps").stages] == [1]
+    assert set(shelf.get("keeps").records()["stage"]) == {1}
+    late[0].touch()
+    write_sealed(run.path / "run.json", manifest | {"status": "running", "wall_time_s": 1})
+    (run.path / "records.jsonl").write_text(lines)
+    assert [stage.number for stage in shelf.get(None).stages] == [1, 2]
+    assert shelf.name_of(shelf.get(None)) == "keeps"
+    assert {1, 2} <= set(shelf.get("keeps").records()["stage"])
+    assert shelf.get(None) is shelf.get("keeps")  # read anew only after it was written
