@@ -91,7 +91,8 @@ def graphs(run: Path) -> Any:
 
 
 def records(run: Path) -> Any:
-    return Run(run).records()[[*RECORD_COLUMNS, "per_class"]].to_dict("records")
+    frame = Run(run).records().reindex(columns=[*RECORD_COLUMNS, "per_class"])
+    return frame.to_dict("records")
 
 
 # file, what reads it, whether nothing may stand for what it held (it is then made anew)

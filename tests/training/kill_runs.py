@@ -5,8 +5,11 @@ python -m tests.training.kill_runs --kills 20
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -15,13 +18,16 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import onnx
 import timm
 import torch
 import tyro
 from safetensors.torch import load_file, save_file
 
 import training.train
+from mtl_core.learning import frozen_features
 from mtl_core.learning import trainer as trainer_module
 from mtl_core.retention import METHODS
 from mtl_core.tasks.rendered_sets import render_dataset
@@ -31,10 +37,27 @@ SIDE_PX = 96
 SHORT = {"batch": 4, "epochs": 1}  # of every stage: two steps
 
 
+def exported_once(folder: Path) -> None:
+    """Take graphs that were exported before: half of a short run's time, and none of its state."""
+    export = frozen_features.export
+
+    def kept(module: Any, *arguments: Any) -> onnx.ModelProto:
+        path = folder / f"{frozen_features.frozen_key(module.backbone)}.onnx"
+        if not path.exists():
+            folder.mkdir(exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}")
+            onnx.save(export(module, *arguments), part)
+            os.replace(part, path)
+        return onnx.load(path)
+
+    frozen_features.export = kept
+
+
 def train(root: Path, out: Path, method: str, workers: int, resume: bool) -> None:
     """A short run in this process, its state saved after every step."""
     torch.set_num_threads(1)
     trainer_module.SAVE_EVERY_S = 0.0
+    exported_once(root / "graphs")
     changes = {
         f"stages.{task}.{field}": value
         for task in ("seg", "det", "cls")
@@ -111,46 +134,75 @@ def _prepare(root: Path) -> None:
 
 @dataclass
 class Killed:
-    """What became of the killed runs of one method."""
+    """What became of the killed runs of one method.
 
-    exact: int
-    kills: int
-    at_s: list[float]
+    Attributes:
+        runs: how many there were, and exact: how many of them ended as the whole one.
+        kills: how many kills they went through.
+        whole_s: what a run takes that is left alone.
+    """
+
     whole_s: float
+    runs: int = 0
+    exact: int = 0
+    kills: int = 0
 
 
-def kill_and_resume(root: Path, method: str, kills: int, workers: int, seed: int = 0) -> Killed:
-    """Run to the end once, then again and again with a kill -9 at a random moment.
+def kill_and_resume(
+    root: Path, method: str, kills: int, each: int, workers: int, seed: int = 0
+) -> Killed:
+    """Run to the end once, then again and again with kill -9 at random moments.
 
     Args:
         root: as ``prepared`` left it.
         method: against forgetting.
-        kills: how many runs are killed, once each.
-        workers: of the runs that are killed, in every second one.
+        kills: in all.
+        each: most kills of one run; then it is left to come to its end.
+        workers: of every second process.
         seed: of the moments.
     """
     whole, log = root / f"{method}-whole", root / "log"
     start = time.monotonic()
-    process = forked(lambda: train(root, whole, method, 0, False), log)
-    assert ended(process) == 0, log.read_text()
-    found = Killed(0, kills, [], time.monotonic() - start)
+    assert ended(forked(lambda: train(root, whole, method, 0, False), log)) == 0, log.read_text()
+    # Once more, with the graphs at hand: what moments are chosen from.
+    start = time.monotonic()
+    again = root / f"{method}-again"
+    assert ended(forked(lambda: train(root, again, method, workers, False), log)) == 0
+    found = Killed(time.monotonic() - start)
+    assert same_weights(again, whole), "a run that nobody kills must repeat itself"
     draw = random.Random(f"{seed} {method}")
-    for number in range(kills):
-        out, given = root / f"{method}-{number}", workers * (number % 2)
-        process = forked(lambda o=out, w=given: train(root, o, method, w, False), log)  # type: ignore[misc]
-        found.at_s.append(draw.uniform(0, found.whole_s))
-        time.sleep(found.at_s[-1])
-        os.kill(process, signal.SIGKILL)
-        ended(process)
-        # Killed before the first state was whole, it is begun anew, as the refusal says.
-        resume = (out / "state" / "resume.pt").exists()
-        process = forked(lambda o=out, w=given, r=resume: train(root, o, method, w, r), log)  # type: ignore[misc]
-        status = ended(process)
+    while found.kills < kills:
+        out = root / f"{method}-{found.runs}"
+        moments = [draw.uniform(0, 0.8 * found.whole_s) for _ in range(each)]
+        status = _through(root, out, method, workers, moments[: kills - found.kills], found)
+        found.runs += 1
         if status == 0 and same_weights(out, whole):
             found.exact += 1
+            shutil.rmtree(out)
         else:
-            print(f"{method}, killed after {found.at_s[-1]:.2f} s: status {status}, see {log}")
+            print(f"{out} ended with {status} and differs, see {log}", flush=True)
     return found
+
+
+def _through(
+    root: Path, out: Path, method: str, workers: int, moments: list[float], found: Killed
+) -> int:
+    """One run, killed so long after each of its starts; the last one's exit status."""
+    for number, moment in enumerate([*moments, math.inf]):
+        # Killed before the first state was whole, it is begun anew, as the refusal says.
+        resume = (out / "state" / "resume.pt").exists()
+        given = workers * (number % 2)
+        process = forked(functools.partial(train, root, out, method, given, resume), root / "log")
+        until = time.monotonic() + moment
+        while time.monotonic() < until:
+            pid, status = os.waitpid(process, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        os.kill(process, signal.SIGKILL)
+        ended(process)
+        found.kills += 1
+    raise AssertionError("the last start is left alone")
 
 
 @dataclass
@@ -158,8 +210,9 @@ class Options:
     """Kill runs of every method."""
 
     kills: int = 20  # of each method
+    each: int = 1  # of one run before it is left to come to its end
     methods: tuple[str, ...] = tuple(METHODS)
-    workers: int = 1  # in every second run
+    workers: int = 1  # of every second process
     seed: int = 0
 
 
@@ -167,16 +220,18 @@ def main(options: Options) -> int:
     """The number of runs that did not end as the whole one."""
     wrong = 0
     start = time.monotonic()
-    root = Path(tempfile.mkdtemp(prefix="kill-runs-"))
-    prepared(root)
+    root = prepared(Path(tempfile.mkdtemp(prefix="kill-runs-")))
     for method in options.methods:
-        found = kill_and_resume(root, method, options.kills, options.workers, options.seed)
+        found = kill_and_resume(
+            root, method, options.kills, options.each, options.workers, options.seed
+        )
         print(
-            f"{method}: {found.exact} of {found.kills} exact; a whole run takes "
-            f"{found.whole_s:.1f} s, {time.monotonic() - start:.0f} s so far",
+            f"{method}: {found.kills} kills, {found.exact} of {found.runs} runs exact; one takes "
+            f"{found.whole_s:.1f} s alone, {time.monotonic() - start:.0f} s so far",
             flush=True,
         )
-        wrong += found.kills - found.exact
+        wrong += found.runs - found.exact
+    shutil.rmtree(root)
     return wrong
 
 
