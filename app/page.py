@@ -12,6 +12,7 @@ from app.api import add_endpoints
 from app.closed_addresses import ClosedAddresses
 from app.components.examples_row import examples_html
 from app.components.header import header_html, page_header
+from app.components.lasting_choice import lasting
 from app.components.sides import NO_SIDE, left_choices, opening_sides, split_side
 from app.language import Words, translations
 from app.mcp_answers import use_json_tools
@@ -53,13 +54,15 @@ def build_page(site: Site) -> gr.Blocks:
     demo = gr.Blocks(title="OneHead", delete_cache=_CLEAN_S, analytics_enabled=False)
     with demo:
         header = page_header()
-        run_choice = gr.Radio(
-            run_choices(site.runs, Words("en")),
-            value=opening_sides(site)[0],
-            label=t("method"),
-            show_label=False,
-            visible=len(names) > 1,
-            elem_id="run",
+        run_choice = lasting(
+            gr.Radio(
+                run_choices(site.runs, Words("en")),
+                value=opening_sides(site)[0],
+                label=t("method"),
+                show_label=False,
+                visible=len(names) > 1,
+                elem_id="run",
+            )
         )
         if not names:
             gr.Markdown(t("no_run"), elem_classes="oh-empty")

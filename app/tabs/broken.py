@@ -11,6 +11,7 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
+from app.components.lasting_choice import lasting
 from app.components.sides import side_of
 from app.language import Refusal, Words
 from app.palette import is_background, readable
@@ -53,9 +54,9 @@ def build_broken(
             label=t("forgetting.task"),
             elem_id="broken-task",
         )
-        span = gr.Dropdown(label=t("broken.span"), elem_id="broken-span")
-        kind = gr.Dropdown(label=t("broken.kind"), elem_id="broken-kind")
-        of_class = gr.Dropdown(label=t("broken.class"), elem_id="broken-class")
+        span = lasting(gr.Dropdown(label=t("broken.span"), elem_id="broken-span"))
+        kind = lasting(gr.Dropdown(label=t("broken.kind"), elem_id="broken-kind"))
+        of_class = lasting(gr.Dropdown(label=t("broken.class"), elem_id="broken-class"))
     summary_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
     kinds_html = gr.HTML(elem_id="broken-kinds")
     gallery = gr.Gallery(

@@ -9,6 +9,7 @@ import gradio as gr
 
 from app.components.examples_row import example_alt, examples_row
 from app.components.grid import grid_html, stage_grid
+from app.components.lasting_choice import lasting
 from app.components.sides import compared, left_choices, left_side, run_title, side_of, split_side
 from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
@@ -47,7 +48,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             viewer = stage_viewer()
         with gr.Column(scale=1, min_width=230, elem_classes="oh-input"):
             with gr.Row(elem_classes="oh-sides"):
-                left = gr.Dropdown(label=t("sides.left"), elem_id="left", scale=1, min_width=120)
+                left = lasting(
+                    gr.Dropdown(label=t("sides.left"), elem_id="left", scale=1, min_width=120)
+                )
                 swap = gr.Button("⇄", elem_id="swap", scale=0, min_width=44)
             image = image_upload(
                 label=t("image.yours"),
