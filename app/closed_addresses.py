@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # Gradio would fetch what a file's path or a proxied Space names, of any size, and pass it on.
-_ELSEWHERE = re.compile(r"/(file|proxy|reverse_proxy)=?/?\w+:/", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"/(file|proxy|reverse_proxy)=?/?\w{2,}:/", re.IGNORECASE)
 
 
 class ClosedAddresses:

@@ -72,7 +72,7 @@ def test_what_is_not_here_is_told_in_the_visitors_language(tmp_path, monkeypatch
 def test_a_damaged_file_keeps_a_run_from_the_shelf(tmp_path, name):
     run = make_run(tmp_path)
     assert open_run(str(run.path)).path == run.path
-    (run.path / name).write_text("{ cut", encoding="utf-8")
+    (run.path / name).write_text("{ cut\n", encoding="utf-8")
     with pytest.raises(InputError, match=f"{name}.*expected"):
         open_run(str(run.path))
 
