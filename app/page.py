@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,9 @@ def build_page(site: Site) -> gr.Blocks:
                 holder.time_last_used.pop(str(request.session_hash), None)
 
         demo.unload(forget)
+    # After every request Gradio would sum up the last 10,000 in a table that nobody here looks at.
+    for name, value in (("CACHE_FREQUENCY", 1_000_000), ("MAX_EVENTS", 100)):
+        os.environ.setdefault(f"GRADIO_ANALYTICS_{name}", str(value))
     use_json_tools()
     demo.queue(max_size=QUEUE_PLACES, default_concurrency_limit=2)
     return demo

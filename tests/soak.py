@@ -124,6 +124,7 @@ async def traffic(
                     failed[kind] += 1
                 if number % options.settled == 0:
                     held.append((number, resident_mb(process.pid)))
+                    print(f"{number}: {held[-1][1]:.0f} MB", flush=True)
 
         await asyncio.gather(*(work() for _ in range(options.at_once)))
     return held, failed
@@ -144,7 +145,6 @@ def main(options: Options) -> bool:
     start = time.monotonic()
     with served() as (address, process):
         held, failed = asyncio.run(traffic(address, process, options))
-    print(", ".join(f"{number}: {mb:.0f} MB" for number, mb in held))
     growth = held[-1][1] / held[0][1] - 1
     print(
         f"{options.requests} requests in {time.monotonic() - start:.0f} s, "
