@@ -20,9 +20,9 @@ from app.services.teaching import TeachingQueue
 from app.services.validation_images import ValidationImages
 from mtl_core.types import InputError
 
-# One pass at a time answers images; measuring has its own place, so that it never makes
-# a visitor's image wait in line.
-IMAGES: dict[str, Any] = {"concurrency_id": "images", "concurrency_limit": 1}
+# Networks take turns (EngineShelf); the further places keep a run that is being opened from making
+# visitors of other runs wait. Measuring has its own place, so that no image waits for it.
+IMAGES: dict[str, Any] = {"concurrency_id": "images", "concurrency_limit": 4}
 MEASURES: dict[str, Any] = {"concurrency_id": "measures", "concurrency_limit": 1}
 QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 4}
 

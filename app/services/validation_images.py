@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import struct
 import tempfile
@@ -146,8 +148,10 @@ class ValidationImages:
         copy = Path(self._served.name) / task / f"{stem}{item.image.suffix}"
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
+            part = copy.with_name(f"{secrets.token_hex(4)}.part")
             try:
-                shutil.copyfile(item.image, copy)
+                shutil.copyfile(item.image, part)
+                os.replace(part, copy)  # several visitors may ask at once
             except OSError:
                 raise Refusal("image.not_here") from None
         return copy
