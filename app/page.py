@@ -113,6 +113,7 @@ def build_page(site: Site) -> gr.Blocks:
             return header_html(words), *labels, examples_html(words)
 
         @says_refusals
+        @site.turns.taken
         def first_view(request: gr.Request) -> tuple[Any, ...]:
             return _first_view(site, request)
 

@@ -17,6 +17,7 @@ from app.language import Refusal, Words, language_of
 from app.services.engines import EngineShelf
 from app.services.runs import RunShelf
 from app.services.teaching import TeachingQueue
+from app.services.turns import Turns
 from app.services.validation_images import ValidationImages
 from mtl_core.types import InputError
 
@@ -36,6 +37,7 @@ class Site:
             directory as a run; on a public host that would let strangers subset the disk.
         validation_images: the validation images behind the runs, where they are at hand.
         teaching: the trainings that visitors start.
+        turns: of a visitor's requests for answers to images.
     """
 
     runs: RunShelf
@@ -43,6 +45,7 @@ class Site:
     local: bool = False
     validation_images: ValidationImages | None = None
     teaching: TeachingQueue = field(default_factory=TeachingQueue)
+    turns: Turns = field(default_factory=Turns)
 
     def forget_run(self, path: Path) -> None:
         """Let go of a run whose directory is about to be removed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import secrets
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -52,7 +51,6 @@ class ViewedImage:
     spent_ms: dict[str, float] = field(default_factory=dict)
     versions: dict[str, list[Any]] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
-    _asking: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @classmethod
     def read(cls, path: Path, **known: Any) -> Self:
@@ -73,10 +71,6 @@ class ViewedImage:
 
     def of(self, run_name: str, runs: RunShelf, engines: EngineShelf) -> list[StageAnswer]:
         """All stages of a run on this image; remembered until their checkpoints change."""
-        with self._asking:  # a visitor may choose again before the first answer is there
-            return self._of(run_name, runs, engines)
-
-    def _of(self, run_name: str, runs: RunShelf, engines: EngineShelf) -> list[StageAnswer]:
         run = runs.get(run_name)
         versions = [stage.version for stage in run.stages]
         if self.versions.get(run_name) == versions:

@@ -129,6 +129,7 @@ def build_broken(
         )
 
     @says_refusals
+    @site.turns.taken
     def open_image(
         run_name: str | None, shown: list[dict[str, Any]], event: gr.SelectData, request: gr.Request
     ) -> tuple[Any, ...]:

@@ -71,6 +71,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     at = gr.JSON(visible="hidden")
 
     @says_refusals
+    @site.turns.taken
     def take_image(
         path: str | None, viewed: Shown, run_name: str | None, left: str | None, request: gr.Request
     ) -> tuple[Any, ...] | dict[str, Any]:
@@ -90,6 +91,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return show(site, taken, run_name, left, words)
 
     @says_refusals
+    @site.turns.taken
     def take_example(
         run_name: str | None, left: str | None, event: gr.EventData, request: gr.Request
     ) -> tuple[Any, ...]:
@@ -114,12 +116,14 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return show(site, found, run_name, left, words, stage)
 
     @says_refusals
+    @site.turns.taken
     def other_side(
         viewed: Shown, path: str | None, run_name: str | None, left: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
         return again(viewed, path, run_name, left, words_for(request))
 
     @says_refusals
+    @site.turns.taken
     def swap_sides(
         viewed: Shown,
         path: str | None,
@@ -139,6 +143,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return new_run, new_left, *shown
 
     @says_refusals
+    @site.turns.taken
     def every_stage(viewed: Shown, path: str | None, request: gr.Request) -> str:
         found = view_again(viewed, path)
         if found is None:
@@ -146,6 +151,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return grid_html(site, found, words_for(request))
 
     @says_refusals
+    @site.turns.taken
     def from_grid(
         viewed: Shown,
         path: str | None,
@@ -165,6 +171,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return run_name, left, *shown
 
     @says_refusals
+    @site.turns.taken
     def say_again(
         viewed: Shown, path: str | None, run_name: str | None, left: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
@@ -173,6 +180,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         return *again(viewed, path, run_name, left, words), choices
 
     @says_refusals
+    @site.turns.taken
     def save(
         viewed: Shown, path: str | None, event: gr.EventData, request: gr.Request
     ) -> dict[str, str]:

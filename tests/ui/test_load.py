@@ -1,4 +1,4 @@
-"""Crowds smaller than the one of ``python -m tests.load``: nobody is refused, mixed up or held up."""
+"""Crowds smaller than that of ``python -m tests.load``: nobody is refused, mixed up, held up."""
 
 import asyncio
 import threading
