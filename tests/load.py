@@ -118,7 +118,8 @@ async def predict_endpoint(client: httpx.AsyncClient) -> int:
 
 def opened(address: str) -> httpx.AsyncClient:
     """A client of the page's API with as many connections as anybody asks for."""
-    limits = httpx.Limits(max_connections=None)
+    # A connection that is kept may be closed by the page just when it is used again.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     base = f"{address.rstrip('/')}/gradio_api/"
     return httpx.AsyncClient(base_url=base, timeout=PATIENCE_S, limits=limits)
 

@@ -30,11 +30,11 @@ def image_upload(**options: Any) -> gr.Image:
     component.preprocess = path_only  # type: ignore[method-assign]
     into_cache = component.async_move_resource_to_block_cache
 
-    async def sent_alone(place: str | Path | None) -> str | None:
+    async def sent_alone(url_or_file_path: str | Path | None) -> str | None:
         # Gradio's own would fetch any address that a request names, however much lies there.
-        if place is not None and is_http_url_like(str(place)):
+        if url_or_file_path is not None and is_http_url_like(str(url_or_file_path)):
             raise gr.Error(str(Refusal("image.address")), print_exception=False)
-        return await into_cache(place)
+        return await into_cache(url_or_file_path)
 
     component.async_move_resource_to_block_cache = sent_alone  # type: ignore[method-assign]
     return component

@@ -29,7 +29,8 @@ class Turns:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             given = (*args, *kwargs.values())
             request = next((a for a in given if isinstance(a, gr.Request)), None)
-            with self._of(str(getattr(request, "session_hash", None))).lock:
+            turn = self._of(str(getattr(request, "session_hash", None)))
+            with turn.lock:
                 return callback(*args, **kwargs)
 
         return wrapped
