@@ -30,10 +30,13 @@ from app.services.viewed_image import example_images
 from tests.host_start import ROOT, free_port, wait_for
 
 PATIENCE_S = 900.0
-# What Gradio's page shows of the queue, noted whenever it is drawn.
-NOTE_PLACE = """new MutationObserver(() => {
-  const shown = document.body?.innerText ?? "";
-  if (/(queue: \\d+\\/\\d+|processing) \\|/.test(shown)) window.told = true;
+# What Gradio's page shows of the queue, noted whenever it is drawn; to read the whole page at every
+# change would keep it from doing anything else.
+NOTE_PLACE = """new MutationObserver((changes) => {
+  for (const { target } of changes) {
+    const shown = target.textContent;
+    if (shown.length < 200 && /(queue: \\d+\\/\\d+|processing) \\|/.test(shown)) window.told = true;
+  }
 }).observe(document, { childList: true, subtree: true, characterData: true });"""
 
 
