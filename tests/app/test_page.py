@@ -105,6 +105,8 @@ def test_a_visitor_who_leaves_is_forgotten_while_no_other_is_moved(site):
         assert "gone" in holder.session_data and leaving.is_alive()
     leaving.join(10)
     assert "gone" not in holder.session_data and "gone" not in holder.time_last_used
+
+
 def test_choices_are_taken_from_visitors_whose_session_was_let_go(site):
     """As a hundred later visitors make it: Gradio then knows no choice that was filled in later."""
     demo = build_page(site)
