@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio import FileData
@@ -52,11 +52,12 @@ def _of_images(site: Site, page: gr.Blocks) -> tuple[Callable[..., Any], ...]:
         viewed = ViewedImage.read(uploaded_path(image))
         return name, viewed, site.engines.answer(chosen, file, viewed.image)
 
-    def as_file(png: bytes, name: str) -> Any:
+    def as_file(png: bytes, name: str) -> FileData:
         # Among the uploads, so that the page serves it and removes it as it does those.
         path = save_bytes_to_cache(png, name, get_upload_folder())
         page.upload_file_set.add(path)
-        return FileData(path=path, orig_name=name, mime_type="image/png").model_dump()
+        file = FileData(path=path, orig_name=name, mime_type="image/png")
+        return cast(FileData, file.model_dump())  # Gradio takes its JSON
 
     @answers_programs
     def predict(image: FileData, run: str = "", stage: int = 0) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from stand_in import NAMES, StandInEngine, judge, make_evidence, make_run
+from stand_in import NAMES, StandInEngine, judge, make_run, make_validation_set
 
 from app.services.viewed_image import example_images
 
@@ -49,7 +49,7 @@ def address(tmp_path_factory):
                         text = text.replace(f'"{known}"', json.dumps(f"{known}{EVIL}{SCRIPT}"))
             (run.path / file).write_text(text)
         runs.append(type(run)(run.path))
-    images = ValidationImages(make_evidence(folder / "data", runs[1]))
+    images = ValidationImages(make_validation_set(folder / "data", runs[1]))
     demo = build_page(Site(RunShelf(runs), EngineShelf(EvilEngine), True, images))
     demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield demo.local_url
