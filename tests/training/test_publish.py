@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.types import InputError
 from training.publish import Options, main
 
@@ -52,8 +52,8 @@ def test_a_copy_is_never_laid_over_another(twins: list[Path], tmp_path: Path):
 
 @pytest.mark.parametrize("named", ["../secret", "/etc/passwd", "a/b/c", "a/..", "..", 5])
 def test_a_manifest_cannot_point_elsewhere(twins: list[Path], named: object):
-    manifest = json.loads((twins[0] / "run.json").read_text())
-    (twins[0] / "run.json").write_text(json.dumps(manifest | {"stage_files": {"2": named}}))
+    manifest = Run(twins[0]).manifest | {"stage_files": {"2": named}}
+    write_sealed(twins[0] / "run.json", manifest)
     (twins[0] / "stage2.safetensors").unlink()
     with pytest.raises(InputError, match="stage_files"):
         Run(twins[0])
