@@ -20,7 +20,7 @@ from app.mcp_answers import use_json_tools
 from app.results.run_words import run_choices
 from app.services.image_reading import MAX_BYTES
 from app.services.validation_images import TASKS_SHOWN, UNREADABLE
-from app.services.viewed_image import ViewedImage, example_images
+from app.services.viewed_image import ViewedImage, example_images, example_view
 from app.share_card import ShareCard
 from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.tabs.about import about_texts, build_about
@@ -234,6 +234,4 @@ def _asked_image(site: Site, run_name: str, query: dict[str, str]) -> ViewedImag
             pass  # a link to what is not here opens the default
     examples = example_images()
     asked = str(query.get("example"))
-    name = asked if asked in examples else next(iter(examples))
-    path = examples[name]
-    return ViewedImage.read(path, example=name, placed=path)
+    return example_view(asked if asked in examples else next(iter(examples)))

@@ -30,8 +30,9 @@ element.addEventListener("click", (event) => {
   if (!button) return;
   const cell = button.closest("figure");
   if (cell) {
-    const { run, number } = cell.dataset;
-    return trigger("select", { value: { side: button.dataset.side, run, number: Number(number) } });
+    const { run, number } = cell.dataset, side = button.dataset.side, wanted = window.oneHeadWanted;
+    if (side === "left") wanted.left = `${run}:${number}`; else wanted.run = run;
+    return trigger("select", { value: { side, run, number: Number(number) } });
   }
   const first = element.querySelector("img");
   const blank = document.createElement("canvas"); // where a run has no such stage

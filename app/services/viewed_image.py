@@ -108,6 +108,12 @@ def example_images() -> dict[str, Path]:
     return dict(sorted(found.items(), key=lambda i: order.index(i[0]) if i[0] in order else 99))
 
 
+def example_view(name: str) -> ViewedImage:
+    """An example image, ready to be answered."""
+    path = example_images()[name]
+    return ViewedImage.read(path, example=name, placed=path)
+
+
 def is_copy(path: Path, known: Path) -> bool:
     """Whether a file holds what another does, wherever it was copied to."""
     return path.is_file() and filecmp.cmp(path, known, shallow=False)

@@ -10,13 +10,13 @@ import gradio as gr
 from app.components.examples_row import example_alt, examples_row
 from app.components.grid import grid_html, stage_grid
 from app.components.lasting_choice import lasting
-from app.components.sides import compared, left_choices, left_side, run_title, side_of, split_side
+from app.components.sides import compared, left_choices, left_side, run_title, side_of
 from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
 from app.results.downloads import saved_file
 from app.results.run_words import run_description
 from app.services.engines import StageAnswer
-from app.services.viewed_image import ViewedImage, example_images, is_copy
+from app.services.viewed_image import ViewedImage, example_images, example_view, is_copy
 from app.site import IMAGES, Site, says_refusals, words_for
 from app.viewer import stage_viewer
 from app.viewer.payload import Side, viewer_payload
@@ -24,6 +24,21 @@ from app.viewer.payload import Side, viewer_payload
 Shown = ViewedImage | Sentence | None  # an image, why there is none, or not yet any
 # A visitor who leaves a tab open must not keep an image in memory for ever.
 VIEWED_SECONDS = 1800
+# What a hand chose last; the viewer passes over answers to anything else.
+_WANTED = "(run, left) => { window.oneHeadWanted = { run, left: left || 'none' }; }"
+_FREE = "(...given) => { window.oneHeadWanted = {}; return given; }"
+_SHOWN = (
+    "() => { const { run, left } = window.oneHeadView; return [run, left === 'none' ? '' : left]; }"
+)
+# What stands left goes to the right and the other way round; what is pinned to a stage stays so.
+_SWAPPED = """(viewed, path, run, left) => {
+  const runs = [...document.querySelectorAll("#run input")].map((input) => input.value);
+  const pinned = !runs.includes(left), to = pinned ? (left || "").replace(/:\\d+$/, "") : left;
+  if (!runs.includes(to)) return [viewed, path, run, left, null];
+  const { stage } = window.oneHeadView, beside = pinned ? `${run}:${stage}` : run;
+  window.oneHeadWanted = { run: to, left: beside };
+  return [viewed, path, to, beside, pinned ? Number(left.split(":").at(-1)) : null];
+}"""
 _SAVE_JS = "(file) => { if (file && file.href) window.oneHeadSave(file.href, file.name); }"
 
 
@@ -68,7 +83,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     draw_grid = gr.Button(t("grid.button"), elem_id="draw-grid", size="sm")
     grid = stage_grid()
     to_save = gr.JSON(visible="hidden", elem_id="to-save")
-    at = gr.JSON(visible="hidden")
+    at = gr.Number(visible="hidden", precision=0)
 
     @says_refusals
     @site.turns.taken
@@ -84,7 +99,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             if isinstance(viewed, ViewedImage) and viewed.placed and is_copy(sent, viewed.placed):
                 unchanged: dict[str, Any] = gr.skip()
                 return unchanged  # the page itself has just put it there
-            taken = ViewedImage.read(sent)
+            # Of two examples chosen quickly the first may come once more, as if it were uploaded.
+            known = [name for name, file in example_images().items() if is_copy(sent, file)]
+            taken = example_view(known[0]) if known else ViewedImage.read(sent)
         except Refusal as refusal:
             gr.Warning(refusal.sentence.said(words), title=words("toast.warning"))
             return nothing_shown(refusal.sentence, words)
@@ -98,9 +115,8 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         name = str(event._data["value"])
         if name not in example_images():
             raise Refusal("image.not_here")
-        path = example_images()[name]
-        viewed = ViewedImage.read(path, example=name, placed=path)
-        return str(path), *show(site, viewed, run_name, left, words_for(request))
+        viewed = example_view(name)
+        return str(viewed.placed), *show(site, viewed, run_name, left, words_for(request))
 
     def again(
         viewed: Shown,
@@ -129,18 +145,10 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         path: str | None,
         run_name: str | None,
         left: str | None,
-        at: dict[str, Any] | None,
+        stage: int | None,
         request: gr.Request,
     ) -> tuple[Any, ...]:
-        found = split_side(site, left)
-        if found is None or run_name is None:
-            return tuple(gr.skip() for _ in range(5))
-        # What is pinned to a stage stays so, on the other side.
-        new_run, pinned = found
-        number = int((at or {}).get("stage") or 0)
-        new_left = run_name if pinned is None else side_of(run_name, number)
-        shown = again(viewed, path, new_run, new_left, words_for(request), pinned)
-        return new_run, new_left, *shown
+        return again(viewed, path, run_name, left, words_for(request), stage)
 
     @says_refusals
     @site.turns.taken
@@ -167,8 +175,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             left = side_of(name, number)
         else:
             run_name, stage = name, number
-        shown = again(viewed, path, run_name, left, words_for(request), stage)
-        return run_name, left, *shown
+        return again(viewed, path, run_name, left, words_for(request), stage)
 
     @says_refusals
     @site.turns.taken
@@ -221,15 +228,12 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     # The last choice counts, of a run or of a language, however many were made while an answer was
     # on its way.
     latest: dict[str, Any] = {"trigger_mode": "always_last"}
+    here: dict[str, Any] = {"fn": None, "api_visibility": "private"}
+    gr.on([run_choice.input, left.input], inputs=[run_choice, left], js=_WANTED, **here)
+    viewer.input(inputs=None, outputs=[run_choice, left], js=_SHOWN, **here)
     gr.on([run_choice.input, left.input], **follow, **latest)
     header.select(say_again, asked, [*shown, left], **private, **latest)
-    swap.click(
-        swap_sides,
-        [*asked, at],
-        [run_choice, left, *shown],
-        js="(viewed, path, run, left) => [viewed, path, run, left, window.oneHeadView || null]",
-        **private,
-    )
+    swap.click(swap_sides, [*asked, at], shown, js=_SWAPPED, **private).failure(js=_FREE, **here)
     draw_grid.click(
         every_stage,
         [viewed, image],
@@ -238,13 +242,13 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         show_progress_on=draw_grid,
         **IMAGES,
     )
-    grid.select(from_grid, asked, [run_choice, left, *shown], **private).success(
-        None, None, None, js="() => document.querySelector('.ov-hero').scrollIntoView()"
-    )
+    picked = grid.select(from_grid, asked, shown, **private)
+    picked.success(js="() => document.querySelector('.ov-hero').scrollIntoView()", **here)
+    picked.failure(js=_FREE, **here)
     viewer.download(save, [viewed, image], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
-    return CompareTab(image, examples, viewer, viewed, left, timing, follow)
+    return CompareTab(image, examples, viewer, viewed, left, timing, follow | {"js": _FREE})
 
 
 def nothing_shown(

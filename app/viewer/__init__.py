@@ -10,7 +10,7 @@ from app.language import Words
 
 _HERE = Path(__file__).parent
 # Order matters: the parts run as one function body, and the last one starts the viewer.
-_SCRIPTS = ("drawing.js", "panels.js", "changes.js", "viewer.js", "controls.js")
+_SCRIPTS = ("drawing.js", "panels.js", "changes.js", "viewer.js", "labels.js", "controls.js")
 
 
 def stage_viewer() -> gr.HTML:

@@ -39,8 +39,12 @@ async function receive() {
     root.dataset.ready = "no";
     find(".ov-body").hidden = true;
     payload = null;
+    window.oneHeadWanted = {};
     return;
   }
+  // An answer carries its run and sides: one that a hand has chosen something else than is late.
+  const wanted = window.oneHeadWanted ??= {};
+  if (["run", "left"].some((key) => wanted[key] && wanted[key] !== next.link[key])) return;
   const loaded = await loadImage(next.image);
   await Promise.all([next, next.left].filter(Boolean).map(unpack));
   if (mine !== generation) return; // a newer answer has overtaken this one
@@ -64,6 +68,7 @@ async function receive() {
   root.dataset.key = next.key;
   root.dataset.run = next.run;
   root.dataset.left = next.left ? next.left.run : "";
+  root.dataset.example = next.link.example;
   find(".ov-body").hidden = false;
   root.dataset.ready = "yes";
   label();
@@ -71,6 +76,7 @@ async function receive() {
   if (!first) inSight();
   if (linked.has("own") && first) find(".ov-copy-note").textContent = words["viewer.link_without_image"];
   remember();
+  trigger("input"); // what is chosen above and beside the image follows what is shown
 }
 
 // On a narrow page what a tap changes must be seen.
@@ -91,58 +97,6 @@ function remember() {
   window.oneHeadAddress?.(state, ["run", "left", "example", "annotated"]);
 }
 
-function label() {
-  const put = (selector, key) => { find(selector).textContent = words[key]; };
-  put(".ov-bars-title", "viewer.bars"); put(".ov-legend-title", "viewer.legend"); put(".ov-strip-title", "viewer.strip");
-  put(".ov-threshold-word", "viewer.threshold"); put(".ov-opacity-word", "viewer.opacity"); put(".ov-save-word", "viewer.save");
-  put(".ov-copy", "viewer.copy"); put(".ov-play-word", "viewer.play");
-  for (const kind of ["overlay", "boxes", "mask"]) put(`[data-kind=${kind}]`, `viewer.save_${kind}`);
-  put("[data-shot=divider]", "viewer.save_divider"); put("[data-shot=strip]", "viewer.save_strip");
-  find("[data-shot=divider]").hidden = !payload.left;
-  find(".ov-note").textContent = payload.note;
-  find(".ov-copy-note").textContent = "";
-  find(".ov-threshold").value = view.threshold;
-  find(".ov-opacity").value = view.opacity;
-  for (const key of ["threshold", "opacity"]) find(`.ov-${key}`).parentElement.querySelector("output").textContent = percent(view[key]);
-  root.setAttribute("lang", payload.language);
-  divider.hidden = !payload.left;
-  divider.setAttribute("aria-label", words["viewer.divider"]);
-  const count = payload.stages.length;
-  range.min = 0; range.max = Math.max(count - 1, 0); range.setAttribute("aria-label", words["viewer.after"]);
-  find(".ov-scrub").hidden = count < 2;
-  find(".ov-stops").replaceChildren(...payload.stages.map((s, i) => {
-    const stopButton = tag("button", { type: "button", class: "ov-stop" }, tag("b", {}, stageName(s)), taskName(s.task, words));
-    stopButton.addEventListener("click", () => { stop(); glide(i); });
-    return stopButton;
-  }));
-  find(".ov-strip").style.setProperty("--n", count);
-  find(".ov-strip").replaceChildren(...payload.stages.map((s, i) => {
-    const frame = tag("button", { type: "button", class: "ov-frame" },
-      tag("div", { class: "ov-frame-head" }, tag("b", {}, `${stageName(s)}: ${taskName(s.task, words)}`)),
-      tag("canvas", { "aria-hidden": "true" }), tag("div"), tag("p", { class: "ov-change" }));
-    frame.addEventListener("click", () => { stop(); glide(i); canvas.scrollIntoView({ block: "nearest", behavior: "smooth" }); });
-    return frame;
-  }));
-  toggles();
-}
-
-// What people annotated comes after the stages and has no number.
-const stageName = (stage) => stage.number ? words["viewer.stage"].replace("{number}", stage.number) : words["viewer.truth"];
-
-// One switch per kind of drawing; a map of numbers would hide a mask, so beside one it starts off.
-function toggles() {
-  const parts = sides().flatMap((side) => side.stages).flatMap((s) => Object.values(s.parts));
-  const kinds = ["boxes", "label_map", "scalar_map"].filter((kind) => parts.some((part) => part.kind === kind));
-  find(".ov-shows").replaceChildren(...kinds.map((kind) => {
-    view.shows[kind] ??= kind !== "scalar_map" || !kinds.includes("label_map");
-    const box = tag("input", { type: "checkbox", class: `ov-show-${kind}` });
-    box.checked = view.shows[kind];
-    box.addEventListener("change", () => { view.shows[kind] = box.checked; strip(); draw(); });
-    const name = { boxes: words["viewer.boxes"], label_map: words["viewer.mask"] }[kind] ?? taskName(parts.find((p) => p.kind === kind).task, words);
-    return tag("label", { class: "ov-check" }, box, tag("span", {}, name));
-  }));
-}
-
 // Everything that depends on toggles: map layers and strip, then the large image and its words.
 function repaint() {
   for (const part of sides().flatMap((side) => side.stages).flatMap((s) => Object.values(s.parts))) {
@@ -152,24 +106,6 @@ function repaint() {
   strip();
   root.dataset.told = ""; // legend and caption, too
   draw();
-}
-
-function legend(stages) {
-  const present = presentClasses(stages, view.threshold);
-  const parent = find(".ov-legend");
-  parent.setAttribute("aria-label", words["viewer.legend"]);
-  if (!present.length) return parent.replaceChildren(tag("p", { class: "ov-none" }, words["viewer.legend_none"]));
-  parent.replaceChildren(...present.map((c) => {
-    const box = tag("input", { type: "checkbox", "data-class": c.name });
-    box.checked = !view.hidden.has(c.name);
-    box.addEventListener("change", () => {
-      view.hidden[box.checked ? "delete" : "add"](c.name);
-      repaint();
-      remember();
-      find(`[data-class="${CSS.escape(c.name)}"]`)?.focus();
-    });
-    return tag("label", { class: "ov-chip" }, box, tag("i", { style: `--c:${c.color}` }), c.shown);
-  }));
 }
 
 function strip() {
@@ -245,7 +181,6 @@ function draw() {
   range.setAttribute("aria-valuetext", `${stageName(stage)}: ${taskName(stage.task, words)}`);
   if (root.dataset.stage !== String(stage.number) || root.dataset.told !== root.dataset.key + view.threshold) tell(stage);
   root.dataset.boxes = drawn;
-  
 }
 
 // What depends on the stage alone, and not on the way between two.
