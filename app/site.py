@@ -16,6 +16,7 @@ import gradio as gr
 from app.language import Refusal, Words, language_of
 from app.services.engines import EngineShelf
 from app.services.runs import RunShelf
+from app.services.stored_predictions import StoredPredictions
 from app.services.teaching import TeachingQueue
 from app.services.turns import Turns
 from app.services.validation_images import ValidationImages
@@ -38,6 +39,7 @@ class Site:
         validation_images: the validation images behind the runs, where they are at hand.
         teaching: the trainings that visitors start.
         turns: of a visitor's requests for answers to images.
+        stored: what the runs kept of their answers.
     """
 
     runs: RunShelf
@@ -46,6 +48,7 @@ class Site:
     validation_images: ValidationImages | None = None
     teaching: TeachingQueue = field(default_factory=TeachingQueue)
     turns: Turns = field(default_factory=Turns)
+    stored: StoredPredictions = field(default_factory=StoredPredictions)
 
     def forget_run(self, path: Path) -> None:
         """Let go of a run whose directory is about to be removed."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from app.palette import RAMP, color_of, ink_on, is_background, readable, rgb, rgb_of
+from app.palette import RAMP, color_of, is_background, readable, rgb, rgb_of
+from app.results.tags import Tag, draw_tags
 from mtl_core import overlay as drawing
 from mtl_core.decoding.boxes import SHOWN_SCORE
 from mtl_core.types import Boxes, LabelMap, Prediction, ScalarMap
@@ -84,26 +83,14 @@ def outline(image: np.ndarray, boxes: Boxes, class_names: list[str]) -> np.ndarr
     """Draw boxes with name and score; the best one is drawn last, on top of the others."""
     canvas = Image.fromarray(image)
     pen = ImageDraw.Draw(canvas)
-    height, width = image.shape[:2]
-    line_px = max(2, round(max(height, width) / 320))
-    font = _font(max(11, round(max(height, width) / 46)))
-    names = boxes.names(class_names)
-    for index in reversed(range(len(boxes))):
+    line_px = max(2, round(max(canvas.size) / 320))
+    tags = []
+    for index, name in enumerate(boxes.names(class_names)):
         left, top, right, bottom = (float(v) for v in boxes.xyxy[index])
-        right, bottom = max(right, left), max(bottom, top)
-        color = color_of(names[index])
-        pen.rectangle((left, top, right, bottom), outline=color, width=line_px)
-        text = f"{readable(names[index])} {boxes.scores[index]:.2f}"
-        text_left, text_top, text_right, text_bottom = pen.textbbox((0, 0), text, font=font)
-        tag_width, tag_height = text_right - text_left + 8, text_bottom - text_top + 6
-        # The tag goes above its box where there is room, else inside at the top.
-        x = min(max(left, 0), max(0, width - tag_width))
-        y = top - tag_height if top >= tag_height else top
-        pen.rectangle((x, y, x + tag_width, y + tag_height), fill=color)
-        pen.text((x + 4 - text_left, y + 3 - text_top), text, fill=ink_on(color), font=font)
+        box = left, top, max(right, left), max(bottom, top)
+        text = f"{readable(name)} {boxes.scores[index]:.2f}"
+        tags.append(Tag(text, color_of(name), box))
+    for tag in reversed(tags):
+        pen.rectangle(tag.box, outline=tag.color, width=line_px)
+    draw_tags(pen, tags, canvas.size)
     return np.asarray(canvas)
-
-
-@lru_cache(maxsize=16)
-def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size_px)

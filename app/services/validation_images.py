@@ -7,7 +7,6 @@ import secrets
 import shutil
 import struct
 import tempfile
-import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from mtl_core.data.image_io import bounded, read_image
 from mtl_core.data.layout import Split
 from mtl_core.data.splits import VOID
 from mtl_core.metrics.class_mapping import data_to_model
-from mtl_core.runs.predictions import prediction_key, read_predictions
+from mtl_core.runs.predictions import prediction_key
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import data_roots, read_split
@@ -35,7 +34,6 @@ THUMBNAIL_PX = 360
 SPLIT = "val"  # the one that is read
 # Those whose losses can be seen on an image; a class is the image's own.
 TASKS_SHOWN = tuple(i.id for i in TASKS.infos.values() if i.kind in ("label_map", "boxes"))
-KEPT_FILES = 4  # of predictions, some 30 MB each once unpacked
 # What files that are damaged or went away raise, InputError and Refusal among them; which one it is
 # depends on the byte.
 UNREADABLE = (OSError, ValueError, IndexError, RuntimeError, EOFError, struct.error, zlib.error)
@@ -52,10 +50,8 @@ class ValidationImages:
         self.data = data
         self._splits: dict[str, Split] = {}
         self._fingerprints: dict[str, dict[str, Any]] = {}
-        self._stored: dict[tuple[Path, int, str], dict[str, Prediction]] = {}
         # Copies that the page may serve; the sets themselves stay closed to visitors.
         self._served = tempfile.TemporaryDirectory(prefix="onehead-")
-        self._reading = threading.Lock()
 
     def lacks(self, run: Run, rows: list[dict[str, Any]]) -> str | None:
         """Why these images of one task and stage cannot be shown: a sentence's key, or None.
@@ -112,34 +108,10 @@ class ValidationImages:
             self._fingerprints[task] = fingerprint(self._split(task))
         return self._fingerprints[task]
 
-    def thumbnail(self, run: Run, row: dict[str, Any]) -> np.ndarray:
-        """An image as the later stage saw it, small: h x w x 3 uint8 RGB.
-
-        Lost boxes would not be seen there, so they are drawn as the earlier stage had them.
-
-        Args:
-            run: with its predictions.
-            row: as ``Run.regressions`` gives it.
-        """
-        task = row["task"]
-        _, item = self.item(task, row["image"])
-        lost = max(row["kinds"], key=row["kinds"].get, default="") == "lost box"
-        stored = self.predictions(run, row["before" if lost else "after"], task)
-        if row["image"] not in stored:
-            raise Refusal("image.not_here")
-        drawn = overlay(read_image(item.image), stored[row["image"]])
-        return bounded(drawn, THUMBNAIL_PX)
-
-    def predictions(self, run: Run, stage: int, task: str) -> dict[str, Prediction]:
-        """What a run kept of a stage; of the last few asked for nothing is read again."""
-        key = run.path, stage, task
-        with self._reading:  # several visitors may ask at once
-            if key not in self._stored:
-                while len(self._stored) >= KEPT_FILES:
-                    self._stored.pop(next(iter(self._stored)))
-                folder = run.path / "predictions"
-                self._stored[key] = read_predictions(folder, stage, task, run.class_names)
-            return self._stored[key]
+    def thumbnail(self, task: str, stem: str, said: Prediction) -> np.ndarray:
+        """An image as a stage saw it, small: h x w x 3 uint8 RGB."""
+        _, item = self.item(task, stem)
+        return bounded(overlay(read_image(item.image), said), THUMBNAIL_PX)
 
     def served(self, task: str, stem: str) -> Path:
         """A copy of an image that the page may show."""

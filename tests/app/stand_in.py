@@ -136,7 +136,7 @@ def make_validation_set(folder: Path, run: Run) -> Path:
         Image.fromarray(np.full((60, 80, 3), grey, np.uint8)).save(images / f"{stem}.jpg")
         Image.fromarray(truth).save(images / f"{stem}.png")
     (images.parent / "classes.txt").write_text("\n".join(NAMES["seg"]) + "\n")
-    (run.path / "predictions").mkdir()
+    (run.path / "predictions").mkdir(exist_ok=True)
     said = {f"{stem}/mask": np.full((60, 80), CAT, np.uint8) for stem in ("p1", "p2")}
     for number in (1, 2, 3):
         np.savez_compressed(run.path / "predictions" / f"stage{number}_seg.npz", **said)

@@ -21,15 +21,18 @@ from stand_in import (
 
 from app.language import Refusal, Words
 from app.page import _asked_image, build_page
+from app.results.blank_drawing import PAPER, before_and_after
+from app.results.broken_words import caption, missing_reason
+from app.results.why_broken import why
 from app.services.engines import EngineShelf
 from app.services.image_reading import read_upload
 from app.services.runs import RunShelf
 from app.services.validation_images import ValidationImages
 from app.site import Site
-from app.tabs.broken import ANY, behind, broken_rows, caption, missing_reason
+from app.tabs.broken import behind
+from app.tabs.broken_list import ANY, answers, broken_rows
 from app.tabs.compare import show
 from mtl_core.data.fingerprint import fingerprint
-from mtl_core.data.splits import SegItem
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
@@ -70,7 +73,7 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
         "mask flooded",
         "wrong class",
     ]
-    assert told.startswith("Images that lost something: 2. The images of forgets are not here")
+    assert told.startswith("Images that lost something: 2. The list stands alone. The images of")
     assert "“python app.py --run RUN --data DIR” brings them" in told
     assert "<div><dt>mask eaten</dt><dd>parts of an object now taken for background</dd>" in kinds
     assert "box" not in kinds and "of the whole image" in kinds
@@ -121,7 +124,8 @@ def test_of_another_set_the_list_alone_is_shown_and_why_is_said(run: Run, data: 
     # Images of the same names, but not those that the run was measured on.
     run.manifest["data_fingerprint"]["seg"]["eval"] = own | {"sha256": "another"}
     told, shown = told_and_gallery()
-    assert not shown and words("broken.other_set", run="forgets", task=words.task("seg")) in told
+    assert shown and words("broken.drawn") in told  # without the photos
+    assert words("broken.other_set", run="forgets", task=words.task("seg")) in told
     assert "app.py --run RUN --data DIR" in told and str(data) not in told
 
 
@@ -138,7 +142,7 @@ def test_what_else_may_be_missing_is_said(run: Run, data: Path):
 def test_a_remedy_can_be_used_as_it_is_printed(tmp_path: Path, words: Words, monkeypatch):
     shipped = make_run(tmp_path / "assets" / "runs", "mini")
     hub = Run(make_run(tmp_path / "snapshots", "1234abcd").path, name="owner/name")
-    monkeypatch.setattr("app.tabs.broken.SHIPPED", shipped.path.parent.resolve())
+    monkeypatch.setattr("app.results.broken_words.SHIPPED", shipped.path.parent.resolve())
 
     def told(run: Run, why: str) -> str:
         return missing_reason(run, run.name, "seg", why, words)
@@ -151,8 +155,8 @@ def test_a_remedy_can_be_used_as_it_is_printed(tmp_path: Path, words: Words, mon
     fetched = told(hub, "broken.no_predictions")
     assert "rescore" not in fetched and "hf download owner/name --local-dir RUN" in fetched
     for run in (shipped, hub):
-        for why in ("broken.no_data", "broken.no_predictions"):
-            assert str(tmp_path) not in told(run, why) and "1234abcd" not in told(run, why)
+        for key in ("broken.no_data", "broken.no_predictions"):
+            assert str(tmp_path) not in told(run, key) and "1234abcd" not in told(run, key)
 
 
 @pytest.mark.parametrize("words", [WORDS, Words("zh-TW")], ids=["en", "zh"])
@@ -328,21 +332,78 @@ def test_a_click_on_a_figure_asks_for_its_images(run: Run, clicked, asked):
     assert behind(clicked, "seg", site_of(run), None) == asked
 
 
+BOXES = {
+    2: [[10, 10, 50, 50, 0.8, 1], [60, 10, 90, 40, 0.7, 2], [0, 60, 30, 90, 0.6, 0]],
+    3: [[10, 10, 50, 50, 0.12, 1], [62, 10, 90, 40, 0.55, 0], [50, 60, 95, 95, 0.4, 2]],
+}
+LOST = {"image": "p1", "task": "det", "before": 2, "after": 3, "loss": 1.0}
+LOST |= {"kinds": {"lost box": 2.0, "false alarm": 1.0}, "classes": ["dog", "cat", "person"]}
+
+
+@pytest.fixture
+def boxed(run: Run) -> Run:
+    (run.path / "predictions").mkdir(exist_ok=True)
+    for stage, rows in BOXES.items():
+        place = run.path / "predictions" / f"stage{stage}_det.npz"
+        np.savez_compressed(place, **{"p1/boxes": np.array(rows, np.float32)})
+    return run
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (["dog"], "dog 0.80 → dog 0.12, too unsure to be shown; no box → cat 0.40"),
+        (["cat"], "cat 0.70 → person 0.55; no box → cat 0.40"),
+        (["person"], "person 0.60 → no box; no box → cat 0.40"),
+    ],
+)
+def test_why_a_box_was_lost_names_what_took_over_and_how_sure_it_is(boxed: Run, classes, said):
+    row = LOST | {"classes": classes}
+    assert why(*answers(site_of(boxed), boxed, row), row, WORDS) == said
+
+
+def test_why_a_mask_was_lost_names_the_class_that_took_over(run: Run, data: Path):
+    said = {"p1/mask": np.full((60, 80), 2, np.uint8)}
+    np.savez_compressed(run.path / "predictions" / "stage1_seg.npz", **said)
+    row = dict(zip(REGRESSION_KEYS, REGRESSIONS[0], strict=True))
+    told = why(*answers(site_of(run), run, row), row, WORDS)
+    assert told == "dog → cat: 100 % of the image"
+
+
+def test_without_photos_both_stages_are_drawn_on_blank_paper(boxed: Run):
+    before, after = answers(site_of(boxed), boxed, LOST)
+    drawn = before_and_after(before, after)
+    assert drawn.shape == (95, 95 + 8 + 95, 3)
+    assert (drawn[50, 80] == PAPER).all() and (drawn[:, :95] != PAPER).any()
+    *_, told, _, gallery, _, _, shown = broken_rows(
+        site_of(boxed), None, "seg", None, None, None, WORDS
+    )
+    assert not gallery["visible"]  # of the masks nothing was kept
+    rows = [LOST | {"image": "p1"}]
+    (boxed.path / "regressions.json").write_text(json.dumps({"rows": rows}))
+    *_, told, _, gallery, _, _, shown = broken_rows(
+        site_of(boxed), None, "det", None, None, None, WORDS
+    )
+    assert "Drawn without the photos" in told and len(gallery["value"]) == 1
+    assert "dog 0.80 → dog 0.12" in gallery["value"][0][1] and shown == rows
+
+
 @pytest.mark.parametrize(("kind", "stage"), [("lost box", 2), ("false alarm", 3)])
-def test_an_image_shows_the_boxes_that_tell_what_broke(run: Run, data: Path, kind: str, stage: int):
-    asked = []
+def test_a_photo_shows_the_boxes_that_tell_what_broke(boxed: Run, data: Path, kind, stage):
+    drawn = []
 
-    class WithBoxes(ValidationImages):
-        def item(self, task, stem):
-            return None, SegItem(data / "mini_voc_seg" / "val" / "p1.jpg", data / "none")
+    class WithPhotos(ValidationImages):
+        def lacks(self, run, rows):
+            return None
 
-        def predictions(self, run, stage, task):
-            asked.append(stage)
-            return super().predictions(run, stage, "seg")
+        def thumbnail(self, task, stem, said):
+            drawn.append(said.boxes.scores[0])
+            return np.zeros((4, 4, 3), np.uint8)
 
-    row = {"task": "det", "image": "p1", "before": 2, "after": 3}
-    WithBoxes(data).thumbnail(run, row | {"kinds": {kind: 2.0, "wrong class": 1.0}})
-    assert asked == [stage]
+    rows = [LOST | {"kinds": {kind: 2.0, "wrong class": 1.0}}]
+    (boxed.path / "regressions.json").write_text(json.dumps({"rows": rows}))
+    broken_rows(site_of(boxed, WithPhotos(data)), None, "det", None, None, None, WORDS)
+    assert drawn == [np.float32(BOXES[stage][0][4])]
 
 
 def test_a_filter_does_not_outlive_the_run_that_it_was_set_for(tmp_path: Path, run: Run):

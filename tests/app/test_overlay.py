@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from stand_in import CAT, DOG, NAMES, StandInEngine, mask
 
 from app.palette import RAMP, rgb, rgb_of
 from app.results.overlay import outline, overlay, tint
+from app.results.tags import Tag, draw_tags
 from mtl_core.types import Boxes, Prediction, ScalarMap
 from tests.answers import prediction
 
@@ -80,3 +82,24 @@ def test_a_map_of_numbers_runs_from_the_lowest_to_the_highest_colour(image):
     drawn = overlay(image, depth, opacity=1.0)
     assert tuple(drawn[0, 0]) == rgb(RAMP[0]) and tuple(drawn[0, 1]) == rgb(RAMP[-1])
     assert (drawn[0, 2] == image[0, 2]).all()
+
+
+def test_tags_of_weak_boxes_do_not_cover_each_other():
+    paper = np.full((300, 400, 3), 255, np.uint8)
+    rows = [[60 + 4 * i, 80 + 5 * i, 260 + 4 * i, 220 + 5 * i] for i in range(5)]
+    boxes = Boxes(np.array(rows, np.float32), np.linspace(0.4, 0.2, 5), np.zeros(5, np.int64))
+    placed = []
+
+    class Pen(ImageDraw.ImageDraw):
+        def rectangle(self, xy, fill=None, outline=None, width=1):
+            placed.append(xy)
+
+    tags = [
+        Tag(f"person {s:.2f}", "#D55E00", tuple(b)) for b, s in zip(rows, boxes.scores, strict=True)
+    ]
+    draw_tags(Pen(Image.fromarray(paper)), tags, (400, 300))
+    assert len(placed) == 5
+    for i, a in enumerate(placed):
+        assert a[0] >= 0 and a[2] <= 400 and a[1] >= 0 and a[3] <= 300
+        for b in placed[i + 1 :]:
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
