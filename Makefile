@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 #   make app PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_FLAGS ?=
 
-.PHONY: app test lint clean
+.PHONY: app test lint rapid clean
 
 app: $(VENV)/app.done
 	$(BIN)/python app.py
@@ -20,6 +20,10 @@ lint: $(VENV)/test.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Ten rounds of a hundred quick random actions on the page; the tests run two of forty.
+rapid: $(VENV)/test.done
+	UI_ROUNDS=10 UI_ACTIONS=100 $(BIN)/python -m pytest tests/ui/test_rapid_actions.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -84,6 +84,12 @@
     title.setAttribute("role", "heading");
     title.setAttribute("aria-level", "2");
   })).observe(document.documentElement, { childList: true, subtree: true });
+  // Where the row of runs is wider than the page, the chosen one is in sight.
+  const inRow = () => {
+    const row = document.querySelector("#run .wrap"), one = row?.querySelector("label.selected");
+    if (one) row.scrollLeft = one.offsetLeft - (row.clientWidth - one.clientWidth) / 2;
+  };
+  window.addEventListener("onehead-run", inRow);
   // The address may name a tab: it is opened as soon as it stands, before a hand chooses another.
   const tab = new URLSearchParams(window.location.search).get("tab");
   const opening = tab && tab !== "compare" && setInterval(() => {

@@ -22,9 +22,10 @@ from app.services.image_reading import MAX_BYTES
 from app.services.validation_images import TASKS_SHOWN, UNREADABLE
 from app.services.viewed_image import ViewedImage, example_images, example_view
 from app.share_card import ShareCard
-from app.site import IMAGES, QUICK, Site, says_refusals, words_for
+from app.site import IMAGES, QUICK, Site, says_refusals, visitor_of, words_for
 from app.tabs.about import about_texts, build_about
-from app.tabs.broken import broken_rows, build_broken
+from app.tabs.broken import build_broken
+from app.tabs.broken_list import broken_rows
 from app.tabs.compare import build_compare, show
 from app.tabs.forgetting import build_forgetting, forgetting_figures
 from app.tabs.latency import build_latency, latency_figures
@@ -32,6 +33,7 @@ from app.tabs.open_run import build_open_run
 from app.tabs.teach import build_teach
 
 _HERE = Path(__file__).parent
+_SCRIPTS = ("head.js", "figure_keys.js")
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "sans-serif"]
 # How often old files are looked for, and how old they are then: within an hour none is left.
 _CLEAN_S = (600, 2400)
@@ -105,7 +107,9 @@ def build_page(site: Site) -> gr.Blocks:
         @says_refusals
         def other_words(request: gr.Request) -> tuple[Any, ...]:
             words = words_for(request)
-            return gr.update(choices=run_choices(site.runs, words)), *page_words(words)
+            return gr.update(
+                choices=run_choices(site.runs, words, visitor_of(request))
+            ), *page_words(words)
 
         def page_words(words: Words) -> tuple[Any, ...]:
             # A tab that was never opened does not follow a change of language by itself.
@@ -166,7 +170,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": _theme(),
         "css_paths": [_HERE / "style.css"],
-        "head": f"<script>{(_HERE / 'head.js').read_text(encoding='utf-8')}</script>",
+        "head": "".join(f"<script>{_script(name)}</script>" for name in _SCRIPTS),
         "i18n": translations(),
         "max_file_size": MAX_BYTES,
         "mcp_server": True,
@@ -175,6 +179,10 @@ def launch_options() -> dict[str, Any]:
         "app_kwargs": {"middleware": [Middleware(ClosedAddresses), Middleware(ShareCard)]},
         "footer_links": ["api", "settings"],
     }
+
+
+def _script(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
 
 
 def _theme() -> gr.themes.Base:

@@ -1,4 +1,4 @@
-"""What a link to the page shows where it is shared: its own title, sentence and image."""
+"""What a link to the page shows where it is shared, and the files that the page serves itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.language import Words
 
 IMAGE = Path(__file__).resolve().parents[1] / "assets" / "images" / "share.jpg"
-_IMAGE_PATH = "/share.jpg"
+_IMAGE_PATH, RESULTS_PATH = "/share.jpg", "/results.md"
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results.md"
 _TAG = re.compile(r'(<meta\s+(?:property|name)="(?:og|twitter):(\w+)"\s+content=")[^"]*(")')
 
 
@@ -49,9 +50,12 @@ class ShareCard:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on but the page itself and the image."""
+        """Pass everything on but the page itself, the card's image and the results."""
         if scope["type"] == "http" and scope["path"] == _IMAGE_PATH:
             return await FileResponse(IMAGE)(scope, receive, send)
+        if scope["type"] == "http" and scope["path"] == RESULTS_PATH and RESULTS.is_file():
+            plain = FileResponse(RESULTS, media_type="text/plain; charset=utf-8")
+            return await plain(scope, receive, send)
         if scope["type"] != "http" or scope["path"] != "/":
             return await self.app(scope, receive, send)
         start: dict[str, Any] = {}

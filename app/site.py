@@ -56,6 +56,11 @@ class Site:
         self.engines.forget(path)
 
 
+def visitor_of(request: gr.Request | None) -> str:
+    """By which a visitor's own things are kept apart from those of others."""
+    return str(request.session_hash) if request else ""
+
+
 def words_for(request: gr.Request | None) -> Words:
     """The words in the language that this visitor's browser asks for."""
     if request is None:

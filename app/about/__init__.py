@@ -30,13 +30,31 @@ def drawing(words: Words) -> str:
     return (_HERE / "drawing.svg").read_text(encoding="utf-8").format(**labels)
 
 
-def licences() -> str:
-    """The example images' authors and licences, as Markdown without the file's own title."""
+def licences(words: Words) -> str:
+    """The example images' authors and licences, as Markdown without the file's own title.
+
+    The file is in English; what another language has words for is told in them.
+    """
     path = EXAMPLES / "LICENSES.md"
     if not path.is_file():
         return ""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return "\n".join(line for line in lines if not line.startswith("# "))
+    lines = [line for line in lines if not line.startswith("# ")]
+    if words.language != "en":
+        lines = [_spoken(line, words) for line in lines]
+    return "\n".join(lines)
+
+
+def _spoken(line: str, words: Words) -> str:
+    if line.startswith("| file "):
+        return words("about.licence_head")
+    if line.startswith("Each was saved"):
+        return words("about.licence_note")
+    cells = line.split("|")
+    shown = f"example.{cells[1].strip(' `').partition('.')[0]}" if len(cells) > 2 else ""
+    if shown in words.table:
+        cells[2] = f" {words(shown)} "
+    return "|".join(cells)
 
 
 def provenance(name: str, run: Run, words: Words) -> str:

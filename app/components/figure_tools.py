@@ -10,7 +10,10 @@ import gradio as gr
 import pandas as pd
 
 from app.language import Words
+from app.share_card import RESULTS, RESULTS_PATH
 
+# Of what stands in a table, by the name of its column, and of the columns' own names.
+_KEYS = {"task": "task.{}", "part": "part.{}", "scope": "scope.{}", "column": "column.{}"}
 _SCRIPT = Path(__file__).with_suffix(".js")
 
 
@@ -35,7 +38,7 @@ def tools_html(
         return ""
     today = datetime.date.today().isoformat()
     plain = table.map(lambda v: round(v, 6) if isinstance(v, float) else v)
-    values = table.to_html(
+    values = _worded(table, words).to_html(
         index=False, border=0, classes="oh-table", float_format="%.3f", na_rep=""
     )
     file = f"onehead-{run}-{figure}".replace("/", "-").replace(" ", "-")
@@ -50,5 +53,29 @@ def tools_html(
         f"data-csv='{escape(plain.to_csv(index=False))}'>{buttons}"
         f"<details><summary>{escape(words('figure.how'))}</summary>"
         f"<p>{escape(words(f'figure.{figure}'))}</p></details>"
-        f"<details><summary>{escape(words('figure.values'))}</summary>{values}</details></div>"
+        f"<details><summary>{escape(words('figure.values'))}</summary>{values}</details>"
+        f"{_results(words)}</div>"
     )
+
+
+def _worded(table: pd.DataFrame, words: Words) -> pd.DataFrame:
+    """The table as people read it; files keep the plain names."""
+    shown = table.copy()
+    for column in shown.columns.intersection(["task", "name", "part", "scope"]):
+        shown[column] = [_said(column, value, words) for value in shown[column]]
+    return shown.rename(columns={c: _said("column", c, words) for c in shown})
+
+
+def _said(kind: str, value: str, words: Words) -> str:
+    if kind == "name":
+        return words.class_name(value)
+    known = words.table.get(_KEYS[kind].format(value))
+    return known or words.table.get(f"part.{value}", value)
+
+
+def _results(words: Words) -> str:
+    """A link to the tables of all shipped runs; an installed package comes without them."""
+    if not RESULTS.is_file():
+        return ""
+    said = escape(words("figure.results"))
+    return f"<a href='{RESULTS_PATH[1:]}' target='_blank' rel='noopener'>{said}</a>"

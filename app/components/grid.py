@@ -58,9 +58,9 @@ def stage_grid() -> gr.HTML:
     return gr.HTML(js_on_load=_CLICKS, apply_default_css=False, elem_id="grid")
 
 
-def grid_html(site: Site, viewed: ViewedImage, words: Words) -> str:
+def grid_html(site: Site, viewed: ViewedImage, words: Words, visitor: str = "") -> str:
     """A row per run and a column per stage; each cell an overlay, its numbers and two buttons."""
-    order = [name for _, name in run_choices(site.runs, words)]
+    order = [name for _, name in run_choices(site.runs, words, visitor)]
     answers = {name: viewed.of(name, site.runs, site.engines) for name in order}
     numbers = sorted({a.number for told in answers.values() for a in told})
     rows = []

@@ -17,10 +17,10 @@ _SEPARATOR = ":"
 NO_SIDE = ""
 
 
-def left_choices(site: Site, words: Words) -> list[tuple[str, str]]:
+def left_choices(site: Site, words: Words, visitor: str = "") -> list[tuple[str, str]]:
     """What may stand on the left, as shown and as sent: nothing, or a run at any stage."""
     choices = [(words("sides.none"), NO_SIDE)]
-    for name in site.runs.names:
+    for name in site.runs.names_for(visitor):
         run, title = site.runs.get(name), run_title(site, name, words)
         choices.append((words("sides.same", run=title), name))
         if len(run.stages) > 1:
@@ -57,10 +57,10 @@ def split_side(site: Site, side: str | None) -> tuple[str, int | None] | None:
     """A side's run and stage (None: the other side's stage); nothing where it is not here."""
     if not side:
         return None
-    if side in site.runs.names:
+    if side in site.runs:
         return side, None
     name, _, number = side.rpartition(_SEPARATOR)
-    if name not in site.runs.names or not number.isdigit():
+    if name not in site.runs or not number.isdigit():
         return None
     here = int(number) in {stage.number for stage in site.runs.get(name).stages}
     return (name, int(number)) if here else None

@@ -60,6 +60,10 @@ def _kept(training: Training, words: Words) -> str:
         "base": f"{base:.2f}",
         "last": f"{last:.2f}",
     }
+    if last > base:
+        return _said(
+            words("teach.gained", **values, share=f"{last / base - 1:.0%}"), "oh-teach-kept"
+        )
     return _said(words("teach.kept", **values, share=f"{last / base:.0%}"), "oh-teach-kept")
 
 

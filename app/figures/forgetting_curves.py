@@ -13,7 +13,7 @@ from app.language import Words
 from app.palette import task_color, task_marker
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 
-_HEIGHT_PX = 400
+_HEIGHT_PX = 440
 # What is left for the lines between the margins, to keep the labels at their ends apart.
 _PLOT_PX = 270
 _LABEL_PX = 17
@@ -83,6 +83,7 @@ def forgetting_curves(
             for n, task in enumerate(order, start=1)
         ],
         ticks="",
+        ticklabelstandoff=12,  # the lowest share stands beside the first stage
         showgrid=False,
         zeroline=False,
     )

@@ -22,7 +22,11 @@ _SCALE = [
 
 
 def score_matrix(
-    matrix: pd.DataFrame, order: list[str], words: Words, metrics: Mapping[str, str]
+    matrix: pd.DataFrame,
+    order: list[str],
+    words: Words,
+    metrics: Mapping[str, str],
+    spread: Mapping[tuple[int, str], tuple[float, float, int]] | None = None,
 ) -> go.Figure:
     """Rows are stages, columns tasks; colour is the share kept, text the score itself.
 
@@ -31,6 +35,7 @@ def score_matrix(
         order: the tasks in the order of their stages, which is the order of the columns.
         words: the visitor's language.
         metrics: the name of each task's metric.
+        spread: lowest and highest score of all seeds and their number, per stage and task.
     """
     tasks = [task for task in order if task in matrix]
     stages = [int(stage) for stage in matrix.index]
@@ -51,7 +56,13 @@ def score_matrix(
             change = ""
             if stage != number and share is not None:
                 change = f"<br>{_signed(share - 1)}"
-            row.append(f"<b>{value:.3f}</b>{change}")
+            seeds = ""
+            if (stage, task) in (spread or {}):
+                least, most, count = (spread or {})[stage, task]
+                ends = {"low": _short(least), "high": _short(most)}
+                told = words("matrix.seeds", count=count, **ends)
+                seeds = f"<br><span style='font-size:10px'>{told}</span>"
+            row.append(f"<b>{value:.3f}</b>{change}{seeds}")
         kept.append(shares)
         texts.append(row)
     names = [f"{words.task(task)}<br>{metrics.get(task, '')}" for task in tasks]
@@ -94,3 +105,8 @@ def score_matrix(
 
 def _signed(change: float) -> str:
     return "±0.0%" if abs(change) < 0.0005 else f"{change:+.1%}"
+
+
+def _short(score: float) -> str:
+    """A fraction without its leading zero: a cell on a phone is narrow."""
+    return f"{score:.3f}".removeprefix("0")

@@ -9,9 +9,9 @@ from app.palette import color_of, is_background, readable
 from app.results.overlay import overlay
 from app.results.tags import Tag, draw_tags
 from mtl_core.decoding.boxes import SHOWN_SCORE
-from mtl_core.types import Boxes, LabelMap, Prediction
+from mtl_core.types import Boxes, LabelMap, Part, Prediction
 
-PAPER, GAP_PX, SIDE_PX = 244, 8, 360
+PAPER, GAP_PX, SIDE_PX = 244, 8, 240
 # Specks of a class are drawn, but carry no name.
 _NAMED_SHARE = 0.01
 
@@ -37,7 +37,7 @@ def _drawn(said: Prediction, size_hw: tuple[int, int]) -> np.ndarray:
     scale = min(1.0, SIDE_PX / max(size_hw))
     high, wide = (max(1, round(v * scale)) for v in size_hw)
     paper = np.full((high, wide, 3), PAPER, np.uint8)
-    parts = {}
+    parts: dict[str, Part] = {}
     for task, part in said.parts.items():
         if isinstance(part, LabelMap):
             small = Image.fromarray(part.ids).resize((wide, high), Image.Resampling.NEAREST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from app.language import Refusal
 from app.palette import class_key, is_background, rgb_of
+from app.results.animation import animated_webp
 from app.results.overlay import overlay
 from mtl_core.types import Boxes, InputError, LabelMap, Prediction
 
@@ -158,6 +159,15 @@ def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def saved_animation(frames: Sequence[str], stem: str) -> dict[str, str]:
+    """Frames that the browser has drawn, as a file for it to save.
+
+    Raises:
+        Refusal: they are not what a browser draws.
+    """
+    return _file(f"{stem}-stages.webp", "image/webp", animated_webp(frames))
 
 
 def _file(name: str, kind: str, content: bytes) -> dict[str, str]:

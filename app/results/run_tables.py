@@ -16,8 +16,6 @@ from mtl_core.runs.run_directory import Run
 from mtl_core.tasks import primary_metrics
 from mtl_core.types import InputError
 
-_ENDS = ("high", "low")  # of a drop's interval, as ends of what was kept
-
 
 @dataclass(frozen=True)
 class Drop(Retained):
@@ -225,41 +223,6 @@ def measured_on(run: Run) -> str:
     """The same for runs whose scores compare: of the same images at the same input size."""
     images = run.manifest.get("data_fingerprint")
     return json.dumps([images, run.input_px], sort_keys=True)
-
-
-def methods_table(runs: dict[str, Run]) -> pd.DataFrame:
-    """Runs side by side: what each kept of the old and reached on the new.
-
-    Scores of different tasks differ in kind, so each is taken as a share of the best one here.
-
-    Args:
-        runs: by name, as ``side_by_side`` finds them.
-
-    Returns:
-        Columns run, method, reached (of the tasks after the first stage: the score right after a
-        task's own stage over the best such score of all runs here, a mean), kept (smallest share
-        kept of the tasks before the last stage; 1 where all were trained at once, so that nothing
-        came later), low and high (its 95 % interval; NaN where the run was not judged).
-    """
-    found = {name: drops(run.records(), stage_order(run.manifest)) for name, run in runs.items()}
-    best: dict[str, float] = {}
-    for told in found.values():
-        for drop in told[1:]:
-            best[drop.task] = max(best.get(drop.task, 0.0), drop.base)
-    rows = []
-    for name, told in found.items():
-        later = [drop for drop in told if drop.final_stage > drop.base_stage]
-        shares_kept = [drop.retention for drop in later]
-        # Nothing can be kept of a base of zero, and min() would overlook that.
-        known = shares_kept and not any(map(math.isnan, shares_kept))
-        kept = 1.0 if together(told) else min(shares_kept) if known else math.nan
-        worst = next((drop.task for drop in later if drop.retention == kept), "")
-        interval = (runs[name].verdicts().get(worst) or {}).get("drop") or {}
-        low, high = (1 - v if (v := interval.get(e)) is not None else math.nan for e in _ENDS)
-        shares = [drop.base / best[drop.task] for drop in told[1:] if best[drop.task] > 0]
-        if shares and not math.isnan(kept):
-            rows.append((name, method_of(runs[name]), sum(shares) / len(shares), kept, low, high))
-    return pd.DataFrame(rows, columns=["run", "method", "reached", "kept", "low", "high"])
 
 
 def scores_table(

@@ -13,10 +13,11 @@ from mtl_core.runs.run_directory import Run
 _ORDER = ("finetune", "distill", "lwf", "ewc", "replay", "progressive", "joint")
 
 
-def run_choices(runs: RunShelf, words: Words) -> list[tuple[str, str]]:
-    """Every run as shown, its method and its own name in a second line, and as sent."""
+def run_choices(runs: RunShelf, words: Words, visitor: str = "") -> list[tuple[str, str]]:
+    """Every run of a visitor's list, as shown (method, and own name below it) and as sent."""
     ranks = {method: rank for rank, method in enumerate(_ORDER)}
-    names = sorted(runs.names, key=lambda name: ranks.get(method_of(runs.get(name)), -1))
+    listed = runs.names_for(visitor)
+    names = sorted(listed, key=lambda name: ranks.get(method_of(runs.get(name)), -1))
     return [(f"{method_name(runs.get(name), words)}\n{name}", name) for name in names]
 
 

@@ -33,7 +33,7 @@ def draw_tags(pen: ImageDraw.ImageDraw, tags: Iterable[Tag], size_wh: tuple[int,
 
     A tag stands above its box, else inside it or below, where none of the earlier ones is.
     """
-    font = _font(max(11, round(max(size_wh) / 46)))
+    font = _font(max(13, round(max(size_wh) / 46)))
     taken: list[_Room] = []
     for tag in tags:
         left, top, right, bottom = pen.textbbox((0, 0), tag.text, font=font)

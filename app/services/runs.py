@@ -23,11 +23,17 @@ class RunShelf:
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self._runs: dict[str, Run] = {}
+        self._owners: dict[str, str] = {}
         for run in runs:
             self.add(run)
 
-    def add(self, run: Run) -> str:
-        """Put a run on the shelf and return the name by which it stands there."""
+    def add(self, run: Run, owner: str = "") -> str:
+        """Put a run on the shelf and return the name by which it stands there.
+
+        Args:
+            run: an opened run.
+            owner: the one visitor in whose lists it stands; empty means everybody.
+        """
         for name, known in self._runs.items():
             if known.path.resolve() == run.path.resolve():
                 self._runs[name] = run
@@ -36,6 +42,8 @@ class RunShelf:
         while name in self._runs:
             name, number = f"{run.name} ({number})", number + 1
         self._runs[name] = run
+        if owner:
+            self._owners[name] = owner
         return name
 
     def remove(self, path: Path) -> None:
@@ -43,11 +51,16 @@ class RunShelf:
         self._runs = {
             name: run for name, run in self._runs.items() if run.path.resolve() != path.resolve()
         }
+        self._owners = {name: who for name, who in self._owners.items() if name in self._runs}
 
     @property
     def names(self) -> list[str]:
-        """The runs' names in order."""
-        return list(self._runs)
+        """The names of everybody's runs, in order."""
+        return self.names_for("")
+
+    def names_for(self, visitor: str) -> list[str]:
+        """The same with those that stand in this visitor's lists alone."""
+        return [name for name in self._runs if self._owners.get(name, visitor) == visitor]
 
     def get(self, name: str | None) -> Run:
         """The run of that name; None means the default.
@@ -60,7 +73,7 @@ class RunShelf:
         if name is None:
             return self._as_it_is_now(next(iter(self._runs)))
         if name not in self._runs:
-            raise Refusal("error.no_run", run=name, known=", ".join(self._runs))
+            raise Refusal("error.no_run", run=name, known=", ".join(self.names))
         return self._as_it_is_now(name)
 
     def _as_it_is_now(self, name: str) -> Run:
@@ -96,6 +109,9 @@ class RunShelf:
                 return stage
         known = ", ".join(str(stage.number) for stage in run.stages)
         raise Refusal("error.no_stage", run=run.name, number=number, known=known)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._runs
 
     def __len__(self) -> int:
         return len(self._runs)

@@ -25,11 +25,11 @@ def build_about(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -
     gr.Markdown(t("about.title"), elem_classes="oh-title")
     made = gr.HTML(elem_id="provenance")
     gr.Markdown(t("about.licence"), elem_classes="oh-title")
-    gr.Markdown(licences(), elem_id="licences")
-    outputs = [drawn, text, made]
+    of_images = gr.Markdown(licences(Words("en")), elem_id="licences")
+    outputs = [drawn, text, made, of_images]
 
     @says_refusals
-    def follow(run_name: str | None, request: gr.Request) -> tuple[str, str, str]:
+    def follow(run_name: str | None, request: gr.Request) -> tuple[str, ...]:
         return about_texts(site, run_name, words_for(request))
 
     gr.on(
@@ -45,9 +45,14 @@ def build_about(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -
     return AboutTab(outputs)
 
 
-def about_texts(site: Site, run_name: str | None, words: Words) -> tuple[str, str, str]:
-    """The drawing, the prose and the run's provenance in the visitor's language."""
+def about_texts(site: Site, run_name: str | None, words: Words) -> tuple[str, ...]:
+    """The drawing, the prose, the run's provenance and the licences in the visitor's language."""
     if not len(site.runs):
-        return drawing(words), prose(words), ""
+        return drawing(words), prose(words), "", licences(words)
     run = site.runs.get(run_name)
-    return drawing(words), prose(words), provenance(site.runs.name_of(run), run, words)
+    return (
+        drawing(words),
+        prose(words),
+        provenance(site.runs.name_of(run), run, words),
+        licences(words),
+    )

@@ -13,11 +13,11 @@ from app.components.lasting_choice import lasting
 from app.components.sides import compared, left_choices, left_side, run_title, side_of
 from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
-from app.results.downloads import saved_file
+from app.results.downloads import saved_animation, saved_file
 from app.results.run_words import run_description
 from app.services.engines import StageAnswer
 from app.services.viewed_image import ViewedImage, example_images, example_view, is_copy
-from app.site import IMAGES, Site, says_refusals, words_for
+from app.site import IMAGES, Site, says_refusals, visitor_of, words_for
 from app.viewer import stage_viewer
 from app.viewer.payload import Side, viewer_payload
 
@@ -156,7 +156,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         found = view_again(viewed, path)
         if found is None:
             raise Refusal("save.no_image")
-        return grid_html(site, found, words_for(request))
+        return grid_html(site, found, words_for(request), visitor_of(request))
 
     @says_refusals
     @site.turns.taken
@@ -183,7 +183,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         viewed: Shown, path: str | None, run_name: str | None, left: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
         words = words_for(request)
-        choices = gr.update(choices=left_choices(site, words))
+        choices = gr.update(choices=left_choices(site, words, visitor_of(request)))
         return *again(viewed, path, run_name, left, words), choices
 
     @says_refusals
@@ -197,6 +197,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         asked = event._data
         # What is seen is saved, even while another run's answer is on its way.
         name, number = str(asked["run"]), int(asked["stage"])
+        if asked["kind"] == "animation":
+            stem = f"onehead-{found.example or 'image'}-{name}"
+            return saved_animation([str(frame) for frame in asked["frames"]], stem)
         if found.truth is not None and number == found.truth.number:
             answer = found.truth
         else:

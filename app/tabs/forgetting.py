@@ -15,11 +15,11 @@ from app.figures.forgetting_curves import View, forgetting_curves
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
 from app.language import Words
+from app.results.methods_table import methods_table
 from app.results.run_tables import (
     class_drops,
     curves,
     drops,
-    methods_table,
     metrics_of,
     scores_table,
     side_by_side,
@@ -28,7 +28,9 @@ from app.results.run_tables import (
     with_base_reached,
 )
 from app.results.run_words import images_description
-from app.site import QUICK, Site, says_refusals, words_for
+from app.results.study_seeds import seed_spread, seeds_of
+from app.services.study import study_beside
+from app.site import QUICK, Site, says_refusals, visitor_of, words_for
 from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 
@@ -109,7 +111,8 @@ def build_forgetting(
     def redraw(
         run_name: str | None, view: View, task: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
-        return forgetting_figures(site, run_name, view, task, words_for(request))
+        words, visitor = words_for(request), visitor_of(request)
+        return forgetting_figures(site, run_name, view, task, words, visitor)
 
     gr.on(
         [run_choice.change, header.select, view.input, task.input],
@@ -125,7 +128,12 @@ def build_forgetting(
 
 
 def forgetting_figures(
-    site: Site, run_name: str | None, view: View, task: str | None, words: Words
+    site: Site,
+    run_name: str | None,
+    view: View,
+    task: str | None,
+    words: Words,
+    visitor: str = "",
 ) -> tuple[Any, ...]:
     """Verdicts, curve, matrix, the tasks to choose from, classes, the note without classes, the
     tools of the four figures, methods, and what they are."""
@@ -146,24 +154,26 @@ def forgetting_figures(
     lost = class_drops(records, order, chosen)
     fates = drops(records, order)
     judged = with_base_reached(run.verdicts(), records, fates)
-    beside = side_by_side({name: site.runs.get(name) for name in site.runs.names}, run)
-    side = methods_table(beside)
+    names = site.runs.names_for(visitor)
+    beside = side_by_side({name: site.runs.get(name) for name in names}, run)
+    side = methods_table(beside, {name: study_beside(other) for name, other in beside.items()})
+    seeds = seed_spread(seeds_of(run, fates, study_beside(run)), fates)
     points, metrics = curves(records, order), metrics_of(records)
     curve = forgetting_curves(points, order, words, metrics, view)
     scores = scores_table(records, order, judged)
     drawn = {"curve": points, "matrix": scores, "classes": lost}
-    drawn["methods"] = side if len(side) > 1 else None
+    drawn["methods"] = side if len(beside) > 1 else None
     name = site.runs.name_of(run)
     return (
         verdict_cards(fates, judged, words),
         gr.update(value=curve, visible=True),
-        gr.update(value=score_matrix(table, order, words, metrics), visible=True),
+        gr.update(value=score_matrix(table, order, words, metrics, seeds), visible=True),
         choice,
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
         gr.update(visible=not len(lost)),
         *(tools_html(id, t, name, words, words(f"forgetting.{id}")) for id, t in drawn.items()),
-        gr.update(value=methods_compared(side, words), visible=True) if len(side) > 1 else hidden,
-        _described(site, run, beside if len(side) > 1 else {}, words),
+        gr.update(value=methods_compared(side, words), visible=True) if len(beside) > 1 else hidden,
+        _described(site, run, beside if len(beside) > 1 else {}, words),
     )
 
 

@@ -11,7 +11,7 @@ from app.components.sides import left_choices
 from app.language import Refusal
 from app.results.run_words import run_choices
 from app.services.runs import open_run
-from app.site import QUICK, Site, from_this_machine, says_refusals, words_for
+from app.site import QUICK, Site, from_this_machine, says_refusals, visitor_of, words_for
 from app.tabs.compare import CompareTab
 
 
@@ -33,8 +33,10 @@ def build_open_run(site: Site, run_choice: gr.Radio, compare_tab: CompareTab, t:
         name = site.runs.add(open_run(where.strip()))
         said = words("open.done", name=html.escape(name))
         gr.Info(said, duration=4, title=words("toast.done"))
-        sides = gr.update(choices=left_choices(site, words))
-        runs = gr.update(choices=run_choices(site.runs, words), value=name, visible=True)
+        sides = gr.update(choices=left_choices(site, words, visitor_of(request)))
+        runs = gr.update(
+            choices=run_choices(site.runs, words, visitor_of(request)), value=name, visible=True
+        )
         return runs, sides
 
     gr.on(

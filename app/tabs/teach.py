@@ -14,7 +14,7 @@ from app.language import Refusal, Words
 from app.results.run_words import run_choices
 from app.results.teaching_points import points
 from app.services.teaching import METHODS, Choice
-from app.site import QUICK, Site, says_refusals, words_for
+from app.site import QUICK, Site, says_refusals, visitor_of, words_for
 from app.tabs.compare import CompareTab
 from mtl_core.presets import quick
 from mtl_core.runs.run_directory import Run
@@ -104,33 +104,35 @@ def build_teach(
 
     @says_refusals
     def begin(method: str, strength: float, order: str, request: gr.Request) -> tuple[Any, ...]:
-        visitor = _visitor(request)
+        visitor = visitor_of(request)
         queue.start(visitor, Choice(method, float(strength), tuple(order.split(","))))
         return shown(visitor, words_for(request), ("", 0, 0))
 
     @says_refusals
     def end(request: gr.Request) -> None:
-        queue.stop(_visitor(request))
+        queue.stop(visitor_of(request))
 
     @says_refusals
     def tick(known: tuple[str, int, int], request: gr.Request) -> tuple[Any, ...]:
-        return shown(_visitor(request), words_for(request), known)
+        return shown(visitor_of(request), words_for(request), known)
 
     @says_refusals
     def relabel(request: gr.Request) -> tuple[Any, ...]:
         words = words_for(request)
         choices = gr.update(choices=order_choices(words))
-        return choices, *shown(_visitor(request), words, ("", 0, 0))
+        return choices, *shown(visitor_of(request), words, ("", 0, 0))
 
     @says_refusals
     def open_it(request: gr.Request) -> tuple[Any, Any]:
-        training, words = queue.latest(_visitor(request)), words_for(request)
+        visitor, words = visitor_of(request), words_for(request)
+        training = queue.latest(visitor)
         if training is None or not training.can_be_opened:
             raise Refusal("teach.not_done")
-        name = site.runs.add(Run(training.out))
+        name = site.runs.add(Run(training.out), visitor)
         gr.Info(words("open.done", name=name), duration=4, title=words("toast.done"))
-        sides = gr.update(choices=left_choices(site, words))
-        runs = gr.update(choices=run_choices(site.runs, words), value=name, visible=True)
+        sides = gr.update(choices=left_choices(site, words, visitor))
+        choices = run_choices(site.runs, words, visitor)
+        runs = gr.update(choices=choices, value=name, visible=True)
         return runs, sides
 
     quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", **QUICK}
@@ -148,7 +150,7 @@ def build_teach(
     )
 
     def leave(request: gr.Request) -> None:
-        queue.leave(_visitor(request))
+        queue.leave(visitor_of(request))
 
     demo.unload(leave)
 
@@ -156,10 +158,6 @@ def build_teach(
 def order_choices(words: Words) -> list[tuple[str, str]]:
     """Every order of the tasks, as shown and as sent."""
     return [(" → ".join(words.task(task) for task in o.split(",")), o) for o in ORDERS]
-
-
-def _visitor(request: gr.Request) -> str:
-    return request.session_hash or ""
 
 
 def _buttons(trains: bool, opens: bool) -> tuple[Any, ...]:

@@ -148,6 +148,24 @@ root.querySelectorAll(".ov-shot").forEach((button) => button.addEventListener("c
   window.oneHeadSheet(cells, find(".ov-headline").textContent, `onehead-${payload.link.example || "image"}-${button.dataset.shot}.png`);
 }));
 
+// Every stage as the large image would show it, its name written under it; the server joins them.
+find(".ov-animate").addEventListener("click", () => {
+  const frames = payload.stages.map((stage, i) => {
+    const scale = Math.min(720 / payload.width, 720 / payload.height), bar = 44;
+    const drawn = makeCanvas(Math.max(240, Math.round(payload.width * scale)), Math.round(payload.height * Math.max(scale, 240 / payload.width)));
+    composeSides(drawn, [[i, 1]], 1.5, null);
+    const frame = makeCanvas(drawn.width, drawn.height + bar), context = frame.getContext("2d");
+    context.drawImage(drawn, 0, 0);
+    context.fillStyle = "#111827"; context.fillRect(0, drawn.height, frame.width, bar);
+    context.fillStyle = "#fff"; context.textBaseline = "middle";
+    const write = (weight, px, text, y) => { context.font = `${weight} ${px}px system-ui, "Noto Sans TC", sans-serif`; context.fillText(text, 10, drawn.height + y, frame.width - 20); };
+    write(600, 15, `${stageName(stage)}: ${taskName(stage.task, words)}`, 14);
+    write(400, 12, [payload.left && `${payload.left.title} · ${stageName(payload.left.stages[beside(i)])}`, payload.title].filter(Boolean).join("  |  "), 32);
+    return frame.toDataURL("image/jpeg", 0.9);
+  });
+  trigger("download", { kind: "animation", run: payload.link.run, stage: payload.stages[nearest()].number, frames });
+});
+
 find(".ov-copy").addEventListener("click", async () => {
   remember();
   const link = new URL(window.location.href);

@@ -77,6 +77,7 @@ async function receive() {
   if (linked.has("own") && first) find(".ov-copy-note").textContent = words["viewer.link_without_image"];
   remember();
   trigger("input"); // what is chosen above and beside the image follows what is shown
+  setTimeout(() => window.dispatchEvent(new Event("onehead-run")), 100);
 }
 
 // On a narrow page what a tap changes must be seen.

@@ -110,6 +110,31 @@ def make_run(folder: Path, name: str = "keeps", method: str = "distill", *, reco
     return Run(path)
 
 
+def make_joint_run(folder: Path) -> Run:
+    """A run that was trained all tasks at once: one checkpoint, scores after it alone."""
+    path = make_run(folder, "joint", "joint").path
+    for number in (1, 2):
+        (path / f"stage{number}.safetensors").unlink()
+    rows = [row for row in record_rows() if row["stage"] == 3]
+    (path / "records.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return Run(path)
+
+
+def make_study(folder: Path) -> None:
+    """The table of a study that the run "forgets" is one of: three seeds, and another strength."""
+    rows = []
+    for seed, seg, det in ((0, 0.10, 0.12), (1, 0.20, 0.20), (2, 0.05, 0.16)):
+        row = {"method": "finetune", "strength": 1.0, "without": None, "seed": seed}
+        rows += [
+            row | {"task": "seg", "base": 0.5, "final": seg, "retention": seg / 0.5},
+            row | {"task": "det", "base": 0.2, "final": det, "retention": det / 0.2},
+            row | {"task": "cls", "base": 0.95, "final": 0.95, "retention": None},
+        ]
+    other = {"strength": 2.0, "seed": 3, "final": 0.3}
+    table = pd.DataFrame([*rows, *(row | other for row in rows[:3])])
+    table.to_csv(folder / "results.csv", index=False)
+
+
 REGRESSIONS = [
     ("p1", "seg", 1, 3, 0.4, {"mask eaten": 0.3, "wrong class": 0.1}, ["dog"]),
     ("p2", "seg", 1, 3, 0.1, {"mask flooded": 0.1}, ["background"]),

@@ -374,7 +374,7 @@ def test_without_photos_both_stages_are_drawn_on_blank_paper(boxed: Run):
     before, after = answers(site_of(boxed), boxed, LOST)
     drawn = before_and_after(before, after)
     assert drawn.shape == (95, 95 + 8 + 95, 3)
-    assert (drawn[50, 80] == PAPER).all() and (drawn[:, :95] != PAPER).any()
+    assert (drawn[80, 93] == PAPER).all() and (drawn[:, :95] != PAPER).any()
     *_, told, _, gallery, _, _, shown = broken_rows(
         site_of(boxed), None, "seg", None, None, None, WORDS
     )

@@ -86,15 +86,15 @@ def test_class_losses_put_the_largest_on_top(words):
 
 def test_methods(words):
     table = pd.DataFrame(
-        [("a", "distill", 0.5, 0.97), ("b", "joint", 0.6, 1.0)],
-        columns=["run", "method", "reached", "kept"],
+        [("a", "distill", True, 0.5, 0.97), ("b", "joint", True, 0.6, 1.0)],
+        columns=["run", "method", "own", "reached", "kept"],
     )
     figure = methods_compared(table, words)
     assert {t.name for t in figure.data} == {"a", "b"}
     # Every mark carries its name.
     named = {words(f"method.{method}") for method in ("distill", "joint")}
-    assert {a.text for a in figure.layout.annotations} == named
-    assert figure.data[0].marker.symbol.endswith("-open")  # all at once is marked
+    assert {a.text.replace("<br>", " ") for a in figure.layout.annotations} == named
+    assert figure.data[0].marker.symbol.endswith("-dot")  # all at once is marked
 
 
 def test_the_budget_stays_in_sight_whatever_was_measured(words):

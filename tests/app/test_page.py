@@ -40,7 +40,7 @@ def test_every_tab_has_an_empty_state(tmp_path):
         assert "records.jsonl" in verdicts
         assert curve["visible"] is False
     assert "Measure now" in latency_figures(nothing, None, None, words)[0]
-    assert about_texts(nothing, None, words)[-1] == ""
+    assert about_texts(nothing, None, words)[2] == ""
 
 
 def test_figures_follow_the_run(site):
@@ -135,7 +135,8 @@ def test_every_example_is_small_readable_and_credited():
 def test_about_is_written_in_both_languages():
     assert "three tasks" in prose(Words("en"))
     assert "三個任務" in prose(Words("zh-TW"))
-    assert "CC0" in licences()
+    assert "Chelsea" in licences(Words("en"))
+    assert "虎斑貓的臉" in licences(Words("zh-TW")) and "CC0" in licences(Words("zh-TW"))
     for words in (Words("en"), Words("zh-TW")):
         assert words("drawing.backbone") in drawing(words)
         assert "{" not in drawing(words)

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from stand_in import ORDER, drop, make_run, record_rows
 
+from app.results.methods_table import methods_table
 from app.results.run_tables import (
     class_drops,
     curves,
     drops,
-    methods_table,
     side_by_side,
     stage_matrix,
     stage_scores,

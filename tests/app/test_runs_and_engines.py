@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from stand_in import StandInEngine, make_run
 
+from app.components.sides import left_choices
 from app.language import Refusal, Words
+from app.results.run_words import run_choices
 from app.services.engines import EngineShelf
 from app.services.latency import measure_passes, parameter_counts, summary_html
 from app.services.runs import RunShelf, open_run, shipped_runs
@@ -259,3 +261,17 @@ def test_a_run_that_is_being_trained_can_be_watched(tmp_path):
     assert shelf.name_of(shelf.get(None)) == "keeps"
     assert {1, 2} <= set(shelf.get("keeps").records()["stage"])
     assert shelf.get(None) is shelf.get("keeps")  # read anew only after it was written
+
+
+def test_a_run_of_one_visitor_stands_in_nobody_elses_lists(tmp_path):
+    shelf = RunShelf([make_run(tmp_path, "keeps")])
+    name = shelf.add(make_run(tmp_path, "forgets", "finetune"), "ann")
+    site = Site(shelf, EngineShelf(StandInEngine))
+    words = Words("en")
+    for visitor, known in (("ann", True), ("bob", False), ("", False)):
+        runs = [value for _, value in run_choices(shelf, words, visitor)]
+        sides = [value for _, value in left_choices(site, words, visitor)]
+        assert (name in runs, name in sides, name in shelf.names_for(visitor)) == (known,) * 3
+    assert name not in shelf.names and name in shelf
+    shelf.remove(shelf.get(name).path)
+    assert name not in shelf.names_for("ann")

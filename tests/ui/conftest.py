@@ -29,7 +29,14 @@ PATIENCE_MS = int(os.environ.get("UI_PATIENCE_MS", "60000"))
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
-    from stand_in import StandInEngine, judge, make_run, make_validation_set
+    from stand_in import (
+        StandInEngine,
+        judge,
+        make_joint_run,
+        make_run,
+        make_study,
+        make_validation_set,
+    )
 
     from app.page import build_page, launch_options
     from app.services.engines import EngineShelf
@@ -40,6 +47,8 @@ def demo(tmp_path_factory) -> Iterator[gr.Blocks]:
 
     folder = tmp_path_factory.mktemp("runs")
     runs = [make_run(folder, "keeps"), make_run(folder, "forgets", "finetune")]
+    runs.append(make_joint_run(folder))
+    make_study(folder)
     make_run(folder, "spare")
     validation_images = ValidationImages(make_validation_set(folder / "data", judge(runs[1])))
     shelf, engines = RunShelf(runs), EngineShelf(StandInEngine)
