@@ -15,8 +15,9 @@ from mtl_core.retention import METHODS
 from mtl_core.types import InputError
 from training.command import run
 from training.study.ablation import parts_of
-from training.study.report import DEFAULT, write_report
+from training.study.report import write_report
 from training.study.runs import DIVERGED, OWN_START, Cell, StudyRuns
+from training.study.tables import DEFAULT
 from training.train import Options as TrainOptions
 from training.train import main as train
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from mtl_core.analysis.across_seeds import Kept
+from mtl_core.metrics.bootstrap import Interval
 from mtl_core.presets import preset
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks.data_roots import DataRoots
 from mtl_core.types import InputError
 from training.compare import Options, main, planned
 from training.study.ablation import PARTS, parts_of, without
-from training.study.report import ablation_rows, plane
+from training.study.figures import axis_range, drops_figure, plane
+from training.study.judged import JudgedStudy
 from training.study.runs import Cell, StudyRuns, by_method, check_comparable, references
+from training.study.tables import ablation_table, sentences
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +211,61 @@ def test_the_report_names_every_method(study: Path):
     assert (table["seeds"] == 1).all()
 
 
+def test_the_report_judges_by_all_seeds_and_fits_a_page(
+    study: Path, rendered: DataRoots, tmp_path: Path
+):
+    for name in ("distill", "finetune", "joint"):
+        (tmp_path / f"{name}-seed0").symlink_to(study / f"{name}-seed0")
+    shutil.copytree(study / "distill-seed0", tmp_path / "distill-seed1")
+    shutil.copytree(study / "finetune-seed0", tmp_path / "finetune-seed1")
+    masks = tmp_path / "finetune-seed1" / "predictions" / "stage3_seg.npz"
+    with np.load(masks) as file:  # this seed forgot all
+        np.savez_compressed(masks, **{name: np.full_like(file[name], 2) for name in file.files})
+    both = JudgedStudy(StudyRuns(tmp_path), rendered["seg"].parent, "val")
+    apart = [scores["seg"].drop[0] for scores in both.methods["finetune"].values()]
+    found = both.drops["finetune"]["seg"]
+    assert apart[0] < 0.2 < 0.5 < apart[1] and found.value == pytest.approx(sum(apart) / 2)
+    assert found.high - found.low > 0.5  # two seeds so far apart say little
+    assert both.why_undefined("joint", "seg") == "nothing came later"
+    pairs = {(pair.one, pair.other): pair for pair in both.pairs}
+    assert len(pairs) == 1 and next(iter(pairs.values())).seeds == 2
+    text = (study / "report.md").read_text()
+    head = next(line for line in text.splitlines() if line.startswith("| method"))
+    assert head.count("|") <= 10
+    assert "over images alone, since there is one seed" in text
+    assert "nothing came later" in text and "| distill keeps" not in text
+    written = json.loads((study / "comparisons.json").read_text())
+    assert written["methods"]["joint"]["mean_drop"] is None
+    assert set(written["methods"]["distill"]["of_alone"]) == {"seg", "det", "cls"}
+
+
+def test_what_is_decided_is_a_sentence():
+    def pair(one: str, low: float) -> Kept:
+        found = Interval(0.1, low, 0.2)
+        return Kept(one, "b", 3, {"seg": found}, found)
+
+    judged = SimpleNamespace(pairs=[pair("a", 0.05), pair("c", -0.05)])
+    assert sentences(judged) == [
+        "a keeps more than b: +10.0 (+5.0 to +20.0) points of drop less, a mean of seg +10.0 (+5.0 "
+        "to +20.0); 3 seeds.",
+        "Undecided: c and b.",
+    ]
+
+
+def test_one_wild_interval_does_not_flatten_the_figure():
+    drops = {
+        "a": {"seg": Interval(0.01, -0.02, 0.04)},
+        "b": {"seg": Interval(0.10, -9.0, 0.30)},
+        "c": {"seg": Interval(math.nan, math.nan, math.nan)},
+    }
+    low, high = axis_range([drop for found in drops.values() for drop in found.values()])
+    assert -30 < low < 0 and 10 < high < 40
+    figure = drops_figure(SimpleNamespace(drops=drops, tasks=["seg"]))
+    values, cut = figure.data
+    assert list(values.x) == ["a", "b"] and values.y[1] - values.error_y.arrayminus[1] == low
+    assert list(cut.x) == ["b", "b"] and set(cut.text) == {"to -900 %", "to +30 %"}
+
+
 def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
     rows = [
         {"method": label, "strength": strength, "without": left_out, "seed": 0, "task": task}
@@ -217,10 +281,10 @@ def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
         for task in ("seg", "det")
     ]
     frame = pd.DataFrame(rows)
-    head, table = ablation_rows(frame, ["seg", "det"], {})
-    assert head[0] == "method"
+    head, table = ablation_table(frame, ["seg", "det"], {})
+    assert head[0] == "recipe"
     assert [row[0] for row in table] == ["the whole recipe", "nothing distilled", "without neck"]
-    assert ablation_rows(frame[frame["without"] == ""], ["seg", "det"], {}) == ([], [])
+    assert ablation_table(frame[frame["without"] == ""], ["seg", "det"], {}) == ([], [])
     figure = plane(by_method(frame[frame["without"] == ""], {}))
     assert [list(trace.text) for trace in figure.data] == [["distill-x0", "distill", "distill-x3"]]
 
