@@ -118,6 +118,17 @@ class RunRecords:
         content: dict[str, Any] = renamed_words(read_sealed(path, fault))
         return content
 
+    def accuracy_and_time(self) -> dict[str, Any] | None:
+        """Scores and times at several input sizes, or None where they were not measured.
+
+        Raises:
+            InputError: the file is not a JSON object.
+        """
+        path = self.path / "accuracy_and_time.json"
+        if not path.is_file():
+            return None
+        return _object(path.read_bytes(), f"{path}: expected a JSON object.")
+
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """What ``analysis.verdicts.judge`` found, per task; empty where the run was not judged.
 
