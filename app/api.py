@@ -101,8 +101,8 @@ def _of_images(site: Site, page: gr.Blocks) -> tuple[Callable[..., Any], ...]:
             run, other_run, before, after, size ([height, width] in pixels of the image as it was
             sent), boxes (list of kind, before, after, scores and IoU) or null where one stage came
             before detection; pixels (list of before, after, their number in the image as it was
-            sent, and share) or null; mask_agreement, top_before and top_after (the class, null where
-            it seems to be none of them, and its probability).
+            sent, and share) or null; mask_agreement, top_before and top_after (the class, null
+            where it seems to be none of them, and its probability).
         """
         within("score", score, 0, 1)
         chosen = site.runs.get(run or None)

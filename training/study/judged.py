@@ -23,6 +23,8 @@ from mtl_core.metrics.bootstrap import RESAMPLES, Interval, finite
 from mtl_core.tasks.data_roots import data_roots, read_split
 from training.study.runs import OWN_START, StudyRuns
 
+DEFAULT = "distill"  # what the others are compared with
+
 
 class JudgedStudy:
     """What all runs of a study say together; nothing left out of the recipe is judged here.
@@ -59,6 +61,12 @@ class JudgedStudy:
             self.alone[first] = {
                 seed: scores[first].base for runs in shared for seed, scores in runs.items()
             }
+
+    @property
+    def default(self) -> str:
+        """The label of the method that others are compared with, at its own strength if it can."""
+        alike = [label for label in self.methods if label.split("-")[0] == DEFAULT]
+        return DEFAULT if DEFAULT in alike or not alike else alike[0]
 
     @cached_property
     def drops(self) -> dict[str, dict[str, Interval]]:

@@ -12,11 +12,10 @@ import pandas as pd
 from mtl_core.runs.run_directory import write_json
 from mtl_core.tasks import primary_metrics
 from mtl_core.types import InputError
-from training.study import tables
+from training.study import strengths, tables
 from training.study.figures import dips_figure, drops_figure, plane
-from training.study.judged import JudgedStudy
+from training.study.judged import DEFAULT, JudgedStudy
 from training.study.runs import DIVERGED, StudyRuns, by_method, references, results
-from training.study.tables import DEFAULT
 
 HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>Ways not to forget</title>
@@ -77,8 +76,8 @@ TRANSFER = (
 )
 
 
-def write_report(study: StudyRuns, data: Path, split: str) -> None:
-    """Write the four files into the study's directory.
+def write_report(study: StudyRuns, data: Path, split: str, preset: str) -> None:
+    """Write the files into the study's directory; strengths.json where strengths were swept.
 
     Raises:
         InputError: no run of the study is finished.
@@ -94,24 +93,29 @@ def write_report(study: StudyRuns, data: Path, split: str) -> None:
         raise InputError(f"{study.path} holds references alone: expected a method, too.")
     judged = JudgedStudy(study, data, split)
     write_json(study.path / "comparisons.json", judged.to_dict())
+    swept = strengths.chosen(whole)
+    if swept:
+        content = {"preset": preset, "split": split, "methods": swept}
+        write_json(study.path / "strengths.json", content)
     compares = set(judged.tasks) <= set(reached_alone)
     parts: list[tuple[str, str, tables.Table]] = [
         ("", "", tables.main_table(judged, whole)),
         (KEEPS, "\n".join(tables.sentences(judged)), ([], [])),
+        ("Strengths", "\n".join(strengths.sentences(swept)), ([], [])),
         (
-            f"Final scores minus those of {DEFAULT}, in points",
+            f"Final scores minus those of {judged.default}, in points",
             "",
             tables.differences(judged),
         ),
         ("What each task reached", "", tables.reached_table(judged, whole)),
         ("Transfer, dips and time", TRANSFER, tables.transfer_table(table)),
         (
-            f"What the parts of {DEFAULT} bring",
-            "One seed.",
+            f"What the parts of {DEFAULT} bring, one seed",
+            "",
             tables.ablation_table(frame, judged.tasks, reached_alone),
         ),
     ]
-    parts = [part for part in parts if part[2][1] or part[0] == KEEPS]
+    parts = [part for part in parts if part[2][1] or (not part[2][0] and part[1])]
     said = notes(judged, study, compares)
     text = f"# Ways not to forget\n\n{said}\n"
     for title, words, (head, rows) in parts:

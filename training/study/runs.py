@@ -31,19 +31,23 @@ DIVERGED = "diverged.txt"  # why a run has no result: its loss exploded
 FREED = ("distill", "distill_neck", "lr_backbone", "lr_shared")
 NAME = re.compile(
     r"(?P<method>[a-z]+)(-without-(?P<without>[a-z]+))?(-(?P<task>[a-z]+))?"
-    r"(-x(?P<strength>[\d.e+-]+?))?-seed(?P<seed>\d+)"
+    r"(-x(?P<strength>[\d.e+-]+?))?(-r(?P<rate>[\d.e+-]+?))?-seed(?P<seed>\d+)"
 )
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a study: a method, its strength and a seed; a part left out; or a task alone."""
+    """One run of a study: a method, its strength and a seed; a part left out; or a task alone.
+
+    The strength of joint, which adds nothing to a loss, is a factor on its epochs.
+    """
 
     method: str
     strength: float
     seed: int
     task: str | None = None  # of a single-task reference
     without: str | None = None  # the part of the recipe that is left out, see ablation.py
+    rate: float = 1.0  # factor on the learning rate, of joint alone
 
     @property
     def name(self) -> str:
@@ -51,6 +55,7 @@ class Cell:
         alone = f"-without-{self.without}" if self.without else ""
         alone += f"-{self.task}" if self.task else ""
         factor = "" if self.strength == 1 else f"-x{self.strength:g}"
+        factor += "" if self.rate == 1 else f"-r{self.rate:g}"
         return f"{self.method}{alone}{factor}-seed{self.seed}"
 
     @property
@@ -71,6 +76,7 @@ class Cell:
             int(found["seed"]),
             found["task"],
             found["without"],
+            float(found["rate"] or 1),
         )
 
 
@@ -177,11 +183,11 @@ def _recipe(run: RunRecords) -> dict[str, Any]:
 def results(study: StudyRuns) -> pd.DataFrame:
     """One row per run and task.
 
-    Columns: method (with its strength), strength, without (the part left out, or nothing), seed,
-    task, metric, base, final, drop, drop_low,
-    drop_high (relative; NaN where no later stage came), retention, floor, reached, verdict, n,
-    ece, forgetting and backward (transfer; of the run, as fractions), seconds (of the run), dip
-    (relative, deepest inside later stages).
+    Columns: method (with its strength), family (without it), strength, rate, without (the part left
+    out, or nothing), seed, task, metric, base, final, drop, drop_low, drop_high (relative; NaN where
+    no later stage came), retention, floor, reached, verdict, n, ece, forgetting and backward
+    (transfer; of the run, as fractions), seconds (of the run), dip (relative, deepest inside later
+    stages).
     """
     rows = []
     for cell, run in study.runs():
@@ -194,7 +200,9 @@ def results(study: StudyRuns) -> pd.DataFrame:
             rows.append(
                 {
                     "method": cell.label if cell.task is None else "single",
+                    "family": cell.method,
                     "strength": cell.strength,
+                    "rate": cell.rate,
                     "without": cell.without or "",
                     "seed": cell.seed,
                     **{k: row[k] for k in ("task", "metric", "base", "final")},

@@ -10,10 +10,9 @@ import pandas as pd
 from mtl_core.analysis.across_seeds import final_difference
 from mtl_core.metrics.bootstrap import Interval, gate
 from mtl_core.tasks import primary_metrics
-from training.study.judged import JudgedStudy, decided
+from training.study.judged import DEFAULT, JudgedStudy, decided
 from training.study.runs import by_method
 
-DEFAULT = "distill"  # what the others are compared with
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -118,15 +117,16 @@ def transfer_table(table: pd.DataFrame) -> Table:
 
 def differences(judged: JudgedStudy) -> Table:
     """Each method's final scores minus the default's in points, over the seeds of both."""
-    head = ["method", "seeds", *(f"{primary_metrics()[t]} − {DEFAULT}" for t in judged.tasks)]
+    metrics = [primary_metrics()[task] for task in judged.tasks]
+    head = ["method", "seeds", *(f"{metric} − {judged.default}" for metric in metrics)]
     rows = []
-    default = judged.methods.get(DEFAULT, {})
+    default = judged.methods.get(judged.default, {})
     for label, runs in judged.methods.items():
         seeds = sorted(set(runs) & set(default))
-        if label == DEFAULT or not seeds:
+        if label == judged.default or not seeds:
             continue
         cells = [
-            interval(final_difference(DEFAULT, label, task, judged.methods))
+            interval(final_difference(judged.default, label, task, judged.methods))
             for task in judged.tasks
         ]
         rows.append([label, str(len(seeds)), *cells])
