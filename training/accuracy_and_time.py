@@ -58,9 +58,9 @@ class Options:
             raise InputError(f"--rounds is {self.rounds}, expected at least 2.")
 
 
-def bar(items: Iterable[Any], label: str) -> Iterable[Any]:
+def bar(items: Iterable[Any], task: str, case: str) -> Iterable[Any]:
     """A progress bar over images."""
-    return tqdm(items, desc=label, unit="image", leave=False, disable=None)
+    return tqdm(items, desc=f"{case}, {task}", unit="image", leave=False, disable=None)
 
 
 def measured(options: Options) -> dict[str, Any]:
@@ -84,17 +84,17 @@ def measured(options: Options) -> dict[str, Any]:
     models: dict[str, ExportedModel] = {}
     with tempfile.TemporaryDirectory() as folder:
         whole = decoded_graph(stage.weights)
-        for precision, make in (("float32", lambda m: m), ("int8", _int8(calibration))):
+        for precision in ("float32", "int8"):
             path = Path(folder) / f"{precision}.onnx"
-            save(make(whole), path)
+            save(whole if precision == "float32" else quantised(whole, calibration), path)
             models[precision] = ExportedModel(path, threads)
     found: dict[tuple[str, int], dict[str, float]] = {}
     cases = {}
     for precision, model in models.items():
         for size in options.sizes:
             model.config = replace(model.config, input_px=size)
-            label = partial("{}, {} px, {}".format, precision, size)
-            found[precision, size] = scores_of(model, splits, lambda i, t, n=label: bar(i, n(t)))
+            progress = partial(bar, case=f"{precision}, {size} px")
+            found[precision, size] = scores_of(model, splits, progress)
             noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3)).astype(np.uint8)
             cases[f"{precision} {size}"] = partial(model.session.run, None, {"pixels": noise})
     times = alternate(cases, options.rounds, WARMUP)
@@ -119,10 +119,6 @@ def measured(options: Options) -> dict[str, Any]:
             for (precision, size), values in found.items()
         ],
     }
-
-
-def _int8(calibration: Calibration) -> Any:
-    return lambda model: quantised(model, calibration)
 
 
 def as_markdown(content: dict[str, Any]) -> str:

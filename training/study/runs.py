@@ -184,8 +184,8 @@ def results(study: StudyRuns) -> pd.DataFrame:
     """One row per run and task.
 
     Columns: method (with its strength), family (without it), strength, rate, without (the part left
-    out, or nothing), seed, task, metric, base, final, drop, drop_low, drop_high (relative; NaN where
-    no later stage came), retention, floor, reached, verdict, n, ece, forgetting and backward
+    out, or nothing), seed, task, metric, base, final, drop, drop_low, drop_high (relative; NaN
+    where no later stage came), retention, floor, reached, verdict, n, ece, forgetting and backward
     (transfer; of the run, as fractions), seconds (of the run), dip (relative, deepest inside later
     stages).
     """
