@@ -9,7 +9,7 @@ exported files, which others would use; all times are taken in one process, in t
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -58,9 +58,9 @@ class Options:
             raise InputError(f"--rounds is {self.rounds}, expected at least 2.")
 
 
-def bar(items: Iterable[Any], task: str, case: str) -> Iterable[Any]:
+def bar(items: Iterable[Any], task: str, case: str) -> Iterator[Any]:
     """A progress bar over images."""
-    return tqdm(items, desc=f"{case}, {task}", unit="image", leave=False, disable=None)
+    yield from tqdm(items, desc=f"{case}, {task}", unit="image", leave=False, disable=None)
 
 
 def measured(options: Options) -> dict[str, Any]:

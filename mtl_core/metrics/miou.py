@@ -41,7 +41,8 @@ def mean_iou(matrix: np.ndarray) -> np.ndarray:
     """
     ious = class_ious(matrix)
     present = np.isfinite(ious).sum(-1)
-    return np.nansum(ious, -1) / np.maximum(present, 1)
+    means: np.ndarray = np.nansum(ious, -1) / np.maximum(present, 1)
+    return means
 
 
 class SegmentationMeter(Meter):

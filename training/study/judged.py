@@ -126,7 +126,7 @@ class JudgedStudy:
             "methods": methods,
             "keeps_more": [asdict(pair) for pair in self.pairs],
         }
-        return _all_finite(content)
+        return {key: _all_finite(part) for key, part in content.items()}
 
 
 def _all_finite(value: Any) -> Any:
