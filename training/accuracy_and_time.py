@@ -21,7 +21,8 @@ from tqdm import tqdm
 from mtl_core.learning.hardware import machine
 from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.runs.checkpoint import read_header
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run as run_command
@@ -139,7 +140,7 @@ def main(options: Options) -> None:
     content = measured(options)
     print(as_markdown(content))
     out = options.out or options.run / "accuracy_and_time.json"
-    write_json(out, content)
+    write_sealed(out, content)
     print(f"Written to {out}.")
 
 

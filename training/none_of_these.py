@@ -20,7 +20,8 @@ from mtl_core.analysis.none_of_these import rejected, separations
 from mtl_core.data.splits import Split
 from mtl_core.engine.onnx_engine import OnnxEngine
 from mtl_core.runs.checkpoint import read_header, read_weights, write_checkpoint
-from mtl_core.runs.run_directory import Run, write_json
+from mtl_core.runs.run_directory import Run
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 from mtl_core.types import InputError
@@ -120,7 +121,7 @@ def main(options: Options) -> None:
                 stage.weights, read_weights(stage.weights), replace(info, accepts=accepts)
             )
     if not options.dry_run:
-        write_json(run.path / "run.json", {**run.manifest, "none_of_these": report})
+        write_sealed(run.path / "run.json", {**run.manifest, "none_of_these": report})
 
 
 if __name__ == "__main__":

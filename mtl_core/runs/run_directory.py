@@ -127,7 +127,7 @@ class RunRecords:
         path = self.path / "accuracy_and_time.json"
         if not path.is_file():
             return None
-        return _object(path.read_bytes(), f"{path}: expected a JSON object.")
+        return read_sealed(path, f"{path}: expected a JSON object.")
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """What ``analysis.verdicts.judge`` found, per task; empty where the run was not judged.

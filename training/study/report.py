@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_core.runs.run_directory import write_json
+from mtl_core.runs.sealed_json import write_json
 from mtl_core.tasks import primary_metrics
 from mtl_core.types import InputError
 from training.study import strengths, tables
