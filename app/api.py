@@ -72,7 +72,8 @@ def _of_images(site: Site, page: gr.Blocks) -> tuple[Callable[..., Any], ...]:
             run, stage, trained (task ids), size ([height, width] in pixels of the image as it was
             sent, turned upright as its EXIF says), boxes (COCO style, xywh in the same pixels) or
             null, box_classes (category_id counts them from 1), mask_shares (class to share of
-            pixels) or null, probabilities (class to probability) or null, milliseconds of the pass.
+            pixels) or null, probabilities (class to probability) or null, none_of_these (whether
+            the image seems to be of none of those classes), milliseconds of the pass.
         """
         name, viewed, answer = answer_to(image, run, stage)
         return {"run": name, **answer_json(answer, viewed)}
@@ -100,7 +101,8 @@ def _of_images(site: Site, page: gr.Blocks) -> tuple[Callable[..., Any], ...]:
             run, other_run, before, after, size ([height, width] in pixels of the image as it was
             sent), boxes (list of kind, before, after, scores and IoU) or null where one stage came
             before detection; pixels (list of before, after, their number in the image as it was
-            sent, and share) or null; mask_agreement, top_before and top_after.
+            sent, and share) or null; mask_agreement, top_before and top_after (the class, null
+            where it seems to be none of them, and its probability).
         """
         within("score", score, 0, 1)
         chosen = site.runs.get(run or None)

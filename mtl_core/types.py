@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal, cast, get_args, get_type_hints
 
 import numpy as np
 
@@ -95,14 +95,34 @@ class LabelMap:
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """From where on an image counts as one of the classes at all.
+
+    Attributes:
+        score: name of a score of the logits, see decoding.probabilities.
+        least: its least value of an image that is accepted.
+    """
+
+    score: Literal["max_softmax", "energy"]
+    least: float
+
+    def __post_init__(self) -> None:
+        if self.score not in get_args(get_type_hints(Acceptance)["score"]):
+            raise InputError(f"Acceptance.score is {self.score!r}, expected max_softmax or energy.")
+
+
+@dataclass(frozen=True)
 class Probabilities:
     """One probability per class.
 
     Attributes:
         values: C float32 that sum to 1.
+        known: False where the image seems to be of none of the classes; None where the network
+            was not fitted to say so.
     """
 
     values: np.ndarray
+    known: bool | None = None
     kind: ClassVar[Kind] = "bars"
 
     def __post_init__(self) -> None:
@@ -207,6 +227,12 @@ class Prediction:
         """The first task's class probabilities, C float32, or None."""
         found = self.of_kind("bars")
         return cast(Probabilities, found[1]).values if found else None
+
+    @property
+    def none_of_these(self) -> bool:
+        """Whether the image seems to be of none of the classes of the first task's bars."""
+        found = self.of_kind("bars")
+        return found is not None and cast(Probabilities, found[1]).known is False
 
     def above(self, score: float) -> Prediction:
         """The same with only the boxes whose score is at least ``score``."""

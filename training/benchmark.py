@@ -1,6 +1,7 @@
 """Measure how fast a run's networks are, beside what one would run instead.
 
     python -m training.benchmark --run RUN --out RUN/latency.json [--profile] [--quick]
+    python -m training.benchmark --run RUN --only beside --beside boxes=yolo.onnx@640 ...
 
 All cases of a comparison run in one process, in turn, after a warm-up; a ratio is one of medians,
 with a 95 % bootstrap interval over rounds. Images are rendered or random: their content does not
@@ -28,6 +29,7 @@ from mtl_core.types import InputError
 from training.command import run
 from training.timing.alternating_times import Case, alternate, ratio, summary
 from training.timing.comparisons import COMPARISONS, Bench, Comparison
+from training.timing.other_networks import Other
 from training.timing.serving_process import serving
 
 WARMUP = 3
@@ -43,6 +45,7 @@ class Options:
     threads: int = 0  # of every network; 0 takes all available cores
     side_px: int = 512  # of the square input that networks are compared at
     only: tuple[str, ...] = ()  # some of the comparisons; all by default
+    beside: tuple[str, ...] = ()  # NAME=FILE.onnx@PX: anyone's networks, timed in turn with ours
     quick: bool = False  # few rounds and fewer cases: to see that it works
     profile: bool = False  # also show where an image's time goes
 
@@ -50,6 +53,9 @@ class Options:
         unknown = [name for name in self.only if name not in COMPARISONS]
         if unknown:
             raise InputError(f"--only {unknown[0]}: expected some of {', '.join(COMPARISONS)}.")
+        if "beside" in self.only and not self.beside:
+            raise InputError("--only beside needs --beside NAME=FILE.onnx@PX: networks to time.")
+        self.others = [Other.of(words) for words in self.beside]
         if self.side_px % 32 or self.side_px <= 0:
             raise InputError(f"--side-px is {self.side_px}, expected a multiple of 32.")
         if self.rounds < 2:
@@ -89,7 +95,7 @@ def benchmark(options: Options) -> dict[str, Any]:
     torch.set_num_threads(threads)
     rounds = min(options.rounds, 5) if options.quick else options.rounds
     stages = [stage.weights for stage in run.stages]
-    bench = Bench(stages, threads, options.side_px, options.quick)
+    bench = Bench(stages, threads, options.side_px, options.quick, options.others)
     info = read_header(run.stages[-1].weights)
     result: dict[str, Any] = {
         "machine": machine(),
@@ -103,7 +109,8 @@ def benchmark(options: Options) -> dict[str, Any]:
     }
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        for name in options.only or COMPARISONS:
+        wanted = options.only or [n for n in COMPARISONS if n != "beside" or options.others]
+        for name in wanted:
             title = COMPARISONS[name].__name__.replace("_", " ")
             comparison = COMPARISONS[name](bench)
             times = timed(comparison.cases, rounds, progress, title)

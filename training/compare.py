@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from mtl_core.learning.stage import NotFinite
@@ -15,27 +16,36 @@ from mtl_core.retention import METHODS
 from mtl_core.types import InputError
 from training.command import run
 from training.study.ablation import parts_of
-from training.study.report import DEFAULT, write_report
+from training.study.judged import DEFAULT
+from training.study.progress import estimates_s, left, lighten, resumable
+from training.study.report import write_report
 from training.study.runs import DIVERGED, OWN_START, Cell, StudyRuns
+from training.study.strengths import read_strengths
 from training.train import Options as TrainOptions
 from training.train import main as train
 
 MAPS = "maps"  # folder of a study for the maps that its runs share, several GB
-SWEPT = ("ewc", "lwf", "replay", "distill")  # methods with a strength
+SWEPT = ("ewc", "lwf", "replay", "distill", "joint")  # methods with a strength
 
 
 @dataclass
 class Options:
     """Train what is missing of a study, then write its report.
 
-    A study that was stopped goes on where it stopped when the command is given again.
+    A study that was stopped, at whatever moment, goes on where it stopped when the command is given
+    again: finished runs are kept, the one that was stopped goes on, and all of a seed start from
+    one first stage.
     """
 
     data: Path  # root of the three sets (see training.prepare_data)
     out: Path  # study directory: one run directory per method, strength and seed
     methods: tuple[str, ...] = ("all",)  # some of mtl_core/retention, and "single" for references
     seeds: tuple[int, ...] = (0,)
-    sweep: tuple[float, ...] = ()  # factors on the strength of the methods that have one
+    sweep: tuple[float, ...] = ()  # factors on the strength of the methods that have one; on the
+    # epochs of joint
+    sweep_rates: tuple[float, ...] = ()  # factors on the learning rate of joint
+    strengths: Path | None = None  # a sweep's strengths.json, which the methods are trained with
+    light: bool = False  # keep records, predictions and scores of finished runs, no weights
     tasks: tuple[str, ...] = ()  # only these, in this order
     ablate: bool = False  # the default method without each of its parts, too, in the first seed
     preset: str = "tuned"
@@ -62,7 +72,11 @@ def planned(options: Options) -> list[Cell]:
     unknown = [method for method in methods if method not in known]
     if unknown:
         raise InputError(f"--methods {unknown[0]}: expected all or some of {', '.join(known)}.")
+    if options.strengths and (options.sweep or options.sweep_rates):
+        raise InputError("--strengths is what a sweep found: expected it without --sweep.")
+    table = read_strengths(options.strengths, options.preset) if options.strengths else {}
     seeds, factors = list(options.seeds), list(options.sweep) or [1.0]
+    rates = list(options.sweep_rates) or [1.0]
     # The default first: its first stage is the one that the others start from.
     methods = sorted(methods, key=lambda method: method != "distill")
     tasks = list(options.tasks) or [stage.task for stage in preset(options.preset).stages]
@@ -73,9 +87,13 @@ def planned(options: Options) -> list[Cell]:
                 # The first task alone is the first stage itself.
                 cells += [Cell("single", 1.0, seed, task) for task in tasks[1:]]
             else:
-                strengths = factors if method in SWEPT else [1.0]
-                strengths = sorted(strengths, key=lambda factor: factor != 1)
-                cells += [Cell(method, strength, seed) for strength in strengths]
+                pairs = list(product(factors if method in SWEPT else [1.0], rates))
+                if method in table:
+                    pairs = [(table[method]["strength"], table[method]["rate"])]
+                if method != "joint":
+                    pairs = list(dict.fromkeys((strength, 1.0) for strength, _ in pairs))
+                pairs.sort(key=lambda pair: pair != (1, 1))
+                cells += [Cell(method, strength, seed, rate=rate) for strength, rate in pairs]
     if options.epochs and len(options.epochs) != len(tasks):
         raise InputError(f"--epochs has {len(options.epochs)} numbers, expected {len(tasks)}.")
     if options.ablate:
@@ -107,13 +125,16 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell, first: bool) -> b
             out=out,
             preset=options.preset,
             method=None if cell.task else cell.method,
-            strength=cell.strength,
+            strength=None if cell.method == "joint" else cell.strength,
+            changes={"joint_epochs": cell.strength, "joint_lr": cell.rate}
+            if cell.method == "joint"
+            else {},
             without=cell.without or "",
             tasks=(cell.task,) if cell.task else options.tasks,
             epochs=epochs,
             init=options.init,
             start=start,
-            resume=out.exists(),
+            resume=resumable(study, cell),
             seed=cell.seed,
             train_split=options.train_split,
             eval_split=options.eval_split,
@@ -135,16 +156,22 @@ def main(options: Options) -> None:
     if options.report_only:
         missing = []
     for number, cell in enumerate(missing, start=1):
-        print(f"[{number}/{len(missing)}] {cell.name}", flush=True)
+        rest = missing[number - 1 :]
+        words = left(estimates_s(study, rest))
+        print(f"[{number}/{len(missing)}] {cell.name}: {words}", flush=True)
         try:
             if not train_cell(options, study, cell, number == 1):
                 return
         except NotFinite as error:
             (study.folder(cell) / DIVERGED).write_text(f"{error}\n", encoding="utf-8")
             print(f"{cell.name} has no result: {error}", flush=True)
+        if options.light:
+            lighten(study, rest[1:])
+    if options.light and not missing:
+        lighten(study, [])
     if missing and options.feature_store is None:
         shutil.rmtree(options.out / MAPS, ignore_errors=True)
-    write_report(study, options.eval_data or options.data, options.eval_split)
+    write_report(study, options.eval_data or options.data, options.eval_split, options.preset)
     print(f"Done: {options.out / 'report.html'}")
 
 

@@ -16,7 +16,14 @@ from mtl_core.types import InputError
 from training.command import run
 
 # What a page or a reader needs; the resume state is not among it.
-FILES = ("records.jsonl", "verdicts.json", "regressions.json", "explain.json", "latency.json")
+FILES = (
+    "records.jsonl",
+    "verdicts.json",
+    "regressions.json",
+    "explain.json",
+    "latency.json",
+    "accuracy_and_time.json",
+)
 
 
 @dataclass

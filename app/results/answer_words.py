@@ -37,7 +37,9 @@ def answer_lines(said: Prediction, score: float, words: Words) -> list[str]:
             lines.append(f"{told}: {best}" if best else told)
         elif isinstance(part, Probabilities):
             top = int(part.values.argmax())
-            lines.append(f"{names[top]} {percent(float(part.values[top]))}")
+            share = percent(float(part.values[top]))
+            none = words("viewer.none_closest", name=names[top], share=share)
+            lines.append(none if part.known is False else f"{names[top]} {share}")
         elif isinstance(part, ScalarMap):
             lines.append(f"{words.task(task)} {part.values.min():.3g} – {part.values.max():.3g}")
     return lines

@@ -33,6 +33,7 @@ def answer_json(answer: StageAnswer, viewed: ViewedImage) -> dict[str, Any]:
         "mask_shares": shares,
         "mask_classes": said.names("label_map") if said.mask is not None else None,
         "probabilities": probabilities,
+        "none_of_these": said.none_of_these,
         "milliseconds": None if answer.total_ms is None else round(answer.total_ms, 2),
     }
 

@@ -44,8 +44,8 @@ class Changes:
     boxes: list[BoxChange] | None
     mask: list[MaskChange] | None
     mask_agreement: float | None
-    top_before: tuple[str, float] | None
-    top_after: tuple[str, float] | None
+    top_before: tuple[str | None, float] | None
+    top_after: tuple[str | None, float] | None
 
 
 def compare(before: Prediction, after: Prediction, score_threshold: float) -> Changes:
@@ -123,11 +123,12 @@ def compare_masks(
     return sorted(changes, key=lambda change: -change.pixels)
 
 
-def top_class(prediction: Prediction) -> tuple[str, float]:
-    """The most probable class and its probability."""
+def top_class(prediction: Prediction) -> tuple[str | None, float]:
+    """The most probable class, None where the image seems to be of none, and its probability."""
     assert prediction.probabilities is not None
     best = int(prediction.probabilities.argmax())
-    return prediction.names("bars")[best], float(prediction.probabilities[best])
+    name = None if prediction.none_of_these else prediction.names("bars")[best]
+    return name, float(prediction.probabilities[best])
 
 
 def mask_shares(mask: np.ndarray, class_names: list[str]) -> dict[str, float]:

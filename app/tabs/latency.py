@@ -10,9 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.components.figure_tools import figure_tools, tools_html
+from app.figures.accuracy_time import accuracy_time_figure
 from app.figures.latency_parts import latency_violins, parameter_bars
 from app.figures.reference_ratios import reference_ratios_figure
 from app.language import Refusal, Words
+from app.results.accuracy_rows import accuracy_rows
 from app.results.reference_times import reference_html, reference_ratios
 from app.services.engines import DEFAULT, REFERENCE
 from app.services.image_reading import read_upload
@@ -66,6 +68,9 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     ratios = gr.Plot(show_label=False, visible=False, container=False, elem_id="reference-ratios")
     ratios_tools = figure_tools()
     reference = gr.HTML(elem_id="latency-reference")
+    accuracy_title = gr.Markdown(t("latency.accuracy"), elem_classes="oh-title", visible=False)
+    accuracy = gr.Plot(show_label=False, visible=False, container=False, elem_id="accuracy-time")
+    accuracy_tools = figure_tools()
     gr.Markdown(t("latency.parameters"), elem_classes="oh-title")
     parameters = gr.Plot(show_label=False, container=False, elem_id="parameters")
     parameters_tools = figure_tools()
@@ -107,8 +112,9 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         show_progress_on=summary,
         **MEASURES,
     )
-    outputs = [summary, violins, violins_tools, ratios, ratios_tools, reference, parameters]
-    outputs += [parameters_tools, no_parameters]
+    outputs = [summary, violins, violins_tools, ratios, ratios_tools, reference]
+    outputs += [accuracy_title, accuracy, accuracy_tools]
+    outputs += [parameters, parameters_tools, no_parameters]
 
     @says_refusals
     def follow(
@@ -140,6 +146,7 @@ def latency_figures(
     latency = source.latency() if source else None
     of_other = site.runs.name_of(source) if source and source is not run else None
     ratios = reference_ratios(latency)
+    reached = accuracy_rows(run.accuracy_and_time() if run else None)
     counts = parameter_counts(run.manifest if run else {})
     table = pd.DataFrame({"part": list(counts.index), "parameters": list(counts.values)})
     name = site.runs.name_of(run) if run else ""
@@ -148,6 +155,9 @@ def latency_figures(
         _shown(reference_ratios_figure(ratios, words)) if len(ratios) else nothing,
         tools_html("reference-ratios", ratios, name, words, words("latency.shipped")),
         reference_html(latency, words, of_other),
+        gr.update(visible=bool(len(reached))),
+        _shown(accuracy_time_figure(reached, words)) if len(reached) else nothing,
+        tools_html("accuracy-time", reached, name, words, words("latency.accuracy")),
         _shown(parameter_bars(counts, words)) if len(counts) else nothing,
         tools_html("parameters", table, name, words, words("latency.parameters")),
         gr.update(visible=not len(counts)),

@@ -53,10 +53,14 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, key) => values
 const TREMBLE = 0.001; // below this a mask's edge has merely trembled
 const best = (part) => part.probabilities.indexOf(Math.max(...part.probabilities));
 
+const topClass = (part) => (part.known === false ? null : part.classes[best(part)].name);
+const sameTop = (a, b) => topClass(a) === topClass(b);
+
 function topWords(a, b, words) {
   const [i, j] = [best(a), best(b)], [before, after] = [percent(a.probabilities[i]), percent(b.probabilities[j])];
-  if (a.classes[i].name === b.classes[j].name) return fill(words["changes.top_same"], { name: b.classes[j].shown, before, after });
-  return fill(words["changes.top_other"], { name_before: a.classes[i].shown, before, name_after: b.classes[j].shown, after });
+  const shown = (part, index) => (part.known === false ? words["viewer.none"] : part.classes[index].shown);
+  if (sameTop(a, b)) return fill(words["changes.top_same"], { name: shown(b, j), before, after });
+  return fill(words["changes.top_other"], { name_before: shown(a, i), before, name_after: shown(b, j), after });
 }
 
 function chip(c, text) {
@@ -110,7 +114,7 @@ function changesLine(before, after, visible, rules, tasks, words) {
     } else if (a.kind === "label_map") {
       const share = compareMasks(a, b).reduce((sum, m) => sum + m.share, 0);
       said.push(share < TREMBLE ? words["changes.pixels_same"] : fill(words["changes.pixels"], { share: percent(share) }));
-    } else if (a.kind === "bars" && a.classes[best(a)].name !== b.classes[best(b)].name) said.push(topWords(a, b, words));
+    } else if (a.kind === "bars" && !sameTop(a, b)) said.push(topWords(a, b, words));
   }
   return said.join("; ") || words["changes.none"];
 }

@@ -61,11 +61,21 @@ function boxWords(boxes, all, words, threshold) {
   return `${boxCount(words, boxes.length)}: ${first}${boxes.length > 2 ? " …" : ""}`;
 }
 
+// What the bars' numbers can be read as, which depends on whether the network may say "none of these".
+function barsHint(part, words) {
+  const known = part?.known ?? null, count = { count: part?.classes.length };
+  if (known === null) return part ? fill(words["viewer.bars_hint"], count) : "";
+  return fill(known ? words["viewer.bars_known"] : words["viewer.bars_none"], count);
+}
+
 // A task's answer in a few words.
 function partWords(part, visible, words, threshold) {
   if (part.kind === "label_map") return maskWords(part, words);
   if (part.kind === "boxes") return boxWords(visible(part), part.boxes, words, threshold);
-  if (part.kind === "bars") return `${part.classes[best(part)].shown} ${percent(part.probabilities[best(part)])}`;
+  if (part.kind === "bars") {
+    const top = { name: part.classes[best(part)].shown, share: percent(part.probabilities[best(part)]) };
+    return part.known === false ? fill(words["viewer.none_closest"], top) : `${top.name} ${top.share}`;
+  }
   return rangeWords(part);
 }
 

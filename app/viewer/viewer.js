@@ -201,7 +201,7 @@ function tell(stage) {
   find(".ov-bars-panel").hidden = !bars;
   if (bars) {
     showBars(find(".ov-bars"), stage.parts[bars.task], bars.task, words);
-    find(".ov-bars-hint").textContent = words["viewer.bars_hint"].replace("{count}", bars.classes.length);
+    find(".ov-bars-hint").textContent = barsHint(stage.parts[bars.task] ?? { ...bars, known: null }, words);
   }
   scalars(stage);
   const before = left ?? payload.stages[index - 1];

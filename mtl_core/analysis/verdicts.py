@@ -11,14 +11,27 @@ from mtl_core.metrics.base import Meter
 from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
 from mtl_core.metrics.calibration import calibration
 from mtl_core.runs.predictions import prediction_key, read_predictions
-from mtl_core.runs.run_directory import Run
+from mtl_core.runs.run_directory import Run, RunRecords
 from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks import TASKS
 from mtl_core.types import InputError
 
 
-def stored_meter(run: Run, stage: int, split: Split) -> Meter:
+def truths_of(split: Split) -> list[Any]:
+    """Every item's truth, as meters take it."""
+    return [TASKS[split.task].read(item, split)[1] for item in split.items]
+
+
+def stored_meter(
+    run: RunRecords, stage: int, split: Split, truths: list[Any] | None = None
+) -> Meter:
     """A meter fed with the predictions that a run kept of a stage, in the split's order.
+
+    Args:
+        run: with its predictions.
+        stage: its number.
+        split: the images that they were made of.
+        truths: as truths_of gives them, for one who asks for several meters.
 
     Raises:
         InputError: predictions are missing, or belong to other images.
@@ -33,8 +46,8 @@ def stored_meter(run: Run, stage: int, split: Split) -> Meter:
             "in only one of them."
         )
     meter = task.meter(split)
-    for item in split.items:
-        meter.add(stored[prediction_key(item)], task.read(item, split)[1])
+    for item, truth in zip(split.items, truths or truths_of(split), strict=True):
+        meter.add(stored[prediction_key(item)], truth)
     return meter
 
 

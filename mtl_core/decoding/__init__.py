@@ -10,7 +10,7 @@ from mtl_core.decoding.masks import mask_of
 from mtl_core.decoding.probabilities import probabilities_of
 from mtl_core.decoding.scalar_maps import scalar_map_of
 from mtl_core.decoding.score_scale import scaled, unscaled
-from mtl_core.types import UNSCALED, Boxes, Kind, LabelMap, Part, ScoreScale
+from mtl_core.types import UNSCALED, Acceptance, Boxes, Kind, LabelMap, Part, ScoreScale
 
 
 def decode(
@@ -19,6 +19,7 @@ def decode(
     box: Placement,
     score_threshold: float = 0.0,
     scale: ScoreScale = UNSCALED,
+    acceptance: Acceptance | None = None,
 ) -> Part:
     """One task's raw output of one image (no batch axis) -> its answer in the image's own frame.
 
@@ -28,6 +29,7 @@ def decode(
         box: where the image lay in the network's input.
         score_threshold: boxes below it are left out.
         scale: of the boxes' scores.
+        acceptance: from where on bars count as one of the classes.
     """
     if kind == "boxes":
         boxes = boxes_of(raw, box, unscaled(score_threshold, scale))
@@ -36,5 +38,5 @@ def decode(
     if kind == "label_map":
         return LabelMap(mask_of(raw, box))
     if kind == "bars":
-        return probabilities_of(raw)
+        return probabilities_of(raw, acceptance)
     return scalar_map_of(raw, box)

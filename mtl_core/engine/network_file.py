@@ -32,7 +32,8 @@ def header_of(network: UnifiedVisionSystem, stage: int, trained: list[str]) -> C
     names = {t: k.class_names for t, k in network.tasks.items()}
     kinds = {t: k.info.kind for t, k in network.tasks.items()}
     scales = {t: k.score_scale for t, k in network.tasks.items() if k.score_scale != UNSCALED}
-    return CheckpointInfo(network.config, names, stage, trained, kinds, scales)
+    accepts = {t: k.acceptance for t, k in network.tasks.items() if k.acceptance is not None}
+    return CheckpointInfo(network.config, names, stage, trained, kinds, scales, accepts)
 
 
 def read_info(path: Path) -> CheckpointInfo:
@@ -58,6 +59,8 @@ def load_network(path: Path) -> tuple[UnifiedVisionSystem, CheckpointInfo]:
     network = UnifiedVisionSystem(info.model, build_tasks(info.class_names))
     for task, scale in info.score_scales.items():
         network.tasks[task].score_scale = scale
+    for task, acceptance in info.accepts.items():
+        network.tasks[task].acceptance = acceptance
     state = {name: torch.from_numpy(value) for name, value in read_weights(path).items()}
     for name, own in network.state_dict().items():
         if name in state and state[name].is_floating_point() != own.is_floating_point():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from mtl_core.data.letterbox import Placement
 from mtl_core.decoding import decode
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.session import open_graph
@@ -37,19 +38,37 @@ class OnnxEngine:
         self.backbone = open_graph(template.backbone, self.path, threads)
         self.rest = open_graph(template.rest, self.path, threads)
 
+    def raw(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], Placement]:
+        """Raw outputs by task, float32 without batch axis, and where the image lay in the input.
+
+        Args:
+            image: H x W x 3 uint8 RGB.
+        """
+        pixels, box = prepare(image, self.info.model)
+        return self._run(pixels), box
+
+    def _run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        values = self.rest(self.backbone([ort.OrtValue.ortvalue_from_numpy(pixels)]))
+        return {t: value.numpy()[0] for t, value in zip(self.rest.outputs, values, strict=True)}
+
     def predict(self, image: np.ndarray, score_threshold: float = 0.05) -> Prediction:
         """See Engine.predict. Timings: prepare, network, decode, in milliseconds."""
         start = time.perf_counter()
         pixels, box = prepare(image, self.info.model)
         prepared = time.perf_counter()
-        maps = self.backbone([ort.OrtValue.ortvalue_from_numpy(pixels)])
-        raw = [value.numpy()[0] for value in self.rest(maps)]
+        raw = self._run(pixels)
         ran = time.perf_counter()
+        info = self.info
         parts = {
             task: decode(
-                self.info.kinds[task], output, box, score_threshold, self.info.score_scale(task)
+                info.kinds[task],
+                output,
+                box,
+                score_threshold,
+                info.score_scale(task),
+                info.accepts.get(task),
             )
-            for task, output in zip(self.rest.outputs, raw, strict=True)
+            for task, output in raw.items()
         }
         timings = {
             "prepare": (prepared - start) * 1e3,

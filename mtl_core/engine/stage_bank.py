@@ -165,8 +165,15 @@ class StageBank:
         parts: dict[str, Part] = {}
         for task, output in zip(stage.rest.outputs, raw, strict=True):
             if task in stage.info.trained:  # the others are noise, and take time to decode
-                kind, scale = stage.info.kinds[task], stage.info.score_scale(task)
-                parts[task] = decode(kind, output.numpy()[0], cut.box, score_threshold, scale)
+                info = stage.info
+                parts[task] = decode(
+                    info.kinds[task],
+                    output.numpy()[0],
+                    cut.box,
+                    score_threshold,
+                    info.score_scale(task),
+                    info.accepts.get(task),
+                )
         timings = {
             "rest": (ran - start) * 1e3,
             "decode": (time.perf_counter() - ran) * 1e3,

@@ -12,13 +12,15 @@ from torch import Tensor
 
 from mtl_core.config import RunConfig
 from mtl_core.model.network import UnifiedVisionSystem
-from mtl_core.old_names import renamed_keys
 from mtl_core.runs.records import read_rows, write_records
 from mtl_core.types import InputError
 
 # What runs of one first stage and of one study may have otherwise; evaluations on the subset change
 # no weight.
-VARIED = ("method", "strength", "stages", "subset_every", "subset_steps", "subset_n", "floors")
+VARIED = (
+    *("method", "strength", "joint_epochs", "joint_lr", "stages", "floors"),
+    *("subset_every", "subset_steps", "subset_n"),
+)
 
 
 def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:
@@ -42,7 +44,9 @@ def check_resumable(
         InputError: they differ in what was done so far.
     """
     ours = json.loads(json.dumps(settled(config.to_dict(), begun)))
-    theirs = settled(renamed_keys(json.loads(json.dumps(content["config"]))), begun)
+    # Settings that came after the run was begun are as they were without them.
+    theirs = RunConfig.from_dict(json.loads(json.dumps(content["config"]))).to_dict()
+    theirs = settled(json.loads(json.dumps(theirs)), begun)
     different = [key for key in ours if ours[key] != theirs.get(key)]
     if different:
         raise InputError(

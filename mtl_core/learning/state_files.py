@@ -55,7 +55,9 @@ def last_state(out: Path, device: torch.device) -> Any:
         InputError: there is none.
     """
     path = out / "state" / "resume.pt"
-    if not path.exists():
+    before = path.with_name(path.name + PREVIOUS)
+    # A process that ends between two moves leaves the state before alone.
+    if not path.exists() and not before.exists():
         raise InputError(
             f"{out} holds no state/resume.pt: there is nothing to --resume, expected a run that "
             "was stopped here."
@@ -63,7 +65,6 @@ def last_state(out: Path, device: torch.device) -> Any:
     try:
         return read_state(path, device)
     except InputError as error:
-        before = path.with_name(path.name + PREVIOUS)
         if not before.exists():
             raise
         warnings.warn(f"{error} The state before it is taken.", stacklevel=2)

@@ -85,11 +85,12 @@ class Trainer:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         if torch.get_num_threads() == 1:
             avoid_slow_pointwise(self.network)
+        self.retention = retention_class(config.method)()
+        self.stages = self.retention.stages(config)  # with the method's own budget
         self.train_sets = {
             stage.task: TrainingSet(self.network.tasks[stage.task], self._views(stage))
-            for stage in config.stages
+            for stage in self.stages
         }
-        self.retention = retention_class(config.method)()
         self.latest: FrozenFeatures | None = None  # the last that was made
         self.progress = RunProgress(
             out, self.config, data, self.network, self.retention, self.provenance
@@ -171,7 +172,7 @@ class Trainer:
     def open_stage(self, number: int) -> StageContext:
         """Cut the backbone where this stage stops moving it; what the method is given."""
         earlier = [] if self.retention.together else self.trained(number - 1)
-        stage = self.retention.settings(self.config.stages[number - 1], earlier)
+        stage = self.retention.settings(self.stages[number - 1], earlier)
         self.network.backbone.freeze_until(
             self.config.model.frozen_blocks if stage.lr_backbone else None
         )

@@ -24,17 +24,25 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
 
 
 def class_ious(matrix: np.ndarray) -> np.ndarray:
-    """C x C confusion -> C intersections over union; NaN where neither truth nor guess has any."""
-    hit = np.diag(matrix).astype(np.float64)
-    union = matrix.sum(0) + matrix.sum(1) - hit
+    """... x C x C confusions -> ... x C intersections over union; NaN where neither truth nor
+    guess has any.
+    """
+    hit = np.diagonal(matrix, axis1=-2, axis2=-1).astype(np.float64)
+    union = matrix.sum(-2) + matrix.sum(-1) - hit
     ious: np.ndarray = np.divide(hit, union, out=np.full_like(hit, np.nan), where=union > 0)
     return ious
 
 
-def mean_iou(matrix: np.ndarray) -> float:
-    """The mean over the classes that stand in the truth or in the guesses; 0 without any."""
+def mean_iou(matrix: np.ndarray) -> np.ndarray:
+    """The mean over the classes that stand in the truth or in the guesses; 0 without any.
+
+    Args:
+        matrix: ... x C x C confusions.
+    """
     ious = class_ious(matrix)
-    return float(np.nanmean(ious)) if np.isfinite(ious).any() else 0.0
+    present = np.isfinite(ious).sum(-1)
+    means: np.ndarray = np.nansum(ious, -1) / np.maximum(present, 1)
+    return means
 
 
 class SegmentationMeter(Meter):
@@ -70,11 +78,11 @@ class SegmentationMeter(Meter):
         per_class = {
             name: float(iou) for name, iou in zip(self.names, ious, strict=True) if iou == iou
         }
-        return Score({"mIoU": mean_iou(matrix)}, per_class, len(self.matrices))
+        return Score({"mIoU": float(mean_iou(matrix))}, per_class, len(self.matrices))
 
     def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """See Meter.resampled."""
         flat = np.stack(self.matrices).reshape(len(self.matrices), -1)
         classes = len(self.names)
         sums = (counts @ flat).reshape(len(counts), classes, classes)
-        return {"mIoU": np.array([mean_iou(matrix) for matrix in sums])}
+        return {"mIoU": mean_iou(sums)}

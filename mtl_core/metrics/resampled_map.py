@@ -83,13 +83,15 @@ def class_precision(
         block = counts[start : start + BLOCK]
         wanted = block @ objects
         weight = block[:, image].astype(np.float64)
+        held = np.flatnonzero(wanted > 0)
+        block, weight, wanted = block[held], weight[held], wanted[held, None]
         for t in range(thresholds):
-            hits = np.cumsum(weight * (matched[t] & ~ignored[t]), 1)
-            misses = np.cumsum(weight * (~matched[t] & ~ignored[t]), 1)
-            precision = hits / (hits + misses + np.spacing(1))
+            counted = ~ignored[t]
+            found = np.flatnonzero(matched[t] & counted)  # precision peaks at hits alone
+            hits = np.cumsum(weight[:, found], 1)
+            precision = hits / (np.cumsum(weight * counted, 1)[:, found] + np.spacing(1))
             envelope = np.maximum.accumulate(precision[:, ::-1], 1)[:, ::-1]
-            for row in np.flatnonzero(wanted > 0):
-                at = np.searchsorted(hits[row] / wanted[row], recalls, side="left")
-                reached = at < envelope.shape[1]
-                result[start + row, t] = envelope[row, at[reached]].sum() / len(recalls)
+            passed = np.searchsorted(recalls, hits / wanted, side="right")
+            share = np.diff(passed, axis=1, prepend=0)  # recall thresholds first reached at a hit
+            result[start + held, t] = (envelope * share).sum(1) / len(recalls)
     return result

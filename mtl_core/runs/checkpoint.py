@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 from mtl_core.config import ModelConfig, model_from_dict
 from mtl_core.old_names import KINDS
-from mtl_core.types import UNSCALED, InputError, Kind, ScoreScale
+from mtl_core.types import UNSCALED, Acceptance, InputError, Kind, ScoreScale
 
 FORMAT = "onehead-1"
 MOST_CLASSES = 30_000  # of a task; each costs weights, also in a file that only claims it
@@ -33,6 +33,7 @@ class CheckpointInfo:
         kinds: of each task's answers, by which they are decoded and drawn.
         trained: ids of the tasks trained so far; others are still as they were initialised.
         score_scales: of the boxes' scores, per task that was calibrated.
+        accepts: by task from where on an image counts as one of its classes, where that was fitted.
     """
 
     model: ModelConfig
@@ -41,6 +42,7 @@ class CheckpointInfo:
     trained: list[str]
     kinds: dict[str, Kind]
     score_scales: dict[str, ScoreScale] = field(default_factory=dict)
+    accepts: dict[str, Acceptance] = field(default_factory=dict)
 
     def score_scale(self, task: str) -> ScoreScale:
         """That of a task; neutral where it was not calibrated."""
@@ -85,6 +87,10 @@ def read_header(path: Path) -> CheckpointInfo:
             trained=list(json.loads(metadata.get("trained", metadata.get("taught", "")))),
             kinds=kinds,
             score_scales=_score_scales(json.loads(metadata.get("score_scales", "{}"))),
+            accepts={
+                task: Acceptance(found["score"], float(found["least"]))
+                for task, found in json.loads(metadata.get("accepts", "{}")).items()
+            },
         )
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} has a damaged header ({error}).") from error
@@ -151,6 +157,8 @@ def write_checkpoint(path: Path, state: dict[str, np.ndarray], info: CheckpointI
         "score_scales": json.dumps(info.score_scales),
         "weights_sha256": weights_digest(state),
     }
+    if info.accepts:
+        metadata["accepts"] = json.dumps({task: asdict(a) for task, a in info.accepts.items()})
     metadata["header_sha256"] = _digest(metadata)
     temporary = path.with_name(path.name + ".part")
     save_file(state, temporary, metadata)

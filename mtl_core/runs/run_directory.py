@@ -35,8 +35,8 @@ class StageFile:
         return found.st_mtime_ns, found.st_size
 
 
-class Run:
-    """A run directory, opened for reading.
+class RunRecords:
+    """What a run directory holds beside its checkpoints, opened for reading.
 
     Args:
         path: the directory that holds ``run.json``.
@@ -44,8 +44,7 @@ class Run:
         root: the folder in which links may end; the run's own by default.
 
     Raises:
-        InputError: the directory is not a run, or a file that it names is missing, or a file of it
-            is a link that leads out of it.
+        InputError: the directory is not a run, or a file of it is a link that leads out of it.
     """
 
     def __init__(self, path: str | Path, name: str | None = None, root: Path | None = None) -> None:
@@ -69,18 +68,9 @@ class Run:
                 str(task): [str(name) for name in names]
                 for task, names in self.manifest["class_names"].items()
             }
-            tasks = [str(stage["task"]) for stage in self.manifest["config"]["stages"]]
+            self.tasks = [str(stage["task"]) for stage in self.manifest["config"]["stages"]]
         except (AttributeError, KeyError, TypeError) as error:
             raise InputError(fault) from error
-        self.stages: list[StageFile] = []
-        for number, task in enumerate(tasks, start=1):
-            weights = self._weights(number)
-            if weights is not None:
-                self.stages.append(StageFile(number, task, weights))
-        if not self.stages:
-            raise InputError(
-                f"{self.path} has no finished stage: expected stage1.safetensors beside run.json."
-            )
 
     @property
     def is_rewritten(self) -> bool:
@@ -92,45 +82,6 @@ class Run:
         for file in (*self.path.iterdir(), *self.path.glob("predictions/*")):
             if not file.resolve().is_relative_to(root):
                 raise InputError(f"{file} is a link that leads out of the run: expected a file.")
-
-    def _weights(self, number: int) -> Path | None:
-        """A stage's checkpoint: its own, or the equal one of a run beside it (``stage_files``)."""
-        own = self.path / f"stage{number}.safetensors"
-        if own.is_file():
-            return own
-        shared = self.manifest.get("stage_files", {})
-        named = shared.get(str(number)) if isinstance(shared, dict) else None
-        if named is None:
-            return None
-        # Nothing but a run's name and a checkpoint in it: a manifest must not point elsewhere.
-        if not _BESIDE.fullmatch(str(named)):
-            raise InputError(
-                f"{self.path / 'run.json'}: expected stage_files to name the checkpoint of a run "
-                f'beside it, "other-run/stage{number}.safetensors" for one, not {named!r}.'
-            )
-        beside = self.path.resolve().parent / str(named)
-        if not beside.is_file():
-            raise InputError(
-                f"{self.path / 'run.json'} names {named} as its stage {number}: expected that run "
-                "beside this one."
-            )
-        return beside
-
-    def stage(self, number: int) -> StageFile:
-        """The stage of that number, from 1; negative ones count from the last.
-
-        Raises:
-            InputError: the run has no checkpoint of it.
-        """
-        numbers = [stage.number for stage in self.stages]
-        if number < 0 and -number <= len(numbers):
-            return self.stages[number]
-        if number not in numbers:
-            raise InputError(
-                f"{self.path} has no checkpoint of stage {number}: expected one of "
-                f"{', '.join(map(str, numbers))}."
-            )
-        return self.stages[numbers.index(number)]
 
     @property
     def input_px(self) -> int | None:
@@ -166,6 +117,17 @@ class Run:
         fault = f"{path}: expected a JSON object."
         content: dict[str, Any] = renamed_words(read_sealed(path, fault))
         return content
+
+    def accuracy_and_time(self) -> dict[str, Any] | None:
+        """Scores and times at several input sizes, or None where they were not measured.
+
+        Raises:
+            InputError: the file is not a JSON object.
+        """
+        path = self.path / "accuracy_and_time.json"
+        if not path.is_file():
+            return None
+        return read_sealed(path, f"{path}: expected a JSON object.")
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """What ``analysis.verdicts.judge`` found, per task; empty where the run was not judged.
@@ -207,6 +169,71 @@ class Run:
         ):
             raise InputError(fault)
         return rows
+
+
+class Run(RunRecords):
+    """A run directory with its checkpoints.
+
+    Args:
+        path: the directory that holds ``run.json``.
+        name: by which the page lists the run; the directory's by default.
+        root: the folder in which links may end; the run's own by default.
+
+    Raises:
+        InputError: the directory is not a run, or a file that it names is missing, or a file of it
+            is a link that leads out of it.
+    """
+
+    def __init__(self, path: str | Path, name: str | None = None, root: Path | None = None) -> None:
+        super().__init__(path, name, root)
+        self.stages: list[StageFile] = []
+        for number, task in enumerate(self.tasks, start=1):
+            weights = self._weights(number)
+            if weights is not None:
+                self.stages.append(StageFile(number, task, weights))
+        if not self.stages:
+            raise InputError(
+                f"{self.path} has no finished stage: expected stage1.safetensors beside run.json."
+            )
+
+    def _weights(self, number: int) -> Path | None:
+        """A stage's checkpoint: its own, or the equal one of a run beside it (``stage_files``)."""
+        own = self.path / f"stage{number}.safetensors"
+        if own.is_file():
+            return own
+        shared = self.manifest.get("stage_files", {})
+        named = shared.get(str(number)) if isinstance(shared, dict) else None
+        if named is None:
+            return None
+        # Nothing but a run's name and a checkpoint in it: a manifest must not point elsewhere.
+        if not _BESIDE.fullmatch(str(named)):
+            raise InputError(
+                f"{self.path / 'run.json'}: expected stage_files to name the checkpoint of a run "
+                f'beside it, "other-run/stage{number}.safetensors" for one, not {named!r}.'
+            )
+        beside = self.path.resolve().parent / str(named)
+        if not beside.is_file():
+            raise InputError(
+                f"{self.path / 'run.json'} names {named} as its stage {number}: expected that run "
+                "beside this one."
+            )
+        return beside
+
+    def stage(self, number: int) -> StageFile:
+        """The stage of that number, from 1; negative ones count from the last.
+
+        Raises:
+            InputError: the run has no checkpoint of it.
+        """
+        numbers = [stage.number for stage in self.stages]
+        if number < 0 and -number <= len(numbers):
+            return self.stages[number]
+        if number not in numbers:
+            raise InputError(
+                f"{self.path} has no checkpoint of stage {number}: expected one of "
+                f"{', '.join(map(str, numbers))}."
+            )
+        return self.stages[numbers.index(number)]
 
 
 def _renamed_image(row: Any) -> Any:

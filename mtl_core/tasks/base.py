@@ -13,7 +13,7 @@ from mtl_core.data.letterbox import Placement
 from mtl_core.data.splits import Split
 from mtl_core.decoding import decode
 from mtl_core.metrics.base import Meter
-from mtl_core.types import UNSCALED, Part, Prediction, ScoreScale, TaskInfo
+from mtl_core.types import UNSCALED, Acceptance, Part, Prediction, ScoreScale, TaskInfo
 
 
 class Task(ABC):
@@ -29,6 +29,7 @@ class Task(ABC):
     def __init__(self, class_names: list[str]) -> None:
         self.class_names = list(class_names)
         self.score_scale: ScoreScale = UNSCALED  # of boxes; a calibrated checkpoint brings its own
+        self.acceptance: Acceptance | None = None  # of bars; a checkpoint that was fitted brings it
 
     @property
     def id(self) -> str:
@@ -121,7 +122,7 @@ class Task(ABC):
 
     def decode(self, raw: np.ndarray, box: Placement) -> Part:
         """One image's raw float32 output (no batch axis) -> the answer in the image's own frame."""
-        return decode(self.info.kind, raw, box, scale=self.score_scale)
+        return decode(self.info.kind, raw, box, scale=self.score_scale, acceptance=self.acceptance)
 
     @abstractmethod
     def meter(self, split: Split) -> Meter:

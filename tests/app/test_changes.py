@@ -1,9 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from stand_in import NAMES, StandInEngine, mask
 
+from app.language import Words
+from app.results.answer_words import answer_lines
+from app.results.api_json import answer_json
 from app.results.changes import (
     compare,
     compare_boxes,
@@ -11,7 +15,8 @@ from app.results.changes import (
     mask_shares,
 )
 from app.results.percentages import percent
-from app.services.engines import only_trained
+from app.services.engines import StageAnswer, only_trained
+from app.services.viewed_image import ViewedImage
 from mtl_core.types import Boxes
 
 
@@ -77,3 +82,17 @@ def test_mask_shares_leave_background_out():
     shares = mask_shares(mask(60, 80, 3), NAMES["seg"])
     assert list(shares) == ["cat"]
     assert 0 < shares["cat"] < 0.2
+
+
+def test_an_image_of_none_of_the_classes_has_no_top_class(image):
+    known = StandInEngine(Path("keeps/stage3.safetensors")).predict(image)
+    cls = known.parts["cls"]
+    none = replace(known, parts={**known.parts, "cls": replace(cls, known=False)})
+    found = compare(known, none, 0.25)
+    assert found.top_before == ("English springer", pytest.approx(0.85))
+    assert found.top_after == (None, pytest.approx(0.85))
+    assert answer_lines(none, 0.25, Words("en"))[-1] == (
+        "none of these (closest: English springer 85 %)"
+    )
+    said = answer_json(StageAnswer(3, "cls", ("cls",), none, None), ViewedImage(image))
+    assert said["none_of_these"] is True and len(said["probabilities"]) == 3

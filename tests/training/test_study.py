@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 
+from mtl_core.analysis.across_seeds import Kept
+from mtl_core.learning.state_files import last_state
+from mtl_core.metrics.bootstrap import Interval
 from mtl_core.presets import preset
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks.data_roots import DataRoots
 from mtl_core.types import InputError
 from training.compare import Options, main, planned
 from training.study.ablation import PARTS, parts_of, without
-from training.study.report import ablation_rows, plane
+from training.study.figures import axis_range, drops_figure, plane
+from training.study.judged import JudgedStudy
+from training.study.progress import estimates_s, left, lighten, resumable
 from training.study.runs import Cell, StudyRuns, by_method, check_comparable, references
+from training.study.strengths import chosen
+from training.study.strengths import sentences as strength_sentences
+from training.study.tables import ablation_table, sentences
 
 
 @pytest.fixture(scope="module")
 def study(
     rendered: DataRoots, backbone_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    out = tmp_path_factory.mktemp("study") / "study"
-    main(options(out, rendered, backbone_file))
-    return out
+    folder = tmp_path_factory.mktemp("study")
+    table = {"preset": "tiny", "methods": {"joint": {"strength": 2.0, "rate": 0.5}}}
+    (folder / "strengths.json").write_text(json.dumps(table))
+    strengths = folder / "strengths.json"
+    main(options(folder / "study", rendered, backbone_file, strengths=strengths))
+    return folder / "study"
 
 
 def options(out: Path, rendered: DataRoots, backbone_file: Path, **changes: object) -> Options:
@@ -47,6 +64,8 @@ def test_names_say_what_a_run_is():
         Cell("replay", 3.0, 11),
         Cell("single", 1.0, 0, "det"),
         Cell("distill", 1.0, 1, without="neck"),
+        Cell("joint", 2.0, 1, rate=0.5),
+        Cell("joint", 1.0, 1, rate=1e-05),
     ):
         assert Cell.of(cell.name) == cell
     assert Cell("ewc", 0.3, 2).name == "ewc-x0.3-seed2" and Cell("ewc", 0.3, 2).label == "ewc-x0.3"
@@ -69,7 +88,86 @@ def test_the_plan_has_every_method_seed_and_strength(rendered: DataRoots, tmp_pa
     names = [cell.name for cell in plan]
     assert names[0] == "distill-seed0" and len(names) == len(set(names))
     assert {"ewc-x0.3-seed1", "ewc-seed1", "finetune-seed0", "single-cls-seed1"} <= set(names)
-    assert not [n for n in names if n.startswith(("finetune-x", "joint-x", "progressive-x"))]
+    assert not [n for n in names if n.startswith(("finetune-x", "progressive-x"))]
+    assert {"joint-x0.3-seed0", "joint-seed0"} <= set(names)
+
+
+def test_a_table_of_strengths_is_what_the_methods_are_trained_with(
+    rendered: DataRoots, tmp_path: Path
+):
+    found = {"ewc": {"strength": 10, "rate": 1}, "joint": {"strength": 2, "rate": 0.5}}
+    table = tmp_path / "strengths.json"
+    table.write_text(json.dumps({"preset": "tiny", "methods": found}))
+    whole = {"methods": ("all",), "strengths": table}
+    names = [c.name for c in planned(options(tmp_path, rendered, tmp_path, **whole))]
+    assert {"ewc-x10-seed0", "joint-x2-r0.5-seed0", "distill-seed0"} <= set(names)
+    grid = {"methods": ("joint", "lwf"), "sweep": (1, 2), "sweep_rates": (0.5, 1)}
+    names = [c.name for c in planned(options(tmp_path, rendered, tmp_path, **grid))]
+    assert len(names) == 6 and {"joint-x2-r0.5-seed0", "lwf-x2-seed0"} <= set(names)
+    for changes, words in (
+        ({"strengths": table, "sweep": (1.0,)}, "without --sweep"),
+        ({"strengths": table, "preset": "tuned"}, "chosen with preset tiny"),
+        ({"strengths": tmp_path / "none.json"}, "expected the strengths.json"),
+    ):
+        with pytest.raises(InputError, match=words):
+            planned(options(tmp_path, rendered, tmp_path, **changes))
+
+
+def test_the_best_strength_is_named_and_where_more_should_be_tried():
+    finals = {("ewc", 1.0): 0.2, ("ewc", 10.0): 0.4, ("ewc", 100.0): 0.45, ("lwf", 0.3): 0.1}
+    finals |= {("lwf", 1.0): 0.3, ("lwf", 3.0): 0.2, ("distill", 1.0): 0.5}
+    rows = [
+        {"family": family, "method": f"{family}-x{strength:g}", "strength": strength, "rate": 1.0}
+        | {"without": "", "seed": seed, "task": task, "base": 0.5, "final": final + 0.01 * seed}
+        for (family, strength), final in finals.items()
+        for task in ("seg", "det")
+        for seed in (0, 1)
+    ]
+    found = chosen(pd.DataFrame(rows))
+    assert {family: row["strength"] for family, row in found.items()} == {"ewc": 100, "lwf": 1}
+    assert found["ewc"]["at_an_end_of"] == ["strength"] and found["lwf"]["at_an_end_of"] == []
+    said = strength_sentences(found)
+    assert "ewc: best at strength 100, an end of the range of its strength: try beyond" in said[0]
+    assert "try beyond" not in said[1]
+
+
+def test_finished_runs_can_be_lightened_and_still_be_reported(
+    study: Path, rendered: DataRoots, backbone_file: Path, tmp_path: Path
+):
+    for name in ("distill-seed0", "finetune-seed0"):
+        shutil.copytree(study / name, tmp_path / name)
+    runs = StudyRuns(tmp_path)
+    waiting = [Cell("ewc", 1.0, 0), Cell("ewc", 1.0, 1)]
+    lighten(runs, waiting)
+    kept = [runs.folder(Cell(m, 1.0, 0)) / "state" / "start2.pt" for m in ("distill", "finetune")]
+    assert [path.is_file() for path in kept] == [True, False]
+    times = estimates_s(runs, waiting)
+    assert times[0] is not None and times[1] is not None and times[1] > times[0] > 0
+    assert left(times).count("about") == 2 and left([None]) == "no estimate yet"
+    lighten(runs, [])
+    assert not list(tmp_path.glob("*/state")) and not list(tmp_path.glob("*/*.safetensors"))
+    main(options(tmp_path, rendered, backbone_file, report_only=True))
+    assert "| finetune |" in (tmp_path / "report.md").read_text()
+    assert runs.finished(Cell("finetune", 1.0, 0))
+
+
+def test_a_run_that_was_stopped_before_its_first_state_begins_anew(study: Path, tmp_path: Path):
+    runs, cell = StudyRuns(tmp_path), Cell("finetune", 1.0, 0)
+    out = runs.folder(cell)
+    assert not resumable(runs, cell)
+    out.mkdir()
+    shutil.copy(study / "distill-seed0" / "stage1.safetensors", out)
+    assert not resumable(runs, cell) and not out.exists()
+    shutil.copytree(study / "finetune-seed0", out)
+    assert resumable(runs, cell)
+    state = out / "state" / "resume.pt"
+    state.rename(state.with_name("resume.pt.previous"))  # ended between two moves
+    assert resumable(runs, cell)
+    with pytest.warns(UserWarning, match="state before it is taken"):
+        assert last_state(out, torch.device("cpu"))["number"] == 4
+    shutil.rmtree(out / "state")
+    with pytest.raises(InputError, match="no state to go on with"):
+        resumable(runs, cell)
 
 
 def test_an_ablation_leaves_out_one_part_a_run(rendered: DataRoots, tmp_path: Path):
@@ -118,13 +216,17 @@ def test_methods_start_from_the_same_first_stage(study: Path):
 
 
 def test_all_at_once_is_one_checkpoint_with_all_tasks(study: Path):
-    run = Run(study / "joint-seed0")
+    run = Run(study / "joint-x2-r0.5-seed0")
     assert [stage.number for stage in run.stages] == [3]
     whole = run.records().query("scope == 'stage'")
     assert set(whole["metric"]) == {"mIoU", "mAP", "mAP50", "top1"} and set(whole["stage"]) == {3}
     trained = run.manifest["stages_as_trained"]
     assert [stage["task"] for stage in trained] == ["seg", "det", "cls"]
     assert len({(stage["lr"], stage["lr_backbone"], stage["lr_shared"]) for stage in trained}) == 1
+    recipe = run.manifest["config"]["stages"]
+    assert [stage["epochs"] for stage in trained] == [2 * stage["epochs"] for stage in recipe]
+    assert trained[0]["lr"] == recipe[0]["lr"] / 2
+    assert set(whole["epoch"]) == {2 * max(stage["epochs"] for stage in recipe)}
 
 
 def test_columns_lose_nothing_at_all(study: Path):
@@ -192,14 +294,69 @@ def test_a_report_alone_leaves_the_maps_to_those_who_train(
 def test_the_report_names_every_method(study: Path):
     page = (study / "report.html").read_text()
     text = (study / "report.md").read_text()
-    for name in ("finetune", "distill", "progressive", "joint"):
+    for name in ("finetune", "distill", "progressive", "joint-x2-r0.5"):
         assert f"<td>{name}</td>" in page and f"| {name} |" in text
     assert "plotly" in page and "<script src=" not in page
     frame = pd.read_csv(study / "results.csv")
     assert set(references(frame)) == {"seg", "det", "cls"}
     table = by_method(frame, references(frame)).set_index("method")
-    assert table.loc["joint", "drop seg"] != table.loc["joint", "drop seg"]
+    assert math.isnan(table.loc["joint-x2-r0.5", "drop seg"])
     assert (table["seeds"] == 1).all()
+
+
+def test_the_report_judges_by_all_seeds_and_fits_a_page(
+    study: Path, rendered: DataRoots, tmp_path: Path
+):
+    for name in ("distill", "finetune", "joint-x2-r0.5"):
+        (tmp_path / f"{name}-seed0").symlink_to(study / f"{name}-seed0")
+    shutil.copytree(study / "distill-seed0", tmp_path / "distill-seed1")
+    shutil.copytree(study / "finetune-seed0", tmp_path / "finetune-seed1")
+    masks = tmp_path / "finetune-seed1" / "predictions" / "stage3_seg.npz"
+    with np.load(masks) as file:  # this seed forgot all
+        np.savez_compressed(masks, **{name: np.full_like(file[name], 2) for name in file.files})
+    both = JudgedStudy(StudyRuns(tmp_path), rendered["seg"].parent, "val")
+    apart = [scores["seg"].drop[0] for scores in both.methods["finetune"].values()]
+    found = both.drops["finetune"]["seg"]
+    assert apart[0] < 0.2 < 0.5 < apart[1] and found.value == pytest.approx(sum(apart) / 2)
+    assert found.high - found.low > 0.5  # two seeds so far apart say little
+    assert both.why_undefined("joint-x2-r0.5", "seg") == "nothing came later"
+    pairs = {(pair.one, pair.other): pair for pair in both.pairs}
+    assert len(pairs) == 1 and next(iter(pairs.values())).seeds == 2
+    text = (study / "report.md").read_text()
+    head = next(line for line in text.splitlines() if line.startswith("| method"))
+    assert head.count("|") <= 10
+    assert "over images alone, since there is one seed" in text
+    assert "nothing came later" in text and "| distill keeps" not in text
+    written = json.loads((study / "comparisons.json").read_text())
+    assert written["methods"]["joint-x2-r0.5"]["mean_drop"] is None
+    assert set(written["methods"]["distill"]["of_alone"]) == {"seg", "det", "cls"}
+
+
+def test_what_is_decided_is_a_sentence():
+    def pair(one: str, low: float) -> Kept:
+        found = Interval(0.1, low, 0.2)
+        return Kept(one, "b", 3, {"seg": found}, found)
+
+    judged = SimpleNamespace(pairs=[pair("a", 0.05), pair("c", -0.05)])
+    assert sentences(judged) == [
+        "a keeps more than b: +10.0 (+5.0 to +20.0) points of drop less, a mean of seg +10.0 (+5.0 "
+        "to +20.0); 3 seeds.",
+        "Undecided: c and b.",
+    ]
+
+
+def test_one_wild_interval_does_not_flatten_the_figure():
+    drops = {
+        "a": {"seg": Interval(0.01, -0.02, 0.04)},
+        "b": {"seg": Interval(0.10, -9.0, 0.30)},
+        "c": {"seg": Interval(math.nan, math.nan, math.nan)},
+    }
+    low, high = axis_range([drop for found in drops.values() for drop in found.values()])
+    assert -30 < low < 0 and 10 < high < 40
+    figure = drops_figure(SimpleNamespace(drops=drops, tasks=["seg"]))
+    values, cut = figure.data
+    assert list(values.x) == ["a", "b"] and values.y[1] - values.error_y.arrayminus[1] == low
+    assert list(cut.x) == ["b", "b"] and set(cut.text) == {"to -900 %", "to +30 %"}
 
 
 def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
@@ -217,10 +374,10 @@ def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
         for task in ("seg", "det")
     ]
     frame = pd.DataFrame(rows)
-    head, table = ablation_rows(frame, ["seg", "det"], {})
-    assert head[0] == "method"
+    head, table = ablation_table(frame, ["seg", "det"], {})
+    assert head[0] == "recipe"
     assert [row[0] for row in table] == ["the whole recipe", "nothing distilled", "without neck"]
-    assert ablation_rows(frame[frame["without"] == ""], ["seg", "det"], {}) == ([], [])
+    assert ablation_table(frame[frame["without"] == ""], ["seg", "det"], {}) == ([], [])
     figure = plane(by_method(frame[frame["without"] == ""], {}))
     assert [list(trace.text) for trace in figure.data] == [["distill-x0", "distill", "distill-x3"]]
 
@@ -232,6 +389,7 @@ def test_a_finished_study_trains_nothing(
         raise AssertionError("trained again")
 
     monkeypatch.setattr("training.compare.train", refuse)
-    main(options(study, rendered, backbone_file))
+    strengths = study.parent / "strengths.json"
+    main(options(study, rendered, backbone_file, strengths=strengths))
     assert StudyRuns(study).first_stage(0) is not None
     assert StudyRuns(study).first_stage(5) is None

@@ -87,6 +87,18 @@ def test_lost_boxes_moved_pixels_and_another_top_class_are_told(page):
         assert words in html
 
 
+def test_none_of_these_is_a_class_of_its_own(page):
+    before, after = sides()
+    after["parts"]["cls"]["known"] = False
+    assert "dog (80 %) → none of these (60 %)" in table(page, before, after)
+    words = Words("en").table
+    said = asked(page, "partWords(given[0], null, given[1], 0)", after["parts"]["cls"], words)
+    assert said == "none of these (closest: person 60 %)"
+    hint = "barsHint(given[0], given[1])"
+    assert asked(page, hint, after["parts"]["cls"], words).startswith("None of these")
+    assert "whatever is in the image" in asked(page, hint, before["parts"]["cls"], words)
+
+
 def test_a_task_that_one_side_was_never_trained_is_said(page):
     before, after = sides()
     del before["parts"]["det"]

@@ -111,12 +111,22 @@ def scores(path: Path, roots: DataRoots, split: str, progress: Progress) -> dict
         InputError: the file or the data is not usable, or holds unknown classes.
     """
     model = ExportedModel(path)
+    splits = [read_split(roots, task, split) for task in model.class_names]
+    return scores_of(model, splits, lambda items, task: progress(items, f"{path.name}, {task}"))
+
+
+def scores_of(model: ExportedModel, splits: list[Split], progress: Progress) -> dict[str, float]:
+    """The same of an opened file, at the input size that it has now.
+
+    Raises:
+        InputError: the data holds unknown classes.
+    """
     values: dict[str, float] = {}
-    for task, names in model.class_names.items():
-        data = read_split(roots, task, split)
-        meter = TASKS[task](names).meter(data)
-        for item in progress(data.items, f"{path.name}, {task}"):
-            image, truth = TASKS[task].read(item, data)
+    for data in splits:
+        task = TASKS[data.task]
+        meter = task(model.class_names[data.task]).meter(data)
+        for item in progress(data.items, data.task):
+            image, truth = task.read(item, data)
             meter.add(model.predict(image, 0.0), truth)
         values |= meter.score().values
     return values

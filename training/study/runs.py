@@ -20,7 +20,7 @@ from mtl_core.metrics.accuracy_matrix import (
 )
 from mtl_core.metrics.stability_gap import dips
 from mtl_core.retention import METHODS
-from mtl_core.runs.run_directory import Run
+from mtl_core.runs.run_directory import RunRecords
 from mtl_core.tasks import primary_metrics
 from mtl_core.types import InputError
 
@@ -31,19 +31,23 @@ DIVERGED = "diverged.txt"  # why a run has no result: its loss exploded
 FREED = ("distill", "distill_neck", "lr_backbone", "lr_shared")
 NAME = re.compile(
     r"(?P<method>[a-z]+)(-without-(?P<without>[a-z]+))?(-(?P<task>[a-z]+))?"
-    r"(-x(?P<strength>[\d.e+-]+?))?-seed(?P<seed>\d+)"
+    r"(-x(?P<strength>[\d.e+-]+?))?(-r(?P<rate>[\d.e+-]+?))?-seed(?P<seed>\d+)"
 )
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a study: a method, its strength and a seed; a part left out; or a task alone."""
+    """One run of a study: a method, its strength and a seed; a part left out; or a task alone.
+
+    The strength of joint, which adds nothing to a loss, is a factor on its epochs.
+    """
 
     method: str
     strength: float
     seed: int
     task: str | None = None  # of a single-task reference
     without: str | None = None  # the part of the recipe that is left out, see ablation.py
+    rate: float = 1.0  # factor on the learning rate, of joint alone
 
     @property
     def name(self) -> str:
@@ -51,12 +55,8 @@ class Cell:
         alone = f"-without-{self.without}" if self.without else ""
         alone += f"-{self.task}" if self.task else ""
         factor = "" if self.strength == 1 else f"-x{self.strength:g}"
+        factor += "" if self.rate == 1 else f"-r{self.rate:g}"
         return f"{self.method}{alone}{factor}-seed{self.seed}"
-
-    @property
-    def plain(self) -> bool:
-        """A whole method at its own strength: no reference, nothing swept or left out."""
-        return self.task is None and self.without is None and self.strength == 1
 
     @property
     def label(self) -> str:
@@ -76,6 +76,7 @@ class Cell:
             int(found["seed"]),
             found["task"],
             found["without"],
+            float(found["rate"] or 1),
         )
 
 
@@ -111,23 +112,34 @@ class StudyRuns:
                 return path
         return None
 
-    def runs(self) -> list[tuple[Cell, Run]]:
+    def runs(self) -> list[tuple[Cell, RunRecords]]:
         """All finished runs, by name.
 
         Raises:
             InputError: two of them were not made from the same images and weights.
         """
-        found: list[tuple[Cell, Run]] = []
+        found: list[tuple[Cell, RunRecords]] = []
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else []:
             cell = Cell.of(path.name)
             if cell is not None and self.finished(cell):
-                found.append((cell, Run(path)))
+                found.append((cell, RunRecords(path)))
         for (_, one), (_, other) in combinations(found, 2):
             check_comparable(one, other)
         return found
 
 
-def check_comparable(one: Run, other: Run) -> None:
+def main_cells(runs: list[tuple[Cell, RunRecords]]) -> list[tuple[Cell, RunRecords]]:
+    """One run of every method of several stages: nothing left out, the lowest seed, and of several
+    strengths the one nearest to its own.
+    """
+    chosen: dict[str, tuple[Cell, RunRecords]] = {}
+    for cell, run in sorted(runs, key=lambda pair: (pair[0].seed, abs(pair[0].strength - 1))):
+        if cell.task is None and cell.without is None and len(run.tasks) > 1:
+            chosen.setdefault(cell.method, (cell, run))
+    return list(chosen.values())
+
+
+def check_comparable(one: RunRecords, other: RunRecords) -> None:
     """Refuse to lay runs side by side that differ in more than method, strength, seed and tasks.
 
     Raises:
@@ -158,7 +170,7 @@ def check_comparable(one: Run, other: Run) -> None:
         )
 
 
-def _recipe(run: Run) -> dict[str, Any]:
+def _recipe(run: RunRecords) -> dict[str, Any]:
     """What all runs of a study have in common, by what to call it, as far as a run has it."""
     config = run.manifest["config"]
     common = {name: value for name, value in config.items() if name not in (*VARIED, "seed")}
@@ -171,11 +183,11 @@ def _recipe(run: Run) -> dict[str, Any]:
 def results(study: StudyRuns) -> pd.DataFrame:
     """One row per run and task.
 
-    Columns: method (with its strength), strength, without (the part left out, or nothing), seed,
-    task, metric, base, final, drop, drop_low,
-    drop_high (relative; NaN where no later stage came), retention, floor, reached, verdict, n,
-    ece, forgetting and backward (transfer; of the run, as fractions), seconds (of the run), dip
-    (relative, deepest inside later stages).
+    Columns: method (with its strength), family (without it), strength, rate, without (the part left
+    out, or nothing), seed, task, metric, base, final, drop, drop_low, drop_high (relative; NaN
+    where no later stage came), retention, floor, reached, verdict, n, ece, forgetting and backward
+    (transfer; of the run, as fractions), seconds (of the run), dip (relative, deepest inside later
+    stages).
     """
     rows = []
     for cell, run in study.runs():
@@ -188,7 +200,9 @@ def results(study: StudyRuns) -> pd.DataFrame:
             rows.append(
                 {
                     "method": cell.label if cell.task is None else "single",
+                    "family": cell.method,
                     "strength": cell.strength,
+                    "rate": cell.rate,
                     "without": cell.without or "",
                     "seed": cell.seed,
                     **{k: row[k] for k in ("task", "metric", "base", "final")},
@@ -212,7 +226,7 @@ def number_or_nan(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def deepest_dips(run: Run) -> dict[str, float]:
+def deepest_dips(run: RunRecords) -> dict[str, float]:
     """Per earlier task the largest relative fall inside a later stage, on the subset images."""
     found: dict[str, float] = {}
     for dip in dips(run.records(), primary_metrics()):
@@ -243,10 +257,9 @@ def by_method(frame: pd.DataFrame, alone: dict[str, float]) -> pd.DataFrame:
         frame: as ``results`` gives it, or some of its rows.
         alone: single-task scores, as ``references`` gives them.
 
-    Columns: method, strength, seeds, per task ``base T``, ``final T``, ``drop T``, ``pass T`` (as
-    "2/3"), ``of single T`` (final / single-task score, NaN without a reference), then ``old`` (mean
-    retention of the tasks that a later stage followed, NaN where none did), ``new`` (mean of base
-    / single-task score over the tasks after the first), ``forgetting``, ``backward`` and
+    Columns: method, strength, seeds, per task ``base T``, ``final T``, ``drop T``, then ``old``
+    (mean retention of the tasks that a later stage followed, NaN where none did), ``new`` (mean of
+    base / single-task score over the tasks after the first), ``forgetting``, ``backward`` and
     ``forward`` (see accuracy_matrix; means over runs), ``dip`` and ``seconds``.
     """
     rows = []
@@ -256,11 +269,8 @@ def by_method(frame: pd.DataFrame, alone: dict[str, float]) -> pd.DataFrame:
         row["seeds"] = runs["seed"].nunique()
         for task in tasks:
             own = runs[runs["task"] == task]
-            reference = alone.get(task, math.nan)
             row[f"base {task}"], row[f"final {task}"] = own["base"].mean(), own["final"].mean()
             row[f"drop {task}"] = own["drop"].mean()
-            row[f"pass {task}"] = f"{(own['verdict'] == 'pass').sum()}/{len(own)}"
-            row[f"of single {task}"] = own["final"].mean() / reference
         row["old"] = runs["retention"].mean()
         bases = {task: row[f"base {task}"] for task in tasks[1:]}
         news = [base / alone.get(task, math.nan) for task, base in bases.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from training.timing import image_path as around
 from training.timing import networks
 from training.timing.alternating_times import Case
 from training.timing.operator_times import operator_times
+from training.timing.other_networks import Other
 
 BATCHES, QUICK_BATCHES = (1, 2, 4, 8, 16), (1, 2)
 SIDES_PX, QUICK_SIDES_PX = (256, 320, 384, 448, 512, 640, 768), (256, 512)
@@ -56,10 +57,18 @@ class Bench:
         threads: of every network.
         side_px: of the input that networks are compared at; the bank goes by the run's own size.
         quick: leave out the slow cases.
+        others: anyone's networks to time in turn with ours.
     """
 
-    def __init__(self, stages: list[Path], threads: int, side_px: int, quick: bool) -> None:
-        self.stages, self.threads, self.quick = stages, threads, quick
+    def __init__(
+        self,
+        stages: list[Path],
+        threads: int,
+        side_px: int,
+        quick: bool,
+        others: Sequence[Other] = (),
+    ) -> None:
+        self.stages, self.threads, self.quick, self.others = stages, threads, quick, others
         self.last = stages[-1]
         self.info = read_header(self.last)
         self.side_px = side_px
@@ -251,10 +260,38 @@ def way(bench: Bench) -> Comparison:
     return Comparison(cases, sums, {f"{k} / network": v for k, v in ratios.items()})
 
 
+def beside(bench: Bench) -> Comparison:
+    """Our network beside networks of ONNX files: each of them, and the sum of all.
+
+    Ours at its own size against each at the size that it was named with, and all at ours where
+    their files take images of that size, too.
+    """
+    own_px = bench.info.model.input_px
+    ours = f"onehead, {own_px} px"
+    cases: dict[str, Case] = {ours: bench.ours.on(bench.pixels(own_px))}
+    sums: dict[str, list[str]] = {}
+    for title in ("usual sizes", f"{own_px} px"):
+        parts = []
+        for other in bench.others:
+            side = other.side_px if title == "usual sizes" else own_px
+            case = f"{other.name}, {side} px"
+            if case not in cases:
+                found = other.case(side, bench.threads)
+                if found is None:
+                    break
+                cases[case] = found
+            parts.append(case)
+        if len(parts) == len(bench.others):
+            sums[f"all beside, {title}"] = parts
+    ratios = {f"{ours} / {name}": (ours, name) for name in [*cases, *sums] if name != ours}
+    return Comparison(cases, sums, ratios)
+
+
 COMPARISONS: dict[str, Callable[[Bench], Comparison]] = {
     "engines": engines,
     "specialists": specialists,
     "bank": bank,
     "growth": growth,
     "way": way,
+    "beside": beside,
 }

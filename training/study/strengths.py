@@ -1,0 +1,102 @@
+"""Which strength of every method is best on held-out images, and whether its sweep says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_core.types import InputError
+from training.study.runs import references
+
+KNOBS = ("strength", "rate")  # factors of a Cell that a sweep varies
+
+
+def relative_finals(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per method, strength and rate: how much of every task it ends with.
+
+    Args:
+        frame: as ``runs.results`` gives it.
+
+    Columns: family, strength, rate, seeds, score (mean over seeds and tasks of final / reference).
+        The reference is the task alone where that was trained for every task, else the best final
+        score of the task in this study.
+    """
+    whole = frame[(frame["without"] == "") & (frame["method"] != "single")]
+    alone = references(frame[frame["without"] == ""])
+    tasks = set(whole["task"])
+    best = whole.groupby("task")["final"].max().to_dict()
+    reference = alone if tasks <= set(alone) and min(alone.values()) > 0 else best
+    shares = whole["final"] / whole["task"].map(reference).where(lambda value: value > 0)
+    table = whole.assign(share=shares.fillna(0.0))
+    grouped = table.groupby(["family", *KNOBS], sort=True)
+    return grouped.agg(score=("share", "mean"), seeds=("seed", "nunique")).reset_index()
+
+
+def chosen(frame: pd.DataFrame) -> dict[str, Any]:
+    """Per method that was swept its best strength and rate, all that were tried, and where the best
+    is an end of its range, so that more should be tried.
+    """
+    table = relative_finals(frame)
+    found = {}
+    for family, rows in table.groupby("family", sort=False):
+        if len(rows) < 2:
+            continue
+        best = rows.loc[rows["score"].idxmax()]
+        ends = [
+            knob
+            for knob in KNOBS
+            if rows[knob].nunique() > 1 and best[knob] in (rows[knob].min(), rows[knob].max())
+        ]
+        found[str(family)] = {
+            **{knob: float(best[knob]) for knob in KNOBS},
+            "at_an_end_of": ends,
+            "tried": rows[[*KNOBS, "score", "seeds"]].round(5).to_dict("records"),
+        }
+    return found
+
+
+def sentences(methods: dict[str, Any]) -> list[str]:
+    """One per method: its best strength, and what is left to try."""
+    said = []
+    for method, found in methods.items():
+        tried = ", ".join(
+            " x ".join(f"{row[knob]:g}" for knob in KNOBS) + f": {row['score']:.3f}"
+            for row in found["tried"]
+        )
+        sentence = f"{method}: best at strength {found['strength']:g}"
+        if found["rate"] != 1 or any(row["rate"] != 1 for row in found["tried"]):
+            sentence += f" and rate {found['rate']:g}"
+        for knob in found["at_an_end_of"]:
+            sentence += f", an end of the range of its {knob}: try beyond it"
+        if len(found["tried"]) < 3:
+            sentence += ", of two tried: try at least three"
+        said.append(f"{sentence}. Tried (strength x rate: mean of final / reference): {tried}.")
+    return said
+
+
+def read_strengths(path: Path, preset: str) -> dict[str, dict[str, float]]:
+    """Per method its strength and rate, from a file that a sweep wrote.
+
+    Raises:
+        InputError: the file is not one, or its sweep was made with another preset.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = {
+            str(method): {knob: float(values[knob]) for knob in KNOBS}
+            for method, values in content["methods"].items()
+        }
+        of_preset = content["preset"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: expected the strengths.json that training.compare --sweep writes ({error!r})."
+        ) from error
+    if of_preset != preset:
+        raise InputError(
+            f"{path} was chosen with preset {of_preset}: expected --preset {of_preset}, or a sweep "
+            f"with {preset}."
+        )
+    return found
