@@ -251,7 +251,8 @@ class EngineShelf:
             except (InputError, ImportError, OSError) as error:
                 print(f"Warm-up of {run.name} stopped: {error}")
 
-        thread = threading.Thread(target=work, name="warm-up", daemon=True)
+        # No daemon: a process that ends while onnxruntime starts its own threads would be aborted.
+        thread = threading.Thread(target=work, name="warm-up")
         thread.start()
         return thread
 

@@ -73,7 +73,7 @@ def test_a_quick_run_writes_what_it_found(whole_run: Path, tmp_path: Path):
     only = ("engines", "bank", "growth", "way")
     main(Options(whole_run, out=out, rounds=2, threads=1, quick=True, only=only, profile=True))
     measured = json.loads(out.read_text())
-    assert set(measured) == {"machine", "settings", "profile", *only}
+    assert set(measured) == {"machine", "settings", "profile", "sha256", *only}
     assert measured["settings"]["threads"] == 1 and measured["settings"]["rounds"] == 2
     for name in only:
         for values in measured[name]["times"].values():
