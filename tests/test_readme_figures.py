@@ -170,6 +170,10 @@ COSTS = {
     ),
     "beside the same three at 512 px": ("onehead / three specialists, 512 px",),
     "beside three single-task copies of itself": ("onehead / three single-task copies",),
+    "at 384 px, beside YOLO26n + YOLO26n-sem + YOLO11n-cls at their usual 640, 640 and 224 px": (
+        "onehead, 384 px / all beside, usual sizes",
+    ),
+    "at 384 px, beside the same three at 384 px": ("onehead, 384 px / all beside, 384 px",),
     "three stages at once / one stage, 384 px": ("3 stages, side by side / one stage",),
     "eighteen stages at once / one stage, 384 px": ("18 stages, side by side / one stage",),
     "a 1280 x 960 JPEG read at half its size, prepared, decoded, drawn / the network": (
