@@ -52,9 +52,7 @@ def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) ->
         except InputError as error:
             sys.exit(str(error))
         demo = build_page(site)
-    for name in opening_sides(site):
-        if name:
-            site.engines.warm_up(site.runs.get(name))
+    warm_ups = [site.engines.warm_up(site.runs.get(n)) for n in opening_sides(site) if n]
     # A host sets these in the environment; a word on the command line goes before them.
     name = options.host or os.environ.get("GRADIO_SERVER_NAME") or _HOST
     port = options.port or int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
@@ -64,6 +62,9 @@ def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) ->
         if "empty port" not in str(error):
             raise
         sys.exit(f"Port {port} is taken by another program: choose another with --port.")
+    finally:  # what still opens graphs when the process ends would abort it
+        for warm_up in warm_ups:
+            warm_up.join()
 
 
 def start() -> None:

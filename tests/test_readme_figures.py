@@ -200,6 +200,17 @@ def test_what_a_pass_costs(row: list[str]):
     assert numbers(inside) == [shown(other["value"], digits) for other in others]
 
 
+def test_what_it_reaches_in_what_time():
+    measured = json.loads((ONEHEAD / "accuracy_and_time.json").read_text())
+    rows = table_below("## What it reaches in what time")
+    assert len(rows) == len(measured["rows"])
+    for row, point in zip(rows, measured["rows"], strict=True):
+        assert (row[0], row[1]) == (f"{point['input_px']} px", point["precision"])
+        scores = [100 * point["scores"][name] for name in ("mIoU", "mAP", "mAP50", "top1")]
+        found = [float(cell) for cell in row[2:]]
+        assert found == [*(shown(score, 1) for score in scores), shown(point["p50_ms"], 1)]
+
+
 def test_what_a_training_step_costs():
     ratios = json.loads((STUDY / "training_times.json").read_text())["training"]["ratios"]
     printed = RESULTS[

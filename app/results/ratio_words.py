@@ -14,6 +14,9 @@ _KNOWN = [
     (r"onehead, (?P<px>\d+) px / three specialists, usual sizes", "networks", "smaller"),
     (r"onehead / three specialists, (?P<px>\d+) px", "networks", "same_size"),
     (r"onehead / three single-task copies", "networks", "copies"),
+    (r"onehead, (?P<px>\d+) px / all beside, usual sizes", "others", "usual"),
+    (r"onehead, (?P<px>\d+) px / all beside, (?P=px) px", "others", "same_size"),
+    (r"onehead, (?P<px>\d+) px / (?P<name>.+), (?P<other>\d+) px", "others", "one"),
     (r"whole network / bare backbone", "backbone", "rewritten"),
     (r"whole network / bare backbone as exported", "backbone", "exported"),
     (r"(?P<n>\d+) stages, side by side / one stage", "stages", "shared"),
@@ -25,7 +28,7 @@ _KNOWN = [
     (r"all but the network, all pixels / network", "around", "all_pixels"),
     (r"all but the network, draft / network", "around", "draft"),
 ]
-GROUPS = ("networks", "backbone", "stages", "around", OTHER)
+GROUPS = ("networks", "others", "backbone", "stages", "around", OTHER)
 
 
 def placed(name: str, words: Words) -> tuple[int, str, str]:

@@ -251,8 +251,7 @@ class EngineShelf:
             except (InputError, ImportError, OSError) as error:
                 print(f"Warm-up of {run.name} stopped: {error}")
 
-        # No daemon: a process that ends while onnxruntime starts its own threads would be aborted.
-        thread = threading.Thread(target=work, name="warm-up")
+        thread = threading.Thread(target=work, name="warm-up", daemon=True)
         thread.start()
         return thread
 
