@@ -62,13 +62,14 @@ class Mixed:
         """One request of a new session; whether it was answered, or refused where it had to be."""
         session = secrets.token_hex(8)
         run = self.draw.choice(self.runs) if self.draw.random() < 0.2 else "onehead"
-        first = 0 if run.endswith("joint") else 1  # that one has the last stage alone
+        if run.endswith("joint") and kind in ("compare_stages", "mask"):
+            run = "onehead"  # the other has one stage alone
         file = await self.uploaded()
         data: dict[str, list[Any]] = {
             "predict": [file, run, 0],
-            "compare_stages": [file, run, first, 0, 0.3, ""],
+            "compare_stages": [file, run, 1, 0, 0.3, ""],
             "overlay": [file, run, 0, 0.3],
-            "mask": [file, run, first],
+            "mask": [file, run, 1],
             "matrix": [run],
             "take_image": [file, None, run, self.draw.choice(["", *self.runs])],
             "every_stage": [None, file],
