@@ -23,6 +23,7 @@ from mtl_core.analysis.verdicts import judge
 from mtl_core.config import RunConfig
 from mtl_core.learning.run_data import RunData
 from mtl_core.learning.stage import NotFinite
+from mtl_core.learning.state_files import has_state
 from mtl_core.learning.trainer import Trainer
 from mtl_core.overrides import from_arguments, from_toml, shown, with_changes
 from mtl_core.presets import preset
@@ -159,7 +160,7 @@ def prepare_out(out: Path, resume: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file, expected a directory for the run.")
     begun = [p for p in out.iterdir() if p.name != "state"] if out.exists() else []
-    if (begun or (out / "state" / "resume.pt").exists()) and not resume:
+    if (begun or has_state(out)) and not resume:
         raise InputError(
             f"{out} is not empty: expected a new directory, or --resume to go on with it."
         )

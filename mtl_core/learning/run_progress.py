@@ -20,7 +20,7 @@ from mtl_core.learning.resume import (
     load_matching,
 )
 from mtl_core.learning.run_data import RunData
-from mtl_core.learning.state_files import last_state, read_state, write_state
+from mtl_core.learning.state_files import LAST, last_state, read_state, start_of, write_state
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import Retention, retention_class
 from mtl_core.runs.run_directory import Run
@@ -103,7 +103,7 @@ class RunProgress:
                 "network": self.network.state_dict(),
                 "retention": self.retention.state_dict(),
             }
-            write_state(folder / f"start{number}.pt", start)
+            write_state(folder / start_of(number), start)
         records = self.out / "records.jsonl"
         content = {
             "number": number,
@@ -115,7 +115,7 @@ class RunProgress:
             "sources": self.sources,
             "data_changes": self.data_changes,
         }
-        write_state(folder / "resume.pt", content)
+        write_state(folder / LAST, content)
         self.saved_at = time.time()
 
     def restore(self) -> tuple[int, dict[str, Any] | None]:
@@ -138,7 +138,7 @@ class RunProgress:
             content["sources"]["data_fingerprint"], self.sources["data_fingerprint"], number
         )
         self.seconds, self.partial_s = content["seconds"], content["partial_s"]
-        start = read_state(self.out / "state" / f"start{number}.pt", self.device)
+        start = read_state(self.out / "state" / start_of(number), self.device)
         load_matching(self.network, start["network"])
         self.retention.load_state_dict(start["retention"])
         records = self.out / "records.jsonl"
@@ -164,7 +164,7 @@ class RunProgress:
         for what, found in first_stage(ours).items():
             if found != first_stage(theirs)[what]:
                 raise InputError(f"{run} differs in {what}: expected the same to start from it.")
-        state = run / "state" / "start2.pt"
+        state = run / "state" / start_of(2)
         if state.is_file():
             weights = read_state(state, self.device)["network"]
         else:  # published without it: the checkpoint, rounded to half precision

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtl_core.learning.state_files import Writer, last_state, read_state, write_state
+from mtl_core.learning.state_files import (
+    LAST,
+    PREVIOUS,
+    Writer,
+    last_state,
+    read_state,
+    write_state,
+)
 from mtl_core.types import InputError
 
 CPU = torch.device("cpu")
@@ -22,16 +29,22 @@ def damaged(content: bytes) -> list[bytes]:
 
 
 def test_a_state_comes_back(tmp_path: Path):
-    path = tmp_path / "state" / "a.pt"
-    write_state(path, {"weights": torch.arange(5), "number": 3, "none": None})
+    path = tmp_path / "state" / "a.safetensors"
+    kernel = torch.rand(2, 3, 5, 5).to(memory_format=torch.channels_last)
+    shared = torch.arange(5)
+    state = {0: {"step": torch.tensor(3.0)}, "pair": [shared, shared], "kernel": kernel}
+    write_state(path, {"state": state, "number": 3, "rate": 1e-30 / 3, "none": None})
     found = read_state(path, CPU)
-    assert torch.equal(found["weights"], torch.arange(5)) and found["number"] == 3
-    assert [p.name for p in path.parent.iterdir()] == ["a.pt"]
+    assert found["number"] == 3 and found["rate"] == 1e-30 / 3 and found["none"] is None
+    assert found["state"][0]["step"] == 3 and torch.equal(found["state"]["pair"][1], shared)
+    assert torch.equal(found["state"]["kernel"], kernel)
+    assert found["state"]["kernel"].stride() == kernel.stride()
+    assert [p.name for p in path.parent.iterdir()] == ["a.safetensors"]
 
 
 @pytest.mark.parametrize("kind", range(5))
 def test_a_damaged_state_gives_way_to_the_one_before(tmp_path: Path, kind: int):
-    path = tmp_path / "state" / "resume.pt"
+    path = tmp_path / "state" / LAST
     for number in (1, 2):
         write_state(path, {"number": number})
     path.write_bytes(damaged(path.read_bytes())[kind])
@@ -39,7 +52,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(tmp_path: Path, kind: int):
         read_state(path, CPU)
     with pytest.warns(UserWarning, match="The state before it is taken"):
         assert last_state(tmp_path, CPU)["number"] == 1
-    before = path.with_name("resume.pt.previous")
+    before = path.with_name(LAST + PREVIOUS)
     before.write_bytes(damaged(before.read_bytes())[kind])
     with pytest.warns(UserWarning, match="taken"), pytest.raises(InputError, match="damaged"):
         last_state(tmp_path, CPU)

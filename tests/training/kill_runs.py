@@ -29,7 +29,7 @@ from safetensors.torch import load_file, save_file
 import training.train
 from mtl_core.learning import frozen_features
 from mtl_core.learning import trainer as trainer_module
-from mtl_core.learning.state_files import PREVIOUS
+from mtl_core.learning.state_files import has_state
 from mtl_core.retention import METHODS
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.rendered_sets import render_dataset
@@ -188,9 +188,7 @@ def _through(
     """One run, killed so long after each of its starts; the last one's exit status."""
     for number, moment in enumerate([*moments, math.inf]):
         # Killed before the first state was whole, it is begun anew, as the refusal says.
-        # For a moment only the state before the last one is there.
-        states = ("resume.pt", f"resume.pt{PREVIOUS}")
-        resume = any((out / "state" / name).exists() for name in states)
+        resume = has_state(out)
         given = workers * (number % 2)
         process = forked(functools.partial(train, root, out, method, given, resume), root / "log")
         until = time.monotonic() + moment

@@ -17,6 +17,7 @@ import pytest
 from safetensors.torch import load_file
 
 from mtl_core.learning import recording, run_progress, trainer
+from mtl_core.learning.state_files import has_state
 from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 from training.train import Options, main, prepare_out
@@ -62,7 +63,7 @@ def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_from(
     monkeypatch.undo()
     monkeypatch.setenv("ONEHEAD_CACHE", os.environ["ONEHEAD_CACHE"])
     # Where not even the first state was written there is nothing to go on with, and no harm done.
-    main(options(out, resume=(out / "state" / "resume.pt").exists()))
+    main(options(out, resume=has_state(out)))
     same_weights(out, whole_run)
 
 
@@ -96,7 +97,7 @@ def test_a_killed_run_is_gone_on_from(whole_run: Path, options: Make, tmp_path: 
     command += ["--out", str(given.out)]
     wait_s = random.Random(0)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    while not (given.out / "state" / "resume.pt").exists():
+    while not has_state(given.out):
         assert process.poll() is None
         time.sleep(0.05)
     time.sleep(wait_s.uniform(0, 4))

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from mtl_core.analysis.across_seeds import Kept
-from mtl_core.learning.state_files import last_state
+from mtl_core.learning.state_files import LAST, PREVIOUS, last_state, start_of
 from mtl_core.metrics.bootstrap import Interval
 from mtl_core.presets import preset
 from mtl_core.runs.run_directory import Run
@@ -139,7 +139,7 @@ def test_finished_runs_can_be_lightened_and_still_be_reported(
     runs = StudyRuns(tmp_path)
     waiting = [Cell("ewc", 1.0, 0), Cell("ewc", 1.0, 1)]
     lighten(runs, waiting)
-    kept = [runs.folder(Cell(m, 1.0, 0)) / "state" / "start2.pt" for m in ("distill", "finetune")]
+    kept = [runs.folder(Cell(m, 1.0, 0)) / "state" / start_of(2) for m in ("distill", "finetune")]
     assert [path.is_file() for path in kept] == [True, False]
     times = estimates_s(runs, waiting)
     assert times[0] is not None and times[1] is not None and times[1] > times[0] > 0
@@ -160,8 +160,8 @@ def test_a_run_that_was_stopped_before_its_first_state_begins_anew(study: Path, 
     assert not resumable(runs, cell) and not out.exists()
     shutil.copytree(study / "finetune-seed0", out)
     assert resumable(runs, cell)
-    state = out / "state" / "resume.pt"
-    state.rename(state.with_name("resume.pt.previous"))  # ended between two moves
+    state = out / "state" / LAST
+    state.rename(state.with_name(LAST + PREVIOUS))  # ended between two moves
     assert resumable(runs, cell)
     with pytest.warns(UserWarning, match="state before it is taken"):
         assert last_state(out, torch.device("cpu"))["number"] == 4

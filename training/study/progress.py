@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from mtl_core.learning.state_files import has_state
 from mtl_core.runs.run_directory import RunRecords
 from mtl_core.types import InputError
 from training.study.runs import OWN_START, Cell, StudyRuns
@@ -61,10 +62,9 @@ def resumable(study: StudyRuns, cell: Cell) -> bool:
         InputError: a folder of that name holds more than that.
     """
     out = study.folder(cell)
-    state = out / "state"
     if not out.exists():
         return False
-    if (state / "resume.pt").is_file() or (state / "resume.pt.previous").is_file():
+    if has_state(out):
         return True
     # Before its first state a run holds at most a copy of another's first stage.
     more = [p.name for p in sorted(out.glob("stage*.safetensors")) if p.stem != "stage1"]

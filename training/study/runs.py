@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mtl_core.learning.resume import VARIED
+from mtl_core.learning.state_files import start_of
 from mtl_core.metrics.accuracy_matrix import (
     accuracy_matrix,
     average_forgetting,
@@ -108,7 +109,7 @@ class StudyRuns:
             cell = Cell.of(path.name)
             if cell is None or cell.task is not None or cell.method in OWN_START:
                 continue
-            if (path / "state" / "start2.pt").is_file() and (path / "run.json").is_file():
+            if (path / "state" / start_of(2)).is_file() and (path / "run.json").is_file():
                 return path
         return None
 
