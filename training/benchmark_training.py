@@ -5,7 +5,8 @@
 The ways take turns in one process, a block of steps each, with the same images. The plain loop
 trains the same weights the same stage, but shares nothing: the backbone that rests runs in PyTorch,
 once for the student and once for the teacher, and the training process itself decodes every image
-again.
+again. With --threads 1 the same loop with 1 x 1 convolutions as PyTorch computes them by itself is
+measured, too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from mtl_core.data.datasets import training_loader
-from mtl_core.learning.hardware import machine
+from mtl_core.learning.hardware import machine, pointwise
 from mtl_core.learning.stage import begin_stage, train_epoch
 from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.retention import METHODS, Retention
@@ -36,6 +37,7 @@ from training.train import run_config, trainer_of
 
 STAGE = 2  # the first that has a teacher
 WAYS = ("plain loop", "with teacher", "without teacher")
+SLOW_POINTWISE = "with teacher, 1 x 1 convolutions by im2col"  # a way of its own with one thread
 
 
 @dataclass
@@ -88,6 +90,9 @@ def way(options: Options, name: str, out: Path) -> Case:
     )
     trainer = trainer_of(train, run_config(train))
     network = trainer.network
+    if name == SLOW_POINTWISE:
+        for layer in pointwise(network):
+            layer.dilation = (1, 1)
     trainer.retention = Retention() if name == "without teacher" else METHODS["distill"]()
     context = trainer.open_stage(STAGE)
     frozen: Callable[[Tensor], list[Tensor]] = trainer.frozen
@@ -134,13 +139,16 @@ def benchmark(options: Options) -> dict[str, Any]:
     if options.rounds < 2 or options.steps < 1:
         raise InputError("--rounds and --steps: expected at least 2 and 1.")
     options.threads = options.threads or available_cores()
+    ways = (*WAYS, SLOW_POINTWISE) if options.threads == 1 else WAYS
     with tempfile.TemporaryDirectory() as folder, Progress() as progress:
-        cases = {name: way(options, name, Path(folder) / name) for name in WAYS}
+        cases = {name: way(options, name, Path(folder) / name) for name in ways}
         times = timed(cases, options.rounds, progress, "training")
     ratios = {
         "plain loop / with teacher": ("plain loop", "with teacher"),
         "with teacher / without teacher": ("with teacher", "without teacher"),
     }
+    if SLOW_POINTWISE in ways:
+        ratios["with teacher / by im2col"] = ("with teacher", SLOW_POINTWISE)
     settings = {"threads": options.threads, "rounds": options.rounds, "steps": options.steps}
     return {
         "machine": machine(),

@@ -13,6 +13,7 @@ from torch import Tensor
 from mtl_core.config import RunConfig
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.runs.records import read_rows, write_records
+from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 
 # What runs of one first stage and of one study may have otherwise; evaluations on the subset change
@@ -59,13 +60,13 @@ def check_resumable(
         )
 
 
-def copy_first_stage(run: Path, out: Path) -> None:
+def copy_first_stage(run: Run, out: Path) -> None:
     """The checkpoint, predictions and records of a run's first stage, into another run."""
-    for path in [run / "stage1.safetensors", *(run / "predictions").glob("stage1_*.npz")]:
-        target = out / path.relative_to(run)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-    rows = read_rows(run / "records.jsonl")
+    (out / "predictions").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run.stage(1).weights, out / "stage1.safetensors")
+    for path in (run.path / "predictions").glob("stage1_*.npz"):
+        shutil.copyfile(path, out / "predictions" / path.name)
+    rows = read_rows(run.path / "records.jsonl")
     write_records(out / "records.jsonl", [row for row in rows if row["stage"] == 1])
 
 

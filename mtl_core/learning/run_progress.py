@@ -147,14 +147,15 @@ class RunProgress:
             os.truncate(records, content["records_bytes"])
         return number, stage_state
 
-    def take_first_stage(self, run: Path) -> None:
+    def take_first_stage(self, path: Path) -> None:
         """Take the first stage as another run left it, with its files and its time.
 
         Raises:
             InputError: that run differs in what decides its first stage, or one of the two methods
                 has a first stage of its own.
         """
-        theirs = Run(run).manifest
+        run = Run(path)
+        theirs = run.manifest
         for method in (self.config.method, theirs["config"]["method"]):
             if retention_class(method).own_start:
                 raise InputError(
@@ -163,12 +164,12 @@ class RunProgress:
         ours = json.loads(json.dumps(self.manifest("running")))
         for what, found in first_stage(ours).items():
             if found != first_stage(theirs)[what]:
-                raise InputError(f"{run} differs in {what}: expected the same to start from it.")
-        state = run / "state" / start_of(2)
+                raise InputError(f"{path} differs in {what}: expected the same to start from it.")
+        state = path / "state" / start_of(2)
         if state.is_file():
             weights = read_state(state, self.device)["network"]
         else:  # published without it: the checkpoint, rounded to half precision
-            weights = load_network(run / "stage1.safetensors")[0].state_dict()
+            weights = load_network(run.stage(1).weights)[0].state_dict()
         load_matching(self.network, weights)
         copy_first_stage(run, self.out)
         self.seconds = {"1": theirs["stage_seconds"]["1"]}

@@ -10,7 +10,7 @@ import pytest
 from mtl_core.learning.stage import StageState, begin_stage
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.tasks.data_roots import DataRoots
-from training.benchmark_training import WAYS, Blocks, Options, main, way
+from training.benchmark_training import SLOW_POINTWISE, WAYS, Blocks, Options, main, way
 
 
 def test_blocks_walk_through_the_epochs():
@@ -32,9 +32,13 @@ def test_every_way_is_measured(rendered: DataRoots, backbone_file: Path, tmp_pat
     )
     main(options)
     found = json.loads(out.read_text())["training"]
-    assert set(found["times"]) == set(WAYS)
+    assert set(found["times"]) == {*WAYS, SLOW_POINTWISE}
     assert all(times["p50_ms"] > 0 for times in found["times"].values())
-    assert set(found["ratios"]) == {"plain loop / with teacher", "with teacher / without teacher"}
+    assert set(found["ratios"]) == {
+        "plain loop / with teacher",
+        "with teacher / without teacher",
+        "with teacher / by im2col",
+    }
 
 
 def test_all_ways_move_the_same_weights(
