@@ -9,9 +9,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, cast, get_args, get_type_hints
+from typing import ClassVar, Literal, cast, get_args
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class InputError(ValueError):
 
 
 Kind = Literal["boxes", "label_map", "bars", "scalar_map"]  # of answers
+AcceptanceScore = Literal["max_softmax", "energy"]  # how sure logits are of any class at all
 ScoreScale = tuple[float, float]  # slope, above 0, and shift of a score's logit
 UNSCALED: ScoreScale = (1.0, 0.0)
 
@@ -103,12 +105,15 @@ class Acceptance:
         least: its least value of an image that is accepted.
     """
 
-    score: Literal["max_softmax", "energy"]
+    score: AcceptanceScore
     least: float
 
     def __post_init__(self) -> None:
-        if self.score not in get_args(get_type_hints(Acceptance)["score"]):
-            raise InputError(f"Acceptance.score is {self.score!r}, expected max_softmax or energy.")
+        known = get_args(AcceptanceScore)
+        if self.score not in known:
+            raise InputError(f"Acceptance.score is {self.score!r}, expected {' or '.join(known)}.")
+        if not math.isfinite(self.least):
+            raise InputError(f"Acceptance.least is {self.least}, expected a finite number.")
 
 
 @dataclass(frozen=True)

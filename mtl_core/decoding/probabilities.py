@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
-from mtl_core.types import Acceptance, Probabilities
+from mtl_core.types import Acceptance, AcceptanceScore, Probabilities
 
 
 def energy(logits: np.ndarray) -> float:
@@ -24,7 +23,7 @@ def max_softmax(logits: np.ndarray) -> float:
 
 
 # By name how sure logits (C float32) are that an image is of one of the classes at all.
-ACCEPTANCE_SCORES: dict[Literal["max_softmax", "energy"], Callable[[np.ndarray], float]] = {
+ACCEPTANCE_SCORES: dict[AcceptanceScore, Callable[[np.ndarray], float]] = {
     "max_softmax": max_softmax,
     "energy": energy,
 }

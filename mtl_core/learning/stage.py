@@ -213,7 +213,7 @@ def train_epoch(
                 f"lower stages.{stage.task}.lr."
             )
         state.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        loss.backward()  # type: ignore[no-untyped-call]
         laps.lap("backward")
         torch.nn.utils.clip_grad_norm_(moving, run.clip_norm)
         state.optimizer.step()

@@ -73,9 +73,15 @@ def read_header(path: Path) -> CheckpointInfo:
         class_names = json.loads(metadata["class_names"])
         kinds = json.loads(metadata["kinds"]) if "kinds" in metadata else dict(KINDS)
         kinds = {task: kinds[task] for task in class_names if task in kinds}
+        scales = _score_scales(json.loads(metadata.get("score_scales", "{}")))
+        accepts = {
+            task: Acceptance(found["score"], float(found["least"]))
+            for task, found in json.loads(metadata.get("accepts", "{}")).items()
+        }
         for what, fits in (
             ("class names", all(map(_are_names, class_names.values()))),
             ("kinds", set(kinds.values()) <= set(get_args(Kind))),
+            ("tasks", scales.keys() | accepts.keys() <= class_names.keys()),
         ):
             if not fits:
                 raise ValueError(f"it holds strange {what}")
@@ -86,13 +92,10 @@ def read_header(path: Path) -> CheckpointInfo:
             # Before version 0.2 the key was "taught".
             trained=list(json.loads(metadata.get("trained", metadata.get("taught", "")))),
             kinds=kinds,
-            score_scales=_score_scales(json.loads(metadata.get("score_scales", "{}"))),
-            accepts={
-                task: Acceptance(found["score"], float(found["least"]))
-                for task, found in json.loads(metadata.get("accepts", "{}")).items()
-            },
+            score_scales=scales,
+            accepts=accepts,
         )
-    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (InputError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} has a damaged header ({error}).") from error
 
 
@@ -155,10 +158,9 @@ def write_checkpoint(path: Path, state: dict[str, np.ndarray], info: CheckpointI
         "trained": json.dumps(info.trained),
         "kinds": json.dumps(info.kinds),
         "score_scales": json.dumps(info.score_scales),
+        "accepts": json.dumps({task: asdict(a) for task, a in info.accepts.items()}),
         "weights_sha256": weights_digest(state),
     }
-    if info.accepts:
-        metadata["accepts"] = json.dumps({task: asdict(a) for task, a in info.accepts.items()})
     metadata["header_sha256"] = _digest(metadata)
     temporary = path.with_name(path.name + ".part")
     save_file(state, temporary, metadata)

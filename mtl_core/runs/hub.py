@@ -50,7 +50,7 @@ def open_run(place: str | Path) -> Run:
         raise NoRun(str(place))
     # The Hub's cache holds a snapshot's files as links into a folder beside it.
     run = Run(path, str(place) if fetched else None, path.parents[1] if fetched else None)
-    for read in (run.records, run.verdicts, run.regressions, run.latency):
+    for read in (run.records, run.verdicts, run.regressions, run.latency, run.accuracy_and_time):
         read()  # damage is refused here, not when a part of the run is first needed
     return run
 

@@ -73,14 +73,19 @@ def read_predictions(
         raise InputError(f"{path} is missing: expected the predictions that training.train keeps.")
     try:
         with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
-                raise InputError("It unpacks to too much.")
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > MOST_BYTES:
+            raise InputError(
+                f"{path} unpacks to more than {MOST_BYTES // 2**20} MB: expected less."
+            )
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return {
             name.rsplit("/", 1)[0]: _prediction(task, _unpacked(name, array), class_names)
             for name, array in arrays.items()
         }
+    except InputError:
+        raise
     except Exception as error:  # zipfile, zlib and NumPy raise all kinds where a file is damaged
         raise InputError(f"{path} is damaged: expected an .npz file of predictions.") from error
 

@@ -28,7 +28,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """The same with its seal."""
-    plain = {key: value for key, value in content.items() if key != SEAL}
+    # Through JSON: tuples become lists, and numbers as keys become text.
+    plain = json.loads(json.dumps({k: v for k, v in content.items() if k != SEAL}))
     return {**plain, SEAL: _digest(plain)}
 
 
@@ -81,6 +82,4 @@ def unsealed(text: bytes, fault: str, damaged: str) -> dict[str, Any]:
 
 
 def _digest(content: dict[str, Any]) -> str:
-    # Once through JSON: tuples become lists, and numbers as keys become text.
-    plain = json.loads(json.dumps(content))
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -43,10 +43,11 @@ def test_a_scale_changes_what_scores_say_and_nothing_else(
     assert len(engine.predict(photo, least).boxes) == (after.scores >= least).sum()
 
 
-@given(st.floats(0.001, 0.999), st.floats(0.2, 5), st.floats(-3, 3))
-def test_a_threshold_is_taken_back_exactly_enough(score: float, slope: float, shift: float):
+@given(st.floats(0.05, 0.95), st.floats(0.5, 5), st.floats(-2, 2))
+def test_a_threshold_is_taken_back(score: float, slope: float, shift: float):
     back = unscaled(score, (slope, shift))
-    assert scaled(np.array([back], np.float64), (slope, shift))[0] <= score * (1 + 1e-5)
+    again = scaled(np.array([back]), (slope, shift))[0]
+    assert score * (1 - 1e-2) <= again <= score
 
 
 def test_the_best_threshold_has_the_largest_f1():

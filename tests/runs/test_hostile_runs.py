@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from mtl_core.engine.network_file import load_network
 from mtl_core.onnx_graphs.weights import read_weights
+from mtl_core.runs import predictions
 from mtl_core.runs.checkpoint import read_header
 from mtl_core.runs.hub import open_run
 from mtl_core.runs.predictions import read_predictions
@@ -84,7 +85,9 @@ def test_odd_json_is_refused(run_folder: Path, text: str):
         Run(run_folder)
 
 
-def test_predictions_that_unpack_to_too_much_are_refused(run_folder: Path):
+def test_predictions_that_unpack_to_too_much_are_refused(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = run_folder / "predictions" / "stage1_seg.npz"
     header = b"\x93NUMPY\x01\x00"
     described = b"{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999, 9999)}\n"
@@ -92,6 +95,10 @@ def test_predictions_that_unpack_to_too_much_are_refused(run_folder: Path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/mask.npy", header + bytes(1000))
     with pytest.raises(InputError, match="is damaged"):
+        read_predictions(path.parent, 1, "seg", {"seg": ["a"]})
+    np.savez_compressed(path, **{"a/mask": np.zeros((4000, 4000), np.uint8)})
+    monkeypatch.setattr(predictions, "MOST_BYTES", 2**20)
+    with pytest.raises(InputError, match="unpacks to more than 1 MB"):
         read_predictions(path.parent, 1, "seg", {"seg": ["a"]})
     np.savez(path, **{"a/mask": np.array([{"a": 1}], object)})  # a pickle inside
     with pytest.raises(InputError, match="is damaged"):
@@ -140,6 +147,11 @@ def reheaded(**changes: object) -> Callable[[Path], None]:
         reheaded(class_names={"seg": ["a"] * 10**5}),
         reheaded(class_names={"seg": [{"a": 1}]}),
         reheaded(kinds={"seg": "code"}),
+        reheaded(score_scales={"another": [1, 0]}),
+        reheaded(score_scales={"det": [0, 0]}),
+        reheaded(accepts={"another": {"score": "energy", "least": 1}}),
+        reheaded(accepts={"cls": {"score": "energy", "least": float("nan")}}),
+        reheaded(accepts={"cls": {"score": "code", "least": 1}}),
     ],
 )
 def test_a_header_that_claims_too_much_is_refused(tiny_checkpoint: Path, harm: Callable):
