@@ -8,8 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from mtl_core.data.letterbox import Placement
+from mtl_core.decoding import decode
 from mtl_core.runs.checkpoint import CheckpointInfo
-from mtl_core.types import Prediction
+from mtl_core.types import Part, Prediction
 
 FEATURES = ("p3", "p4", "p5", "neck", "head")
 
@@ -56,3 +58,11 @@ class Engine(Protocol):
                 inner maps.
         """
         ...
+
+
+def decoded(
+    info: CheckpointInfo, task: str, raw: np.ndarray, box: Placement, score_threshold: float
+) -> Part:
+    """One task's raw output of one image as its checkpoint says that it is to be read."""
+    scale, acceptance = info.score_scale(task), info.accepts.get(task)
+    return decode(info.kinds[task], raw, box, score_threshold, scale, acceptance)

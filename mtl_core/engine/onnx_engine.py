@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from mtl_core.data.letterbox import Placement
-from mtl_core.decoding import decode
+from mtl_core.engine.base import decoded
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.session import open_graph
 from mtl_core.onnx_graphs.template import template_of
@@ -58,16 +58,8 @@ class OnnxEngine:
         prepared = time.perf_counter()
         raw = self._run(pixels)
         ran = time.perf_counter()
-        info = self.info
         parts = {
-            task: decode(
-                info.kinds[task],
-                output,
-                box,
-                score_threshold,
-                info.score_scale(task),
-                info.accepts.get(task),
-            )
+            task: decoded(self.info, task, output, box, score_threshold)
             for task, output in raw.items()
         }
         timings = {

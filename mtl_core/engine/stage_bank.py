@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime as ort
 
 from mtl_core.data.letterbox import Placement
-from mtl_core.decoding import decode
+from mtl_core.engine.base import decoded
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.processor import available_cores
 from mtl_core.onnx_graphs.session import Graph, open_graph
@@ -165,15 +165,8 @@ class StageBank:
         parts: dict[str, Part] = {}
         for task, output in zip(stage.rest.outputs, raw, strict=True):
             if task in stage.info.trained:  # the others are noise, and take time to decode
-                info = stage.info
-                parts[task] = decode(
-                    info.kinds[task],
-                    output.numpy()[0],
-                    cut.box,
-                    score_threshold,
-                    info.score_scale(task),
-                    info.accepts.get(task),
-                )
+                output = output.numpy()[0]
+                parts[task] = decoded(stage.info, task, output, cut.box, score_threshold)
         timings = {
             "rest": (ran - start) * 1e3,
             "decode": (time.perf_counter() - ran) * 1e3,

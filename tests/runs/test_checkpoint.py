@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from mtl_core.engine.network_file import load_network, read_info, save_checkpoint
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.runs.checkpoint import set_input_px
 from mtl_core.types import InputError
+from tests.runs.rewritten_checkpoints import reheaded, reweighed
 
 
 def test_a_file_gives_the_network_back(
@@ -57,39 +56,6 @@ def test_weights_are_half_precision_and_the_header_tells_all(tiny_checkpoint: Pa
         header = json.loads(file.read(length))["__metadata__"]
     assert {"format", "model", "class_names", "stage", "trained"} <= set(header)
     assert read_info(tiny_checkpoint).class_names["cls"] == json.loads(header["class_names"])["cls"]
-
-
-def rewrite(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """Moved into place at the end: what was loaded may still read from the old file."""
-    save_file(state, path.with_suffix(".new"), metadata)
-    os.replace(path.with_suffix(".new"), path)
-
-
-def reheaded(**changes: str) -> Callable[[Path], None]:
-    """The same weights under a changed header."""
-
-    def apply(path: Path) -> None:
-        with safe_open(path, "pt") as file:
-            metadata = dict(file.metadata())
-        metadata.pop("header_sha256")  # else the checksum is what is noticed
-        rewrite(path, load_file(path), metadata | changes)
-
-    return apply
-
-
-def reweighed(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], None]:
-    """Changed weights under the same header."""
-
-    def apply(path: Path) -> None:
-        with safe_open(path, "pt") as file:
-            metadata = dict(file.metadata())
-        state = {name: value.clone() for name, value in load_file(path).items()}
-        change(state)
-        for checksum in ("weights_sha256", "header_sha256"):  # else these are what is noticed
-            metadata.pop(checksum)
-        rewrite(path, state, metadata)
-
-    return apply
 
 
 def cut_short(path: Path) -> None:

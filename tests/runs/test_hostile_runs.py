@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from mtl_core.engine.network_file import load_network
 from mtl_core.onnx_graphs.weights import read_weights
@@ -22,6 +22,7 @@ from mtl_core.runs.predictions import read_predictions
 from mtl_core.runs.run_directory import Run
 from mtl_core.runs.sealed_json import write_json
 from mtl_core.types import InputError
+from tests.runs.rewritten_checkpoints import reheaded, reweighed
 
 MANIFEST = {"config": {"stages": [{"task": "seg"}]}, "class_names": {"seg": ["<b>", "../a"]}}
 
@@ -117,19 +118,15 @@ def endless(path: Path) -> None:
     path.write_bytes((2**62).to_bytes(8, "little") + b"{}")
 
 
-def reheaded(**changes: object) -> Callable[[Path], None]:
+def claims(**changes: object) -> Callable[[Path], None]:
+    """The header with other entries, or another shape of the network."""
+
     def apply(path: Path) -> None:
         with safe_open(path, "pt") as file:
-            metadata = dict(file.metadata())
-        model = json.loads(metadata["model"])
-        for name, value in changes.items():
-            if name in model:
-                model[name] = value
-            else:
-                metadata[name] = json.dumps(value)
-        del metadata["header_sha256"]
-        state = {name: value.clone() for name, value in load_file(path).items()}
-        save_file(state, path, metadata | {"model": json.dumps(model)})
+            model = json.loads(file.metadata()["model"])
+        shape = {name: value for name, value in changes.items() if name in model}
+        others = {name: json.dumps(value) for name, value in changes.items() if name not in model}
+        reheaded(model=json.dumps(model | shape), **others)(path)
 
     return apply
 
@@ -139,19 +136,19 @@ def reheaded(**changes: object) -> Callable[[Path], None]:
     [
         huge,
         endless,
-        reheaded(input_px=32 * 10**6),
-        reheaded(head_channels=10**9),
-        reheaded(neck_channels=10**9),
-        reheaded(backbone="hf_hub:stranger/weights"),
-        reheaded(backbone="../../module"),
-        reheaded(class_names={"seg": ["a"] * 10**5}),
-        reheaded(class_names={"seg": [{"a": 1}]}),
-        reheaded(kinds={"seg": "code"}),
-        reheaded(score_scales={"another": [1, 0]}),
-        reheaded(score_scales={"det": [0, 0]}),
-        reheaded(accepts={"another": {"score": "energy", "least": 1}}),
-        reheaded(accepts={"cls": {"score": "energy", "least": float("nan")}}),
-        reheaded(accepts={"cls": {"score": "code", "least": 1}}),
+        claims(input_px=32 * 10**6),
+        claims(head_channels=10**9),
+        claims(neck_channels=10**9),
+        claims(backbone="hf_hub:stranger/weights"),
+        claims(backbone="../../module"),
+        claims(class_names={"seg": ["a"] * 10**5}),
+        claims(class_names={"seg": [{"a": 1}]}),
+        claims(kinds={"seg": "code"}),
+        claims(score_scales={"another": [1, 0]}),
+        claims(score_scales={"det": [0, 0]}),
+        claims(accepts={"another": {"score": "energy", "least": 1}}),
+        claims(accepts={"cls": {"score": "energy", "least": float("nan")}}),
+        claims(accepts={"cls": {"score": "code", "least": 1}}),
     ],
 )
 def test_a_header_that_claims_too_much_is_refused(tiny_checkpoint: Path, harm: Callable):
@@ -163,14 +160,9 @@ def test_a_header_that_claims_too_much_is_refused(tiny_checkpoint: Path, harm: C
 
 @pytest.mark.parametrize("kind", [torch.int32, torch.bool, torch.uint8])
 def test_weights_of_another_kind_are_refused(tiny_checkpoint: Path, kind: torch.dtype):
-    with safe_open(tiny_checkpoint, "pt") as file:
-        metadata = dict(file.metadata())
-    state = {name: value.clone() for name, value in load_file(tiny_checkpoint).items()}
     name = "neck.laterals.0.weight"
-    shapes = {name: list(state[name].shape)}
-    state[name] = state[name].to(kind)
-    del metadata["weights_sha256"], metadata["header_sha256"]
-    save_file(state, tiny_checkpoint, metadata)
+    shapes = {name: list(load_file(tiny_checkpoint)[name].shape)}
+    reweighed(lambda state: state.update({name: state[name].to(kind)}))(tiny_checkpoint)
     with pytest.raises(InputError, match="do not fit its own header"):
         load_network(tiny_checkpoint)
     with pytest.raises(InputError, match="do not fit its own header"):
