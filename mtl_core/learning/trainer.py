@@ -83,7 +83,7 @@ class Trainer:
         self.config = with_statistics(config, self.provenance)
         network.config = self.config.model
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        if torch.get_num_threads() == 1:
+        if self.device.type == "cpu" and torch.get_num_threads() == 1:
             avoid_slow_pointwise(self.network)
         self.retention = retention_class(config.method)()
         self.stages = self.retention.stages(config)  # with the method's own budget

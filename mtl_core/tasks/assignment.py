@@ -70,8 +70,9 @@ def assign(
     # An object without a cell takes the one nearest its middle; small objects choose last,
     # and so keep what they take.
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    answered = set(objects_of_cell.unique().tolist())
     for g in areas.argsort(descending=True).tolist():
-        if not (objects_of_cell == g).any():
+        if g not in answered:
             free = offset[g].masked_fill(forced_cells(objects_of_cell, count), float("inf"))
             objects_of_cell[free.argmin()] = g
     cells = (objects_of_cell >= 0).nonzero().squeeze(1)
