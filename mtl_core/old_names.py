@@ -24,7 +24,7 @@ _WORDS = {"trunk": "backbone", "lessons": "stages", "pictures": "images", "taugh
 def renamed_keys(content: Any) -> Any:
     """JSON content with the present names of configs and run.json, at every depth."""
     if isinstance(content, dict):
-        named: dict[str, Any] = {
+        named: dict[Any, Any] = {
             CONFIG_KEYS.get(key, key): renamed_keys(value) for key, value in content.items()
         }
         return _with_joint_factors(named) if {"stages", "joint_epochs"} <= named.keys() else named
