@@ -159,8 +159,6 @@ class RunConfig:
     stages: tuple[StageConfig, ...]
     method: str = "distill"  # a file of mtl_core/retention, or package.module:Class
     strength: float = bounded(1.0, least=0)  # factor on all that the method adds to the loss
-    joint_epochs: float = bounded(1.0, above=0)  # factor on all epochs, of method joint alone
-    joint_lr: float = bounded(1.0, above=0)  # factor on the peak rate, of method joint alone
     seed: int = bounded(0, least=0)
     weight_decay: float = bounded(0.02, least=0)  # AdamW, on convolution and linear weights only
     warmup: float = bounded(0.1, least=0, most=1)  # share of a stage's steps in which rates rise

@@ -24,10 +24,23 @@ _WORDS = {"trunk": "backbone", "lessons": "stages", "pictures": "images", "taugh
 def renamed_keys(content: Any) -> Any:
     """JSON content with the present names of configs and run.json, at every depth."""
     if isinstance(content, dict):
-        return {CONFIG_KEYS.get(key, key): renamed_keys(value) for key, value in content.items()}
+        named: dict[Any, Any] = {
+            CONFIG_KEYS.get(key, key): renamed_keys(value) for key, value in content.items()
+        }
+        return _with_joint_factors(named) if {"stages", "joint_epochs"} <= named.keys() else named
     if isinstance(content, list):
         return [renamed_keys(value) for value in content]
     return content
+
+
+def _with_joint_factors(config: dict[str, Any]) -> dict[str, Any]:
+    """A config whose stages hold joint's epochs and rates, which had factors beside the stages."""
+    epochs, lr = config.pop("joint_epochs"), config.pop("joint_lr", 1.0)
+    if config["method"] == "joint":
+        for stage in config["stages"]:
+            stage["epochs"] = max(1, round(stage["epochs"] * epochs))
+            stage["lr"] *= lr
+    return config
 
 
 def renamed_words(content: Any) -> Any:

@@ -94,3 +94,12 @@ def test_what_is_shown_is_read_again(name: str, tmp_path: Path):
 def test_words_that_are_no_options_are_refused(words: list[str]):
     with pytest.raises(InputError, match=r"no value|belongs to no option"):
         from_arguments(words)
+
+
+@pytest.mark.parametrize(("method", "epochs", "lr"), [("joint", 2, 0.5), ("distill", 1, 1)])
+def test_factors_of_joint_that_a_config_had_are_in_its_stages(method: str, epochs: int, lr: float):
+    recipe = tiny()
+    old = recipe.to_dict() | {"method": method, "joint_epochs": 2.0, "joint_lr": 0.5}
+    stages = RunConfig.from_dict(old).stages
+    assert [s.epochs for s in stages] == [epochs * s.epochs for s in recipe.stages]
+    assert [s.lr for s in stages] == [lr * s.lr for s in recipe.stages]

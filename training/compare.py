@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from mtl_core.learning.stage import NotFinite
 from mtl_core.presets import preset
@@ -74,12 +75,13 @@ def planned(options: Options) -> list[Cell]:
         raise InputError(f"--methods {unknown[0]}: expected all or some of {', '.join(known)}.")
     if options.strengths and (options.sweep or options.sweep_rates):
         raise InputError("--strengths is what a sweep found: expected it without --sweep.")
-    table = read_strengths(options.strengths, options.preset) if options.strengths else {}
+    recipe = preset(options.preset)
+    table = read_strengths(options.strengths, recipe.preset) if options.strengths else {}
     seeds, factors = list(options.seeds), list(options.sweep) or [1.0]
     rates = list(options.sweep_rates) or [1.0]
     # The default first: its first stage is the one that the others start from.
     methods = sorted(methods, key=lambda method: method != "distill")
-    tasks = list(options.tasks) or [stage.task for stage in preset(options.preset).stages]
+    tasks = list(options.tasks) or [stage.task for stage in recipe.stages]
     cells = []
     for seed in seeds:
         for method in methods:
@@ -97,7 +99,7 @@ def planned(options: Options) -> list[Cell]:
     if options.epochs and len(options.epochs) != len(tasks):
         raise InputError(f"--epochs has {len(options.epochs)} numbers, expected {len(tasks)}.")
     if options.ablate:
-        parts = parts_of(preset(options.preset))
+        parts = parts_of(recipe)
         if not parts:
             raise InputError(f"--ablate: preset {options.preset} has no part to leave out.")
         whole = Cell(DEFAULT, 1.0, seeds[0])
@@ -106,16 +108,28 @@ def planned(options: Options) -> list[Cell]:
     return cells
 
 
+def stage_changes(options: Options, cell: Cell) -> dict[str, Any]:
+    """What a run's stages have otherwise than the preset's: epochs, and joint's factors."""
+    recipe = {stage.task: stage for stage in preset(options.preset).stages}
+    epochs = dict(zip(options.tasks or recipe, options.epochs, strict=False))
+    if cell.method != "joint":
+        return {f"stages.{task}.epochs": count for task, count in epochs.items()}
+    return {
+        f"stages.{task}": {
+            "epochs": max(1, round(epochs.get(task, stage.epochs) * cell.strength)),
+            "lr": stage.lr * cell.rate,
+        }
+        for task, stage in recipe.items()
+    }
+
+
 def train_cell(options: Options, study: StudyRuns, cell: Cell, first: bool) -> bool:
     """Train one run of the study, or go on with it; whether it came to its end.
 
     The data is checked before the first run alone.
     """
     out = study.folder(cell)
-    start, epochs = None, options.epochs
-    if cell.task and epochs:
-        tasks = list(options.tasks) or [s.task for s in preset(options.preset).stages]
-        epochs = (epochs[tasks.index(cell.task)],)
+    start = None
     if cell.task is None and cell.method not in OWN_START:
         owner = study.first_stage(cell.seed)
         start = None if owner in (None, out) else owner
@@ -126,12 +140,9 @@ def train_cell(options: Options, study: StudyRuns, cell: Cell, first: bool) -> b
             preset=options.preset,
             method=None if cell.task else cell.method,
             strength=None if cell.method == "joint" else cell.strength,
-            changes={"joint_epochs": cell.strength, "joint_lr": cell.rate}
-            if cell.method == "joint"
-            else {},
+            changes=stage_changes(options, cell),
             without=cell.without or "",
             tasks=(cell.task,) if cell.task else options.tasks,
-            epochs=epochs,
             init=options.init,
             start=start,
             resume=resumable(study, cell),
@@ -166,12 +177,12 @@ def main(options: Options) -> None:
             (study.folder(cell) / DIVERGED).write_text(f"{error}\n", encoding="utf-8")
             print(f"{cell.name} has no result: {error}", flush=True)
         if options.light:
-            lighten(study, rest[1:])
+            lighten(study, cells, rest[1:])
     if options.light and not missing:
-        lighten(study, [])
+        lighten(study, cells, [])
     if missing and options.feature_store is None:
         shutil.rmtree(options.out / MAPS, ignore_errors=True)
-    write_report(study, options.eval_data or options.data, options.eval_split, options.preset)
+    write_report(study, options.eval_data or options.data, options.eval_split)
     print(f"Done: {options.out / 'report.html'}")
 
 

@@ -24,9 +24,9 @@ def stages_as_trained(config: RunConfig, retention: Retention) -> list[dict[str,
     if not retention.together:
         return [
             asdict(retention.settings(stage, tasks[:number]))
-            for number, stage in enumerate(retention.stages(config))
+            for number, stage in enumerate(config.stages)
         ]
-    settings = [retention.settings(stage, []) for stage in retention.stages(config)]
+    settings = [retention.settings(stage, []) for stage in config.stages]
     rates = {name: getattr(settings[0], name) for name in RATES}
     return [asdict(replace(stage, **rates)) for stage in settings]
 

@@ -18,10 +18,7 @@ from mtl_core.types import InputError
 
 # What runs of one first stage and of one study may have otherwise; evaluations on the subset change
 # no weight.
-VARIED = (
-    *("method", "strength", "joint_epochs", "joint_lr", "stages", "floors"),
-    *("subset_every", "subset_steps", "subset_n"),
-)
+VARIED = ("method", "strength", "stages", "floors", "subset_every", "subset_steps", "subset_n")
 
 
 def settled(config: dict[str, Any], begun: int) -> dict[str, Any]:

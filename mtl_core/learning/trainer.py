@@ -86,10 +86,9 @@ class Trainer:
         if self.device.type == "cpu" and torch.get_num_threads() == 1:
             avoid_slow_pointwise(self.network)
         self.retention = retention_class(config.method)()
-        self.stages = self.retention.stages(config)  # with the method's own budget
         self.train_sets = {
             stage.task: TrainingSet(self.network.tasks[stage.task], self._views(stage))
-            for stage in self.stages
+            for stage in config.stages
         }
         self.latest: FrozenFeatures | None = None  # the last that was made
         self.progress = RunProgress(
@@ -172,7 +171,7 @@ class Trainer:
     def open_stage(self, number: int) -> StageContext:
         """Cut the backbone where this stage stops moving it; what the method is given."""
         earlier = [] if self.retention.together else self.trained(number - 1)
-        stage = self.retention.settings(self.stages[number - 1], earlier)
+        stage = self.retention.settings(self.config.stages[number - 1], earlier)
         self.network.backbone.freeze_until(
             self.config.model.frozen_blocks if stage.lr_backbone else None
         )

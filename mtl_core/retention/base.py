@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from mtl_core.config import RunConfig, StageConfig
+from mtl_core.config import StageConfig
 from mtl_core.data.datasets import TrainingSet
 from mtl_core.model.network import Outputs, UnifiedVisionSystem
 
@@ -47,10 +47,6 @@ class Retention:
     together = False  # train all stages at once, as the upper bound does
     constants: ClassVar[Mapping[str, float]] = {}  # its numbers that no config names, for run.json
     own_start = False  # its first stage differs from that of other methods, or it has none
-
-    def stages(self, config: RunConfig) -> tuple[StageConfig, ...]:
-        """The run's stages with the budget that this method needs; by default the config's own."""
-        return config.stages
 
     def settings(self, stage: StageConfig, earlier: list[str]) -> StageConfig:
         """The stage as this method needs it; by default without what only distillation reads."""

@@ -22,7 +22,7 @@ from mtl_core.presets import preset
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks.data_roots import DataRoots
 from mtl_core.types import InputError
-from training.compare import Options, main, planned
+from training.compare import Options, main, planned, stage_changes
 from training.study.ablation import PARTS, parts_of, without
 from training.study.figures import axis_range, drops_figure, plane
 from training.study.judged import JudgedStudy
@@ -30,7 +30,7 @@ from training.study.progress import estimates_s, left, lighten, resumable
 from training.study.runs import Cell, StudyRuns, by_method, check_comparable, references
 from training.study.strengths import chosen
 from training.study.strengths import sentences as strength_sentences
-from training.study.tables import ablation_table, sentences
+from training.study.tables import ablation_table, sentences, verdict
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +126,44 @@ def test_the_best_strength_is_named_and_where_more_should_be_tried():
     found = chosen(pd.DataFrame(rows))
     assert {family: row["strength"] for family, row in found.items()} == {"ewc": 100, "lwf": 1}
     assert found["ewc"]["at_an_end_of"] == ["strength"] and found["lwf"]["at_an_end_of"] == []
+    assert found["lwf"]["seeds"] == 2
     said = strength_sentences(found)
+    assert "final / reference, 2 seeds)" in said[0]
     assert "ewc: best at strength 100, an end of the range of its strength: try beyond" in said[0]
     assert "try beyond" not in said[1]
+
+
+def test_strengths_are_compared_over_the_seeds_that_all_of_them_have():
+    finals = {(1.0, 0): 0.2, (1.0, 1): 0.9, (3.0, 0): 0.3}
+    rows = [
+        {"family": "ewc", "method": f"ewc-x{strength:g}", "strength": strength, "rate": 1.0}
+        | {"without": "", "seed": seed, "task": "seg", "base": 0.5, "final": final}
+        for (strength, seed), final in finals.items()
+    ]
+    found = chosen(pd.DataFrame(rows))["ewc"]
+    assert (found["strength"], found["seeds"]) == (3.0, 1)
+    assert "reference, one seed)" in strength_sentences({"ewc": found})[0]
+    rows[2]["seed"] = 2
+    assert chosen(pd.DataFrame(rows)) == {}
+
+
+def test_a_sweep_says_which_preset_and_images_it_was_made_with(
+    study: Path, rendered: DataRoots, backbone_file: Path, tmp_path: Path
+):
+    (tmp_path / "ewc-seed0").symlink_to(study / "distill-seed0")
+    (tmp_path / "ewc-x3-seed0").symlink_to(study / "finetune-seed0")
+    main(options(tmp_path, rendered, backbone_file, report_only=True, preset="tuned"))
+    written = json.loads((tmp_path / "strengths.json").read_text())
+    assert (written["preset"], written["split"]) == ("tiny", "val")
+
+
+def test_a_method_passes_where_every_seed_reaches_the_floor():
+    rows = [
+        {"method": "a", "task": "seg", "reached": reached, "floor": 0.3} for reached in (0.2, 0.9)
+    ]
+    judged = SimpleNamespace(drops={"a": {"seg": Interval(0.0, -0.01, 0.01)}})
+    assert verdict(judged, pd.DataFrame(rows), "a") == "fail"
+    assert verdict(judged, pd.DataFrame(rows[1:]), "a") == "pass"
 
 
 def test_finished_runs_can_be_lightened_and_still_be_reported(
@@ -138,13 +173,16 @@ def test_finished_runs_can_be_lightened_and_still_be_reported(
         shutil.copytree(study / name, tmp_path / name)
     runs = StudyRuns(tmp_path)
     waiting = [Cell("ewc", 1.0, 0), Cell("ewc", 1.0, 1)]
-    lighten(runs, waiting)
+    both = [Cell(method, 1.0, 0) for method in ("distill", "finetune")]
+    lighten(runs, both[1:], [])
+    assert (runs.folder(both[0]) / "state").is_dir()  # of no concern to who trains other runs
+    lighten(runs, both, waiting)
     kept = [runs.folder(Cell(m, 1.0, 0)) / "state" / start_of(2) for m in ("distill", "finetune")]
     assert [path.is_file() for path in kept] == [True, False]
     times = estimates_s(runs, waiting)
     assert times[0] is not None and times[1] is not None and times[1] > times[0] > 0
     assert left(times).count("about") == 2 and left([None]) == "no estimate yet"
-    lighten(runs, [])
+    lighten(runs, both, [])
     assert not list(tmp_path.glob("*/state")) and not list(tmp_path.glob("*/*.safetensors"))
     main(options(tmp_path, rendered, backbone_file, report_only=True))
     assert "| finetune |" in (tmp_path / "report.md").read_text()
@@ -223,10 +261,19 @@ def test_all_at_once_is_one_checkpoint_with_all_tasks(study: Path):
     trained = run.manifest["stages_as_trained"]
     assert [stage["task"] for stage in trained] == ["seg", "det", "cls"]
     assert len({(stage["lr"], stage["lr_backbone"], stage["lr_shared"]) for stage in trained}) == 1
-    recipe = run.manifest["config"]["stages"]
-    assert [stage["epochs"] for stage in trained] == [2 * stage["epochs"] for stage in recipe]
-    assert trained[0]["lr"] == recipe[0]["lr"] / 2
-    assert set(whole["epoch"]) == {2 * max(stage["epochs"] for stage in recipe)}
+    recipe = preset("tiny").stages
+    assert [stage["epochs"] for stage in trained] == [2 * stage.epochs for stage in recipe]
+    assert trained[0]["lr"] == recipe[0].lr / 2
+    assert set(whole["epoch"]) == {2 * max(stage.epochs for stage in recipe)}
+
+
+def test_factors_of_joint_are_of_the_epochs_that_the_study_has(tmp_path: Path):
+    asked = Options(tmp_path, tmp_path, preset="tiny", tasks=("cls", "seg"), epochs=(4, 1))
+    found = stage_changes(asked, Cell("joint", 2.0, 0, rate=0.5))
+    assert [found[f"stages.{task}"]["epochs"] for task in ("cls", "seg")] == [8, 2]
+    assert found["stages.seg"]["lr"] == preset("tiny").stages[0].lr / 2
+    alone = stage_changes(asked, Cell("single", 1.0, 0, "seg"))
+    assert alone == {"stages.cls.epochs": 4, "stages.seg.epochs": 1}
 
 
 def test_columns_lose_nothing_at_all(study: Path):

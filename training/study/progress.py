@@ -74,21 +74,22 @@ def resumable(study: StudyRuns, cell: Cell) -> bool:
     return False
 
 
-def lighten(study: StudyRuns, missing: Sequence[Cell]) -> None:
+def lighten(study: StudyRuns, cells: Sequence[Cell], missing: Sequence[Cell]) -> None:
     """Leave of finished runs what a report needs: records, predictions, scores.
 
-    Resume states and checkpoints go, but for the first stages that missing runs start from.
+    Resume states and checkpoints go, but for the first stages that missing runs start from. Other
+    runs than ``cells`` stay: another process may be training their seeds.
     """
     needed = {
         study.first_stage(cell.seed)
         for cell in missing
         if cell.task is None and cell.method not in OWN_START
     }
-    for path in sorted(study.path.iterdir()):
-        cell = Cell.of(path.name)
-        if cell is None or path in needed or path.is_symlink():
+    for cell in cells:
+        path = study.folder(cell)
+        if path in needed or path.is_symlink() or not study.finished(cell):
             continue
-        if study.finished(cell) and RunRecords(path).manifest.get("status") == "finished":
+        if RunRecords(path).manifest.get("status") == "finished":
             shutil.rmtree(path / "state", ignore_errors=True)
             for weights in path.glob("stage*.safetensors"):
                 weights.unlink()

@@ -76,7 +76,7 @@ TRANSFER = (
 )
 
 
-def write_report(study: StudyRuns, data: Path, split: str, preset: str) -> None:
+def write_report(study: StudyRuns, data: Path, split: str) -> None:
     """Write the files into the study's directory; strengths.json where strengths were swept.
 
     Raises:
@@ -95,8 +95,10 @@ def write_report(study: StudyRuns, data: Path, split: str, preset: str) -> None:
     write_json(study.path / "comparisons.json", judged.to_dict())
     swept = strengths.chosen(whole)
     if swept:
-        content = {"preset": preset, "split": split, "methods": swept}
-        write_json(study.path / "strengths.json", content)
+        made = study.runs()[0][1].manifest
+        images = made["data_fingerprint"][judged.tasks[0]]
+        content = {"preset": made["config"]["preset"], "split": images["eval"]["split"]}
+        write_json(study.path / "strengths.json", content | {"methods": swept})
     compares = set(judged.tasks) <= set(reached_alone)
     parts: list[tuple[str, str, tables.Table]] = [
         ("", "", tables.main_table(judged, whole)),

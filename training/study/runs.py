@@ -175,8 +175,9 @@ def _recipe(run: RunRecords) -> dict[str, Any]:
     """What all runs of a study have in common, by what to call it, as far as a run has it."""
     config = run.manifest["config"]
     common = {name: value for name, value in config.items() if name not in (*VARIED, "seed")}
+    freed = (*FREED, *(("epochs", "lr") if config["method"] == "joint" else ()))
     for stage in config["stages"]:
-        settings = {name: value for name, value in stage.items() if name not in FREED}
+        settings = {name: value for name, value in stage.items() if name not in freed}
         common |= {f"{name} of {stage['task']}": value for name, value in settings.items()}
     return common
 

@@ -15,13 +15,13 @@ KNOBS = ("strength", "rate")  # factors of a Cell that a sweep varies
 
 
 def relative_finals(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per method, strength and rate: how much of every task it ends with.
+    """How much of every task a method ends with: a row per family, strength and rate.
 
     Args:
         frame: as ``runs.results`` gives it.
 
-    Columns: family, strength, rate, seeds, score (mean over seeds and tasks of final / reference).
-        The reference is the task alone where that was trained for every task, else the best final
+    Columns: per seed the mean over tasks of final / reference, NaN where that seed is missing. The
+        reference is the task alone where that was trained for every task, else the best final
         score of the task in this study.
     """
     whole = frame[(frame["without"] == "") & (frame["method"] != "single")]
@@ -31,19 +31,22 @@ def relative_finals(frame: pd.DataFrame) -> pd.DataFrame:
     reference = alone if tasks <= set(alone) and min(alone.values()) > 0 else best
     shares = whole["final"] / whole["task"].map(reference).where(lambda value: value > 0)
     table = whole.assign(share=shares.fillna(0.0))
-    grouped = table.groupby(["family", *KNOBS], sort=True)
-    return grouped.agg(score=("share", "mean"), seeds=("seed", "nunique")).reset_index()
+    return table.pivot_table("share", ["family", *KNOBS], "seed")
 
 
 def chosen(frame: pd.DataFrame) -> dict[str, Any]:
     """Per method that was swept its best strength and rate, all that were tried, and where the best
     is an end of its range, so that more should be tried.
+
+    Strengths of a method are compared over the seeds that all of them have; one that has none such
+    is left out.
     """
-    table = relative_finals(frame)
     found = {}
-    for family, rows in table.groupby("family", sort=False):
-        if len(rows) < 2:
+    for family, every in relative_finals(frame).groupby(level="family", sort=False):
+        common = every.dropna(axis="columns")
+        if len(common) < 2 or common.empty:
             continue
+        rows = common.mean(axis="columns").rename("score").reset_index()
         best = rows.loc[rows["score"].idxmax()]
         ends = [
             knob
@@ -52,8 +55,9 @@ def chosen(frame: pd.DataFrame) -> dict[str, Any]:
         ]
         found[str(family)] = {
             **{knob: float(best[knob]) for knob in KNOBS},
+            "seeds": common.shape[1],
             "at_an_end_of": ends,
-            "tried": rows[[*KNOBS, "score", "seeds"]].round(5).to_dict("records"),
+            "tried": rows[[*KNOBS, "score"]].round(5).to_dict("records"),
         }
     return found
 
@@ -73,7 +77,10 @@ def sentences(methods: dict[str, Any]) -> list[str]:
             sentence += f", an end of the range of its {knob}: try beyond it"
         if len(found["tried"]) < 3:
             sentence += ", of two tried: try at least three"
-        said.append(f"{sentence}. Tried (strength x rate: mean of final / reference): {tried}.")
+        seeds = "one seed" if found["seeds"] == 1 else f"{found['seeds']} seeds"
+        said.append(
+            f"{sentence}. Tried (strength x rate: mean of final / reference, {seeds}): {tried}."
+        )
     return said
 
 
