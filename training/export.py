@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -65,11 +64,6 @@ def save(model: onnx.ModelProto, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def bar(items: Iterable[Any], label: str) -> Iterable[Any]:
-    """A progress bar over images."""
-    yield from tqdm(items, desc=label, unit="image", leave=False)
-
-
 def export_int8(
     options: Options, stage: StageFile, model: onnx.ModelProto, float_file: Path
 ) -> dict[str, Any]:
@@ -85,8 +79,8 @@ def export_int8(
     calibration = Calibration(splits, options.calibrate_n, info.model)
     path = float_file.with_name(f"{float_file.stem}.int8.onnx")
     save(quantised(model, calibration), path)
-    before = scores(float_file, roots, options.measure_split, bar)
-    after = scores(path, roots, options.measure_split, bar)
+    before = scores(float_file, roots, options.measure_split)
+    after = scores(path, roots, options.measure_split)
     result = {
         "float": before,
         "int8": after,
