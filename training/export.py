@@ -20,7 +20,7 @@ from mtl_core.runs.sealed_json import write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run
-from training.onnx_export.decoded_graph import OUTPUTS, decoded_graph
+from training.onnx_export.decoded_graph import decoded_graph
 from training.onnx_export.quantise import Calibration, quantised, scores
 from training.onnx_export.readme import readme
 
@@ -110,9 +110,7 @@ def export(options: Options) -> Path:
         path = out / f"stage{stage.number}.onnx"
         save(model, path)
         metadata = {p.key: p.value for p in model.metadata_props}
-        trained = read_header(stage.weights).trained
-        kinds = read_header(stage.weights).kinds
-        files[path.name] = [task for task in kinds if task in trained and kinds[task] in OUTPUTS]
+        files[path.name] = list(json.loads(metadata["class_names"]))
         if options.int8:
             name = f"{path.stem}.int8.onnx"
             losses[name] = export_int8(options, stage, model, path)

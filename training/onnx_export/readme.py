@@ -41,7 +41,9 @@ for box, score, label in zip(boxes, found["scores"], found["labels"]):
         print(names["{task}"][label], round(float(score), 2), box.round().astype(int))
 """,
     "bars": """\
-print("the image shows:", names["{task}"][found["probabilities"].argmax()])
+shown = names["{task}"][found["probabilities"].argmax()]
+least = json.loads(about["accepts"]).get("{task}", {"least": 0})["least"]
+print("the image shows:", shown if found.get("acceptance", 0) >= least else "none of the classes")
 """,
 }
 
