@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtl_core.analysis.verdicts import first_and_last, stored_meter, truths_of
-from mtl_core.data.layout import Split
+from mtl_core.data.splits import Split
 from mtl_core.metrics.bootstrap import RESAMPLES, Interval, relative_drop, resamples
 from mtl_core.runs.run_directory import RunRecords
 from mtl_core.tasks import TASKS

@@ -6,7 +6,7 @@ from typing import Any
 
 from mtl_core.analysis.regressions import keep_regressions
 from mtl_core.config import RunConfig
-from mtl_core.data.layout import Split
+from mtl_core.data.splits import Split
 from mtl_core.metrics.base import Meter
 from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
 from mtl_core.metrics.calibration import calibration

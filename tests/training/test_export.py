@@ -15,7 +15,7 @@ import onnx
 import pytest
 from PIL import Image
 
-from mtl_core.data.layout import read_image
+from mtl_core.data.image_io import read_image
 from mtl_core.decoding.probabilities import ACCEPTANCE_SCORES
 from mtl_core.engine.onnx_engine import OnnxEngine
 from mtl_core.engine.torch_engine import TorchEngine

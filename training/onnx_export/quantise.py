@@ -28,7 +28,8 @@ from onnxruntime.quantization import (
 from tqdm import tqdm
 
 from mtl_core.config import ModelConfig
-from mtl_core.data.layout import Split, read_image
+from mtl_core.data.image_io import read_image
+from mtl_core.data.splits import Split
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.rewrites import constants, readers
 from mtl_core.tasks import TASKS
