@@ -34,7 +34,7 @@ $(VENV)/app.done: requirements.txt | $(VENV)/bin/python
 
 # As on a host: with requirements.txt alone, before anything else is installed.
 $(VENV)/host.done: $(VENV)/app.done
-	$(BIN)/python tests/host_start.py
+	$(BIN)/python -m tests.host_start
 	touch $@
 
 $(VENV)/test.done: requirements.txt requirements-test.txt $(VENV)/host.done

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from app.services.image_reading import read_upload
 from mtl_core.data.image_io import FORMATS, read_frame, read_image
-from mtl_core.data.layout import read_mask
+from mtl_core.data.mask_io import read_mask
 from mtl_core.types import InputError
 
 

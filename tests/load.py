@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
-import os
 import secrets
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +22,8 @@ import tyro
 from PIL import Image
 
 from app.services.viewed_image import example_images
-from tests.host_start import ROOT, free_port, wait_for
+from tests.served_page import ANSWER_S, CHROMIUM, PageClient, Refused, served
 
-PATIENCE_S = 900.0
 # What Gradio's page shows of the queue, noted whenever it is drawn; to read the whole page at every
 # change would keep it from doing anything else.
 NOTE_PLACE = """new MutationObserver((changes) => {
@@ -80,58 +74,17 @@ def size_hw(content: bytes) -> list[int]:
         return [image.height, image.width]
 
 
-class Program:
-    """A program that speaks the page's protocol, and remembers what it is told.
-
-    Args:
-        client: HTTP, below the page's address.
-        endpoint: number of ``/predict``.
-    """
-
-    def __init__(self, client: httpx.AsyncClient, endpoint: int) -> None:
-        self.client, self.endpoint = client, endpoint
-        self.session = secrets.token_hex(8)
-
-    async def ask(self, image: bytes, run: str = "") -> tuple[dict[str, Any], int | None]:
-        """The answer to an image, and the place in the queue that was told first."""
-        sent = {"files": (f"{self.session}.jpg", image, "image/jpeg")}
-        path = (await self.client.post("upload", files=sent)).raise_for_status().json()[0]
-        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        body = {"data": [file, run, 0], "fn_index": self.endpoint, "session_hash": self.session}
-        (await self.client.post("queue/join", json=body)).raise_for_status()
-        place = None
-        asked = {"session_hash": self.session}
-        async with self.client.stream("GET", "queue/data", params=asked) as lines:
-            async for line in lines.aiter_lines():
-                said = json.loads(line.removeprefix("data: ")) if line else {}
-                if said.get("msg") == "estimation" and place is None:
-                    place = said["rank"]
-                if said.get("msg") == "process_completed":
-                    if not said["success"]:
-                        raise RuntimeError(str(said["output"]))
-                    return said["output"]["data"][0], place
-        raise RuntimeError("The page ended the stream without an answer.")
-
-
-async def predict_endpoint(client: httpx.AsyncClient) -> int:
-    """The number by which ``/predict`` is called."""
-    config = (await client.get("../config")).raise_for_status().json()
-    return next(d["id"] for d in config["dependencies"] if d["api_name"] == "predict")
-
-
-def opened(address: str) -> httpx.AsyncClient:
-    """A client of the page's API with as many connections as anybody asks for."""
-    # A connection that is kept may be closed by the page just when it is used again.
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    base = f"{address.rstrip('/')}/gradio_api/"
-    return httpx.AsyncClient(base_url=base, timeout=PATIENCE_S, limits=limits)
-
-
 async def alone(address: str, files: Sequence[bytes]) -> list[dict[str, Any]]:
     """The answer to every image when nobody else asks."""
-    async with opened(address) as client:
-        program = Program(client, await predict_endpoint(client))
-        return [(await program.ask(image))[0] for image in files]
+    async with PageClient(address) as client:
+        return [(await predicted(client, "alone", image))[0] for image in files]
+
+
+async def predicted(
+    client: PageClient, session: str, image: bytes
+) -> tuple[dict[str, Any], int | None]:
+    """The last stage's answer to an image, and the place in the queue that was told first."""
+    return await client.ask(session, "predict", await client.uploaded(image), "", 0)
 
 
 async def crowd(
@@ -139,16 +92,15 @@ async def crowd(
 ) -> Tally:
     """All programs at once, each with its share of the images, one after the other."""
     tally = Tally()
-    async with opened(address) as client:
-        endpoint = await predict_endpoint(client)
+    async with PageClient(address) as client:
 
         async def work(number: int) -> None:
-            program = Program(client, endpoint)
+            session = secrets.token_hex(8)
             for index in range(number, len(files), programs):
                 start = time.monotonic()
                 try:
-                    answer, place = await program.ask(files[index])
-                except (httpx.HTTPError, RuntimeError) as error:
+                    answer, place = await predicted(client, session, files[index])
+                except (httpx.HTTPError, Refused) as error:
                     tally.faults.append(f"image {index}: {error!r}")
                     continue
                 tally.waits_s.append(time.monotonic() - start)
@@ -177,14 +129,11 @@ async def visitors(address: str, files: Sequence[Sequence[bytes]], folder: Path)
     tally = Tally()
     ratios = [size_hw(file)[1] / size_hw(file)[0] for own in files for file in own]
     async with async_playwright() as playwright:
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"], timeout=PATIENCE_S * 1e3
-        )
+        browser = await playwright.chromium.launch(**CHROMIUM, timeout=ANSWER_S * 1e3)
 
         async def work(number: int) -> None:
             context = await browser.new_context(viewport={"width": 1000, "height": 800})
-            context.set_default_timeout(PATIENCE_S * 1e3)
+            context.set_default_timeout(ANSWER_S * 1e3)
             page = await context.new_page()
             await page.add_init_script(NOTE_PLACE)
             await page.goto(address)
@@ -218,25 +167,6 @@ async def visitors(address: str, files: Sequence[Sequence[bytes]], folder: Path)
     return tally
 
 
-@contextmanager
-def served(**environment: str) -> Iterator[tuple[str, subprocess.Popen]]:
-    """The page with the shipped runs in a process of its own: its address and the process."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/"
-    process = subprocess.Popen(
-        [sys.executable, "app.py", "--port", str(port)],
-        cwd=ROOT,
-        env=os.environ | {"GRADIO_ANALYTICS_ENABLED": "False"} | environment,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(address, process)
-        yield address, process
-    finally:
-        process.kill()
-        process.wait()
-
-
 @dataclass
 class Options:
     """Send many requests at once and hold every answer to its image."""
@@ -261,8 +191,8 @@ async def measured(address: str, options: Options) -> tuple[Tally, Tally]:
 
 def main(options: Options) -> int:
     """The number of faults."""
-    with served() as (address, _):
-        tallies = asyncio.run(measured(address, options))
+    with served() as page:
+        tallies = asyncio.run(measured(page.address, options))
     for name, count, tally in zip(
         ("programs", "browsers"), (options.programs, options.browsers), tallies, strict=True
     ):

@@ -1,6 +1,6 @@
 """What opening runs costs the page's process: seconds to the first image, per further run, memory.
 
-``python tests/opening_times.py [FOLDER OF RUNS]`` starts the page's own process twice, the second
+``python -m tests.opening_times [FOLDER OF RUNS]`` starts the page's own process twice, the second
 time with what the first one cached, and asks every run about an example image; it judges nothing.
 """
 
@@ -14,14 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-
-def memory_mb(field: str) -> int:
-    """Of this process: VmRSS, resident now, or VmHWM, at its highest."""
-    status = Path("/proc/self/status").read_text()
-    return round(int(status.split(f"{field}:")[1].split()[0]) / 2**10)
+from tests.served_page import ROOT, memory_mb
 
 
 def visit(folder: Path) -> None:
@@ -37,7 +30,7 @@ def visit(folder: Path) -> None:
     site = site_of()
     page = build_page(site)  # noqa: F841, it is held as the server would
     runs = shipped_runs(folder)
-    print(f"  page built after {time.time() - start:.1f} s, {memory_mb('VmRSS')} MB")
+    print(f"  page built after {time.time() - start:.1f} s, {memory_mb('VmRSS'):.0f} MB")
     image = np.asarray(Image.open(ROOT / "assets/examples/cat.jpg").convert("RGB"))
     spent: dict[str, list[float]] = {}
     for run in (run for run in runs for _ in range(2)):
@@ -45,7 +38,7 @@ def visit(folder: Path) -> None:
         site.engines.answers(run, image)
         spent.setdefault(run.name, []).append(time.perf_counter() - began)
         if len(spent) == 1 and len(spent[run.name]) == 1:
-            print(f"  first image after {time.time() - start:.1f} s, {memory_mb('VmRSS')} MB")
+            print(f"  first image after {time.time() - start:.1f} s, {memory_mb('VmRSS'):.0f} MB")
     more = [first - second for first, second in list(spent.values())[1:]]
     print(
         "  opened for the first time, then again, s: "
@@ -56,8 +49,8 @@ def visit(folder: Path) -> None:
         f"most {max(more):.2f} s"
     )
     print(
-        f"  memory with all {len(spent)} runs opened: {memory_mb('VmRSS')} MB, "
-        f"at its highest {memory_mb('VmHWM')} MB; torch: {'torch' in sys.modules}"
+        f"  memory with all {len(spent)} runs opened: {memory_mb('VmRSS'):.0f} MB, "
+        f"at its highest {memory_mb('VmHWM'):.0f} MB; torch: {'torch' in sys.modules}"
     )
 
 
@@ -68,7 +61,8 @@ def main() -> None:
         for title in ("empty cache", "second start"):
             print(title, flush=True)
             environment = os.environ | {"ONEHEAD_CACHE": cache, "OPENING_START": str(time.time())}
-            subprocess.run([sys.executable, __file__, folder], env=environment, check=True)
+            command = [sys.executable, "-m", "tests.opening_times", folder]
+            subprocess.run(command, env=environment, check=True)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,21 @@
 """How long a visitor waits: the cold start, the first image, an upload, a move of the scrubber;
 and how much memory the page holds.
 
-``python tests/page_times.py`` starts app.py with the shipped runs, opens it in Chromium and prints
+``python -m tests.page_times`` starts app.py with the shipped runs, opens it in Chromium and prints
 what it measured; it judges nothing. Graphs are taken from the cache as a second start finds them.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from host_start import ROOT, free_port, wait_for
 from playwright.sync_api import Page, sync_playwright
 
-sys.path.insert(0, str(ROOT))
+from tests.served_page import CHROMIUM, memory_mb, served
 from training.timing.image_path import PHOTO_HW, jpeg, scene
 
 UPLOADS, WARM_UP, MOVES, PAUSE_MS = 12, 2, 30, 1000
@@ -57,9 +52,8 @@ def told(name: str, times_ms: Sequence[float]) -> None:
 
 def measure(address: str, folder: Path) -> None:
     """Visit the page once, as a person would."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(**CHROMIUM)
         page = browser.new_page(viewport={"width": 1360, "height": 900}, locale="en-US")
         start = time.perf_counter()
         page.goto(address)
@@ -78,39 +72,14 @@ def measure(address: str, folder: Path) -> None:
         browser.close()
 
 
-def peak_mb(process: int) -> int | str:
-    """Resident memory at its highest, in MB, where the system tells it."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return "?"
-    return round(int(status.split("VmHWM:")[1].split()[0]) / 2**10)
-
-
 def main() -> None:
     """Start the page twice, the second time from cached graphs, and visit it."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
-            "ONEHEAD_CACHE": str(Path(folder) / "cache"),
-            "GRADIO_ANALYTICS_ENABLED": "False",
-        }
         for start in ("empty cache", "cached graphs"):
-            port = free_port()
-            address = f"http://127.0.0.1:{port}/"
-            process = subprocess.Popen(
-                [sys.executable, "app.py", "--port", str(port)],
-                cwd=ROOT,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-            )
-            try:
-                print(f"Page ready {wait_for(address, process):.1f} s after its start, {start}.")
-                measure(address, Path(folder))
-                print(f"Most memory that the server held: {peak_mb(process.pid)} MB.")
-            finally:
-                process.kill()
-                process.wait()
+            with served(ONEHEAD_CACHE=str(Path(folder) / "cache")) as page:
+                print(f"Page ready {page.start_s:.1f} s after its start, {start}.")
+                measure(page.address, Path(folder))
+                print(f"Most memory that the server held: {memory_mb('VmHWM', page.pid):.0f} MB.")
 
 
 if __name__ == "__main__":

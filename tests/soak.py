@@ -6,24 +6,21 @@ python -m tests.soak --requests 2000 --settled 200
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import secrets
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import tyro
 from tqdm import tqdm
 
-from tests.host_start import ROOT
-from tests.load import images, opened, served
+from mtl_core.types import InputError
+from tests.load import images
+from tests.served_page import ROOT, PageClient, Refused, ServedPage, memory_mb, served
 
 MOST_GROWTH = 0.05
 # Of a hundred requests; every one comes from a session of its own.
@@ -43,13 +40,12 @@ class Mixed:
     """Sends requests of all kinds.
 
     Args:
-        client: HTTP, below the page's API.
-        endpoints: numbers of the page's functions by name.
+        client: of the page.
         seed: of the order.
     """
 
-    def __init__(self, client: httpx.AsyncClient, endpoints: dict[str, int], seed: int) -> None:
-        self.client, self.endpoints = client, endpoints
+    def __init__(self, client: PageClient, seed: int) -> None:
+        self.client = client
         self.draw = random.Random(seed)
         self.files = images(40)
         self.runs = sorted(path.parent.name for path in ROOT.glob("assets/runs/*/run.json"))
@@ -64,7 +60,7 @@ class Mixed:
         run = self.draw.choice(self.runs) if self.draw.random() < 0.2 else "onehead"
         if run.endswith("joint") and kind in ("compare_stages", "mask"):
             run = "onehead"  # the other has one stage alone
-        file = await self.uploaded()
+        file = await self.client.uploaded(self.draw.choice(self.files))
         data: dict[str, list[Any]] = {
             "predict": [file, run, 0],
             "compare_stages": [file, run, 1, 0, 0.3, ""],
@@ -76,47 +72,23 @@ class Mixed:
             "refused": [file, "no such run", "last"],
         }
         name = "predict" if kind == "refused" else kind
-        body = {"data": data[kind], "fn_index": self.endpoints[name], "session_hash": session}
         # A browser holds this stream for as long as it is open.
-        async with self.client.stream("GET", f"heartbeat/{session}"):
-            (await self.client.post("queue/join", json=body)).raise_for_status()
-            async with self.client.stream(
-                "GET", "queue/data", params={"session_hash": session}
-            ) as lines:
-                async for line in lines.aiter_lines():
-                    said = json.loads(line.removeprefix("data: ")) if line else {}
-                    if said.get("msg") == "process_completed":
-                        return bool(said["success"]) == (kind != "refused")
-        return False
-
-    async def uploaded(self) -> dict[str, Any]:
-        """A file that is on the server now."""
-        sent = {"files": ("photo.jpg", self.draw.choice(self.files), "image/jpeg")}
-        path = (await self.client.post("upload", files=sent)).raise_for_status().json()[0]
-        return {"path": path, "meta": {"_type": "gradio.FileData"}}
+        async with self.client.http.stream("GET", f"heartbeat/{session}"):
+            try:
+                await self.client.ask(session, name, *data[kind])
+            except Refused:
+                return kind == "refused"
+            except httpx.RemoteProtocolError:
+                return False
+        return kind != "refused"
 
 
-def resident_mb(process: int) -> float:
-    """Memory that a process holds now, in MB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 2**10
-
-
-async def functions(client: httpx.AsyncClient, names: Sequence[str]) -> dict[str, int]:
-    """The numbers of the page's functions, by name."""
-    config = (await client.get("../config")).raise_for_status().json()
-    known = {d["api_name"]: d["id"] for d in config["dependencies"]}
-    return {name: known[name] for name in names if name != "refused"}
-
-
-async def traffic(
-    address: str, process: subprocess.Popen, options: Options
-) -> tuple[list[tuple[int, float]], Counter]:
+async def traffic(page: ServedPage, options: Options) -> tuple[list[tuple[int, float]], Counter]:
     """The memory after every so many requests, and how many of each kind failed."""
     held: list[tuple[int, float]] = []
     failed: Counter = Counter()
-    async with opened(address) as client:
-        mixed = Mixed(client, await functions(client, list(SHARES)), options.seed)
+    async with PageClient(page.address) as client:
+        mixed = Mixed(client, options.seed)
         waiting = iter(tqdm(range(1, options.requests + 1), disable=not sys.stderr.isatty()))
 
         async def work() -> None:
@@ -125,7 +97,7 @@ async def traffic(
                 if not await mixed.send(kind):
                     failed[kind] += 1
                 if number % options.settled == 0:
-                    held.append((number, resident_mb(process.pid)))
+                    held.append((number, memory_mb("VmRSS", page.pid)))
                     print(f"{number}: {held[-1][1]:.0f} MB", flush=True)
 
         await asyncio.gather(*(work() for _ in range(options.at_once)))
@@ -141,12 +113,19 @@ class Options:
     at_once: int = 4
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.requests < 2 * self.settled or self.settled < 1:
+            raise InputError(
+                f"--requests {self.requests} --settled {self.settled}: expected at least twice as "
+                "many requests as settle the memory, so that there are two measurements to compare."
+            )
+
 
 def main(options: Options) -> bool:
     """Whether all were answered and memory stayed as it was."""
     start = time.monotonic()
-    with served() as (address, process):
-        held, failed = asyncio.run(traffic(address, process, options))
+    with served() as page:
+        held, failed = asyncio.run(traffic(page, options))
     growth = held[-1][1] / held[0][1] - 1
     print(
         f"{options.requests} requests in {time.monotonic() - start:.0f} s, "

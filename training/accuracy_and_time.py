@@ -9,14 +9,12 @@ exported files, which others would use; all times are taken in one process, in t
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from mtl_core.learning.hardware import machine
 from mtl_core.onnx_graphs.processor import available_cores
@@ -27,10 +25,11 @@ from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run as run_command
 from training.export import save
+from training.markdown import markdown
 from training.onnx_export.decoded_graph import decoded_graph
 from training.onnx_export.exported_model import ExportedModel
 from training.onnx_export.quantise import Calibration, quantised, scores_of
-from training.timing.alternating_times import alternate, summary
+from training.timing.alternating_times import alternate, ratio, summary
 
 WARMUP = 3
 
@@ -57,11 +56,6 @@ class Options:
             raise InputError(f"--sizes {wrong}: expected one or more multiples of 32.")
         if self.rounds < 2:
             raise InputError(f"--rounds is {self.rounds}, expected at least 2.")
-
-
-def bar(items: Iterable[Any], task: str, case: str) -> Iterator[Any]:
-    """A progress bar over images."""
-    yield from tqdm(items, desc=f"{case}, {task}", unit="image", leave=False, disable=None)
 
 
 def measured(options: Options) -> dict[str, Any]:
@@ -94,8 +88,7 @@ def measured(options: Options) -> dict[str, Any]:
     for precision, model in models.items():
         for size in options.sizes:
             model.config = replace(model.config, input_px=size)
-            progress = partial(bar, case=f"{precision}, {size} px")
-            found[precision, size] = scores_of(model, splits, progress)
+            found[precision, size] = scores_of(model, splits, f"{precision}, {size} px")
             noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3)).astype(np.uint8)
             cases[f"{precision} {size}"] = partial(model.session.run, None, {"pixels": noise})
     times = alternate(cases, options.rounds, WARMUP)
@@ -119,26 +112,33 @@ def measured(options: Options) -> dict[str, Any]:
             }
             for (precision, size), values in found.items()
         ],
+        "ratios": {
+            f"int8 / float32, {size} px": ratio(
+                times[f"int8 {size}"], times[f"float32 {size}"]
+            ).to_dict()
+            for size in options.sizes
+        },
     }
 
 
 def as_markdown(content: dict[str, Any]) -> str:
     """The rows as a table for a document, scores in percent."""
     metrics = list(content["rows"][0]["scores"])
-    lines = [f"| input | precision | {' | '.join(metrics)} | p50, ms |"]
-    lines.append("|---|---|" + "---|" * (len(metrics) + 1))
-    for row in content["rows"]:
-        cells = " | ".join(f"{100 * row['scores'][metric]:.1f}" for metric in metrics)
-        lines.append(
-            f"| {row['input_px']} px | {row['precision']} | {cells} | {row['p50_ms']:.1f} |"
-        )
-    return "\n".join(lines)
+    rows = [
+        [f"{row['input_px']} px", row["precision"]]
+        + [f"{100 * row['scores'][metric]:.1f}" for metric in metrics]
+        + [f"{row['p50_ms']:.1f}"]
+        for row in content["rows"]
+    ]
+    return markdown(["input", "precision", *metrics, "p50, ms"], rows)
 
 
 def main(options: Options) -> None:
     """Measure, print, write."""
     content = measured(options)
     print(as_markdown(content))
+    for name, found in content["ratios"].items():
+        print(f"{name}: {found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})")
     out = options.out or options.run / "accuracy_and_time.json"
     write_sealed(out, content)
     print(f"Written to {out}.")

@@ -17,7 +17,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mtl_core.analysis.score_calibration import fit
-from mtl_core.engine.network_file import load_network, save_checkpoint
+from mtl_core.engine.network_file import load_network
+from mtl_core.metrics.bootstrap import finite
+from mtl_core.runs.checkpoint import change_header, read_header
 from mtl_core.runs.run_directory import Run
 from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks.data_roots import data_roots, read_split
@@ -40,42 +42,36 @@ def main(options: Options) -> None:
     """Fit, change the checkpoints, say what it did.
 
     Raises:
-        InputError: the run has no boxes, was calibrated before, or borrows a stage to change.
+        InputError: the run has no boxes, or borrows a stage to change.
     """
     run = Run(options.run)
     network, info = load_network(run.stages[-1].weights)
     tasks = [task for task in info.trained if info.kinds[task] == "boxes"]
     if not tasks:
         raise InputError(f"{options.run} was not trained for boxes: there is nothing to calibrate.")
-    if "score_scale" in run.manifest:
-        raise InputError(f"{options.run} is calibrated already, as its run.json says.")
+    headers = {stage: read_header(stage.weights) for stage in run.stages}
+    changed = [stage for stage, info in headers.items() if {*tasks} & {*info.trained}]
+    for stage in changed:
+        if stage.weights.parent.resolve() != run.path.resolve():
+            raise InputError(f"{options.run} borrows stage {stage.number}: calibrate its owner.")
     roots = data_roots(options.data, options.sets)
-    found = {}
+    scales, report = {}, {}
     for task in tasks:
         split = read_split(roots, task, options.split)
         chosen = [item for item in split.items if fnmatch(item.image.name, options.images)]
         if not chosen:
             raise InputError(f"--images {options.images!r} matches no file of {options.split}.")
         split = replace(split, items=chosen)
-        found[task] = fit(
-            network, task, split, partial(tqdm, disable=None, desc=task, unit="image")
-        )
-        print(f"{task}: {found[task]}")
-    changed = []
-    for stage in run.stages:
-        network, info = load_network(stage.weights)
-        own = [task for task in tasks if task in info.trained]
-        if own and stage.weights.parent.resolve() != run.path.resolve():
-            raise InputError(f"{options.run} borrows stage {stage.number}: calibrate its owner.")
-        for task in own:
-            network.tasks[task].score_scale = found[task].scale
-        if own:
-            changed.append((stage.weights, network, stage.number, info.trained))
-    for path, network, number, trained in changed:
-        save_checkpoint(path, network, number, trained)
-    source = {"split": options.split, "images": options.images}
-    scales = {task: asdict(fitted) | source for task, fitted in found.items()}
-    write_sealed(run.path / "run.json", {**run.manifest, "score_scale": scales})
+        found = fit(network, task, split, partial(tqdm, disable=None, desc=task, unit="image"))
+        print(f"{task}: {found}")
+        scales[task] = found.scale
+        source = {"split": options.split, "images": options.images, "n": len(chosen)}
+        report[task] = finite(asdict(found)) | source
+    for stage in changed:
+        info = headers[stage]
+        own = {task: scale for task, scale in scales.items() if task in info.trained}
+        change_header(stage.weights, score_scales=info.score_scales | own)
+    write_sealed(run.path / "run.json", {**run.manifest, "score_scale": report})
 
 
 if __name__ == "__main__":

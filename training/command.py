@@ -14,13 +14,7 @@ from mtl_core.types import InputError
 # Names that options had before; kept for one version.
 OLD_OPTIONS = {"--maps": "--feature-store", "--probe-steps": "--subset-steps"}
 OLD_SETS = ("--seg", "--det", "--cls")  # now --sets TASK DIR ...
-WITH_COMMAS = (
-    "--methods",
-    "--seeds",
-    "--sweep",
-    "--sweep-rates",
-    "--tasks",
-)  # lists, once written with commas
+WITH_COMMAS = ("--methods", "--seeds", "--sweep", "--tasks")  # lists, once written with commas
 
 T = TypeVar("T")
 

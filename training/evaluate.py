@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from mtl_core.data.layout import fingerprint
+from mtl_core.data.fingerprint import fingerprint
 from mtl_core.engine.network_file import load_network
 from mtl_core.learning.evaluation import measure
 from mtl_core.learning.frozen_features import FrozenFeatures

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +20,7 @@ from mtl_core.runs.sealed_json import write_json
 from mtl_core.tasks.data_roots import data_roots, read_split
 from mtl_core.types import InputError
 from training.command import run
-from training.onnx_export.decoded_graph import OUTPUTS, decoded_graph
+from training.onnx_export.decoded_graph import decoded_graph
 from training.onnx_export.quantise import Calibration, quantised, scores
 from training.onnx_export.readme import readme
 
@@ -65,11 +64,6 @@ def save(model: onnx.ModelProto, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def bar(items: Iterable[Any], label: str) -> Iterable[Any]:
-    """A progress bar over images."""
-    yield from tqdm(items, desc=label, unit="image", leave=False)
-
-
 def export_int8(
     options: Options, stage: StageFile, model: onnx.ModelProto, float_file: Path
 ) -> dict[str, Any]:
@@ -85,8 +79,8 @@ def export_int8(
     calibration = Calibration(splits, options.calibrate_n, info.model)
     path = float_file.with_name(f"{float_file.stem}.int8.onnx")
     save(quantised(model, calibration), path)
-    before = scores(float_file, roots, options.measure_split, bar)
-    after = scores(path, roots, options.measure_split, bar)
+    before = scores(float_file, roots, options.measure_split)
+    after = scores(path, roots, options.measure_split)
     result = {
         "float": before,
         "int8": after,
@@ -116,9 +110,7 @@ def export(options: Options) -> Path:
         path = out / f"stage{stage.number}.onnx"
         save(model, path)
         metadata = {p.key: p.value for p in model.metadata_props}
-        trained = read_header(stage.weights).trained
-        kinds = read_header(stage.weights).kinds
-        files[path.name] = [task for task in kinds if task in trained and kinds[task] in OUTPUTS]
+        files[path.name] = list(json.loads(metadata["class_names"]))
         if options.int8:
             name = f"{path.stem}.int8.onnx"
             losses[name] = export_int8(options, stage, model, path)

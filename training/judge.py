@@ -34,20 +34,12 @@ def main(options: Options) -> None:
     splits = {task: read_split(roots, task, options.split) for task in run.class_names}
     table = Table("task", "base", "final", "drop, 95 % interval", "floor", "verdict", "n")
     for row in judge(run, splits)["tasks"]:
-        drop = row["drop"]
-        shown = (
-            ""
-            if drop is None
-            else " ".join(
-                "undefined" if drop[k] is None else f"{100 * drop[k]:+.1f} %"
-                for k in ("value", "low", "high")
-            )
-        )
+        ends = (row["drop"] or {}).values()  # the drop and the ends of its interval
         table.add_row(
             f"{row['task']} ({row['metric']})",
             f"{row['base']:.4f}",
             f"{row['final']:.4f}",
-            shown,
+            " ".join("undefined" if end is None else f"{100 * end:+.1f} %" for end in ends),
             f"{row['floor_metric']} {row['reached']:.3f} / {row['floor']:.3f}",
             row["verdict"],
             str(row["n"]),

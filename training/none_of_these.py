@@ -9,7 +9,7 @@ are. With --dry-run nothing is written.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from mtl_core.analysis.none_of_these import rejected, separations
 from mtl_core.data.splits import Split
 from mtl_core.engine.onnx_engine import OnnxEngine
-from mtl_core.runs.checkpoint import read_header, read_weights, write_checkpoint
+from mtl_core.runs.checkpoint import change_header, read_header
 from mtl_core.runs.run_directory import Run
 from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.tasks import TASKS
@@ -116,10 +116,7 @@ def main(options: Options) -> None:
             print(f"stage {stage.number}, {name}: {found}")
         print(f"stage {stage.number}, {options.eval_split}, share said to be none: {measured}")
         if not options.dry_run:
-            accepts = {**info.accepts, task: chosen}
-            write_checkpoint(
-                stage.weights, read_weights(stage.weights), replace(info, accepts=accepts)
-            )
+            change_header(stage.weights, accepts={**info.accepts, task: chosen})
     if not options.dry_run:
         write_sealed(run.path / "run.json", {**run.manifest, "none_of_these": report})
 

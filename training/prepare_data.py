@@ -22,7 +22,7 @@ from typing import Literal
 import tyro
 from tqdm import tqdm
 
-from mtl_core.data.layout import check_disjoint, fingerprint
+from mtl_core.data.fingerprint import check_disjoint, fingerprint
 from mtl_core.tasks import CLS, DET, SEG
 from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 from mtl_core.tasks.rendered_sets import render_dataset

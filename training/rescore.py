@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from mtl_core.analysis.verdicts import judge
-from mtl_core.data.layout import fingerprint
+from mtl_core.data.fingerprint import fingerprint
 from mtl_core.engine.network_file import load_network, read_info
 from mtl_core.learning.evaluation import measure, score_rows
 from mtl_core.learning.frozen_features import FrozenFeatures

@@ -16,6 +16,7 @@ from mtl_core.runs.run_directory import Run
 from mtl_core.tasks import TASKS
 from mtl_core.types import InputError
 from training.command import run
+from training.markdown import markdown
 
 
 @dataclass
@@ -39,10 +40,7 @@ def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
     whole = accuracy_matrix(records)
     if whole.empty:
         raise InputError("The run holds no scores: expected records.jsonl from training.train.")
-    lines = [
-        "| task | base | final | drop | alone | final / alone |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for reference in references:
         trained = list(accuracy_matrix(reference).columns)
         if len(trained) != 1:
@@ -59,11 +57,10 @@ def summary(records: pd.DataFrame, references: list[pd.DataFrame]) -> str:
                 scores = scores or [row.base]
             shown = f"{100 * scores[-1]:.1f}" if scores else ""
             ratio = f"{row.final / scores[-1]:.3f}" if scores and scores[-1] else ""
-            lines.append(
-                f"| {row.task} ({measure[row.task]}) | {100 * row.base:.1f} "
-                f"| {100 * row.final:.1f} | {100 * row.drop:+.1f} % | {shown} | {ratio} |"
-            )
-    return "\n".join(lines)
+            title, drop = f"{row.task} ({measure[row.task]})", f"{100 * row.drop:+.1f} %"
+            percents = [f"{100 * score:.1f}" for score in (row.base, row.final)]
+            rows.append([title, *percents, drop, shown, ratio])
+    return markdown(["task", "base", "final", "drop", "alone", "final / alone"], rows)
 
 
 def main(options: Options) -> None:

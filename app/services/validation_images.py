@@ -21,8 +21,7 @@ from app.services.image_reading import LONG_SIDE_PX
 from app.services.viewed_image import ViewedImage
 from mtl_core.data.fingerprint import fingerprint
 from mtl_core.data.image_io import bounded, read_image
-from mtl_core.data.layout import Split
-from mtl_core.data.splits import VOID
+from mtl_core.data.splits import VOID, Split
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.runs.predictions import prediction_key
 from mtl_core.runs.run_directory import Run

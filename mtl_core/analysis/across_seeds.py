@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_core.analysis.verdicts import stored_meter, truths_of
-from mtl_core.data.layout import Split
-from mtl_core.metrics.bootstrap import RESAMPLES, Interval, resamples
+from mtl_core.analysis.verdicts import first_and_last, stored_meter, truths_of
+from mtl_core.data.splits import Split
+from mtl_core.metrics.bootstrap import RESAMPLES, Interval, relative_drop, resamples
 from mtl_core.runs.run_directory import RunRecords
 from mtl_core.tasks import TASKS
 
@@ -40,8 +40,7 @@ class Drawn:
     @property
     def drop(self) -> np.ndarray:
         """Relative to the base; NaN where that is zero."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.base > 0, (self.base - self.final) / self.base, np.nan)
+        return relative_drop(self.base, self.final)
 
 
 Runs = dict[int, dict[str, Drawn]]  # of one method: seed -> task -> its scores
@@ -103,17 +102,14 @@ def drawn_scores(
     truths = {task: truths_of(split) for task, split in splits.items()}
     found: dict[str, Runs] = {}
     for label, seed, run in runs:
-        records = run.records()
-        whole = records[records["scope"] == "stage"]
-        for task in [task for task in splits if task in set(whole["task"])]:
-            own = whole[whole["task"] == task]["stage"]
-            ends = sorted({int(own.min()), int(own.max())})
+        ends = first_and_last(run)
+        for task in [task for task in splits if task in ends]:
             metric = TASKS.infos[task].metrics[0]
             scores = [
                 stored_meter(run, stage, splits[task], truths[task]).resampled(counts[task])[metric]
-                for stage in ends
+                for stage in sorted(set(ends[task]))
             ]
-            drawn = Drawn(scores[0], scores[-1], len(ends) > 1)
+            drawn = Drawn(scores[0], scores[-1], len(scores) > 1)
             found.setdefault(label, {}).setdefault(seed, {})[task] = drawn
     return found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from mtl_core.data.layout import Split
+from mtl_core.data.splits import Split
 from mtl_core.decoding.boxes import SHOWN_SCORE
 from mtl_core.metrics.class_mapping import data_to_model
 from mtl_core.runs.predictions import prediction_key, read_predictions

@@ -52,11 +52,12 @@ def fit(
     """Find the scale of a box task's scores on images that neither train nor measure.
 
     Args:
-        network: in eval mode.
+        network: in eval mode; a scale that it has already is taken from it.
         task: whose answers are boxes.
         split: held-out images, such as ``train:tune``.
         progress: wraps the list of images.
     """
+    network.tasks[task].score_scale = UNSCALED
     meter = DetectionMeter(network.tasks[task].class_names, split)
     objects = 0
     for item in progress(split.items):

@@ -6,7 +6,7 @@ from typing import Any
 
 from mtl_core.analysis.regressions import keep_regressions
 from mtl_core.config import RunConfig
-from mtl_core.data.layout import Split
+from mtl_core.data.splits import Split
 from mtl_core.metrics.base import Meter
 from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
 from mtl_core.metrics.calibration import calibration
@@ -51,6 +51,13 @@ def stored_meter(
     return meter
 
 
+def first_and_last(run: RunRecords) -> dict[str, tuple[int, int]]:
+    """Per task the first and the last stage after which its whole split was scored."""
+    records = run.records()
+    stages = records[records["scope"] == "stage"].groupby("task")["stage"]
+    return {str(task): (int(own.min()), int(own.max())) for task, own in stages}
+
+
 def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list[Verdict]:
     """One verdict per task that the run trained.
 
@@ -60,14 +67,11 @@ def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list
             yet are passed over.
         draws: of the bootstrap.
     """
-    last = run.stages[-1].number
-    records = run.records()
-    whole = records[records["scope"] == "stage"]
+    ends = first_and_last(run)
     floors = RunConfig.from_dict(run.manifest["config"]).floors
     found = []
-    for task in [task for task in splits if task in set(whole["task"])]:
-        split = splits[task]
-        first = int(whole[whole["task"] == task]["stage"].min())
+    for task in [task for task in splits if task in ends]:
+        split, (first, last) = splits[task], ends[task]
         metric = TASKS.infos[task].metrics[0]
         final = stored_meter(run, last, split)
         score = final.score()

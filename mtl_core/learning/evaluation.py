@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtl_core.data.layout import Split
+from mtl_core.data.splits import Split
 from mtl_core.data.tensor_input import to_input
 from mtl_core.metrics.base import Meter, Score
 from mtl_core.model.network import UnifiedVisionSystem

@@ -47,20 +47,17 @@ class Interval:
         return Interval(value, float(low), float(high))
 
 
-def drop_interval(base: Meter, final: Meter, metric: str, counts: np.ndarray) -> Interval:
-    """The relative drop (base - final) / base of a metric, both meters fed the same images."""
-    before, after = base.score().values[metric], final.score().values[metric]
-    draws_before, draws_after = (m.resampled(counts)[metric] for m in (base, final))
+def relative_drop(base: np.ndarray, final: np.ndarray) -> np.ndarray:
+    """(base - final) / base of scores of any shape; NaN where the base is zero."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        draws = (draws_before - draws_after) / draws_before
-    return Interval.of((before - after) / before if before else math.nan, draws)
+        return np.where(base > 0, (base - final) / base, np.nan)
 
 
-def difference_interval(one: Meter, other: Meter, metric: str, counts: np.ndarray) -> Interval:
-    """The difference other - one of a metric in points, both meters fed the same images."""
-    values = [m.score().values[metric] for m in (one, other)]
-    draws = [m.resampled(counts)[metric] for m in (one, other)]
-    return Interval.of(values[1] - values[0], draws[1] - draws[0])
+def drop_interval(base: Meter, final: Meter, metric: str, counts: np.ndarray) -> Interval:
+    """The relative drop of a metric, both meters fed the same images."""
+    values = (np.array(m.score().values[metric]) for m in (base, final))
+    draws = (m.resampled(counts)[metric] for m in (base, final))
+    return Interval.of(float(relative_drop(*values)), relative_drop(*draws))
 
 
 @dataclass(frozen=True)
@@ -104,6 +101,8 @@ def finite(value: Any) -> Any:
     """Plain values with None for every number that JSON has no word for."""
     if isinstance(value, dict):
         return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -167,13 +167,19 @@ def write_checkpoint(path: Path, state: dict[str, np.ndarray], info: CheckpointI
     os.replace(temporary, path)
 
 
+def change_header(path: Path, **changes: Any) -> None:
+    """Write a checkpoint anew with other values of CheckpointInfo; its weights stay as they are.
+
+    Raises:
+        InputError: as read_header and read_weights.
+    """
+    write_checkpoint(path, read_weights(path), replace(read_header(path), **changes))
+
+
 def set_input_px(path: Path, input_px: int) -> None:
     """Let a checkpoint see images in another size; its weights stay as they are.
 
     Raises:
         InputError: as read_header, or the size is no multiple of 32.
     """
-    info = read_header(path)
-    if info.model.input_px != input_px:
-        model = replace(info.model, input_px=input_px)
-        write_checkpoint(path, read_weights(path), replace(info, model=model))
+    change_header(path, model=replace(read_header(path).model, input_px=input_px))

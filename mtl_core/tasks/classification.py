@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtl_core.data.layout import ClsItem, Split, read_class_folders, read_image
+from mtl_core.data.class_folders import read_class_folders
+from mtl_core.data.image_io import read_image
+from mtl_core.data.splits import ClsItem, Split
 from mtl_core.metrics.top1 import ClassificationMeter
 from mtl_core.metrics.trivial_floor import floor_over
 from mtl_core.tasks import CLS

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from torchvision import tv_tensors
 from torchvision.ops import complete_box_iou_loss
 
-from mtl_core.data.layout import DetItem, Split, read_box_folder, read_det
+from mtl_core.data.coco_annotations import read_box_folder
+from mtl_core.data.image_io import read_det
+from mtl_core.data.splits import DetItem, Split
 from mtl_core.metrics.box_regressions import box_losses
 from mtl_core.metrics.coco_map import DetectionMeter
 from mtl_core.tasks import DET

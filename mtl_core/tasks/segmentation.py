@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import tv_tensors
 
-from mtl_core.data.layout import SegItem, Split, read_mask_folder, read_seg
-from mtl_core.data.splits import VOID
+from mtl_core.data.mask_folders import read_mask_folder
+from mtl_core.data.mask_io import read_seg
+from mtl_core.data.splits import VOID, SegItem, Split
 from mtl_core.metrics.mask_regressions import mask_losses
 from mtl_core.metrics.miou import SegmentationMeter
 from mtl_core.metrics.trivial_floor import floor_over

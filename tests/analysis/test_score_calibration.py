@@ -81,3 +81,5 @@ def test_scores_that_are_far_too_low_are_raised(
     slope, shift = found.scale
     assert 1 / (1 + np.exp(0.85 * slope - shift)) == pytest.approx(0.8, abs=0.02)
     assert found.error_before == pytest.approx(0.5, abs=0.01) and found.error_after < 0.02
+    tiny_network.tasks["det"].score_scale = found.scale
+    assert fit(tiny_network, "det", split) == found  # not a scale on top of another

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from mtl_core.data.layout import Split, fingerprint
+from mtl_core.data.fingerprint import fingerprint
+from mtl_core.data.splits import Split
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import DataRoots, read_split
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from mtl_core.data.layout import read_det, read_image, read_mask, read_seg
+from mtl_core.data.image_io import read_det, read_image
+from mtl_core.data.mask_io import read_mask, read_seg
 from mtl_core.data.synthetic.dataset import voc_palette
 from mtl_core.tasks.data_roots import DataRoots, read_split
 from mtl_core.types import InputError

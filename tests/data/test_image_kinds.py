@@ -10,8 +10,9 @@ import pytest
 from PIL import Image, ImageOps
 from torch.utils.data import DataLoader, Dataset
 
-from mtl_core.data.image_io import FORMATS, read_frame, read_image
-from mtl_core.data.layout import DetItem, SegItem, read_det, read_seg
+from mtl_core.data.image_io import FORMATS, read_det, read_frame, read_image
+from mtl_core.data.mask_io import read_seg
+from mtl_core.data.splits import DetItem, SegItem
 from mtl_core.types import InputError
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtl_core.data.class_folders import IMAGENETTE_NAMES
 from mtl_core.data.coco_annotations import clip_xywh
-from mtl_core.data.layout import IMAGENETTE_NAMES, VOC_CLASS_NAMES
+from mtl_core.data.mask_folders import VOC_CLASS_NAMES
 from mtl_core.data.splits import TUNE_SHARE, in_tune_part
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split

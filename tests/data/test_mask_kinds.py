@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtl_core.data.layout import read_mask, read_mask_folder, read_seg
+from mtl_core.data.mask_folders import read_mask_folder
+from mtl_core.data.mask_io import read_mask, read_seg
 from mtl_core.types import InputError
 
 IDS = np.array([[0, 1, 2], [2, 255, 0]], np.uint8)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtl_core.data.layout import IMAGENETTE_NAMES, fingerprint
+from mtl_core.data.class_folders import IMAGENETTE_NAMES
+from mtl_core.data.fingerprint import fingerprint
 from mtl_core.data.synthetic.dataset import voc_palette
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split

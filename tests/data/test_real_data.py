@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.data.layout import check_disjoint, read_det, read_image, read_seg
+from mtl_core.data.fingerprint import check_disjoint
+from mtl_core.data.image_io import read_det, read_image
+from mtl_core.data.mask_io import read_seg
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split
 from mtl_core.types import InputError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mtl_core.data.layout import check_disjoint
+from mtl_core.data.fingerprint import check_disjoint
 from mtl_core.data.shared_images import appearance, shared
 from mtl_core.tasks import TASKS
 from mtl_core.tasks.data_roots import DataRoots, data_roots, read_split

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mtl_core.data.layout import fingerprint, read_det, read_seg
+from mtl_core.data.fingerprint import fingerprint
+from mtl_core.data.image_io import read_det
+from mtl_core.data.mask_io import read_seg
 from mtl_core.data.synthetic.dataset import voc_palette
 from mtl_core.data.synthetic.scene import Scene
 from mtl_core.data.synthetic.shapes import KIND_NAMES, KINDS, area_px

@@ -15,8 +15,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
-from mtl_core.data.layout import Split, read_mask
-from mtl_core.data.splits import VOID
+from mtl_core.data.mask_io import read_mask
+from mtl_core.data.splits import VOID, Split
 from mtl_core.metrics.coco_map import DetectionMeter
 from mtl_core.metrics.miou import SegmentationMeter, confusion, mean_iou
 from mtl_core.metrics.top1 import ClassificationMeter

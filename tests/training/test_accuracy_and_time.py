@@ -31,6 +31,11 @@ def test_every_size_has_scores_and_a_time(whole_run: Path, rendered: DataRoots, 
         assert set(row["scores"]) == {"mIoU", "mAP", "mAP50", "top1"} and row["p50_ms"] > 0
     assert content["settings"]["n"] == {"seg": 6, "det": 6, "cls": 6}
     assert as_markdown(content).count("\n") == 5
+    assert list(content["ratios"]) == [f"int8 / float32, {size} px" for size in (96, 128)]
+    for size, found in zip((96, 128), content["ratios"].values(), strict=True):
+        medians = {r["precision"]: r["p50_ms"] for r in content["rows"] if r["input_px"] == size}
+        assert found["value"] == pytest.approx(medians["int8"] / medians["float32"], rel=0.01)
+        assert found["low"] <= found["value"] <= found["high"]
     rows = accuracy_rows(content)
     assert len(rows) == 16 and len(accuracy_time_figure(rows, Words("en")).data) == 8
 

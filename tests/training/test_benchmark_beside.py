@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from mtl_core.types import InputError
 from training.benchmark import Options, main
-from training.timing.other_networks import Other
+from training.timing.other_networks import Other, opened
 
 
 def network(path: Path, shape: list, kind: int = TensorProto.FLOAT) -> Path:
@@ -28,11 +28,13 @@ def test_files_are_timed_at_their_own_size_and_at_ours(whole_run: Path, tmp_path
     fixed = network(tmp_path / "fixed.onnx", [1, 96, 96, 3], TensorProto.UINT8)
     for names, both in (({"a": free}, True), ({"a": free, "b": fixed}, False)):
         beside = tuple(f"{name}={path}@96" for name, path in names.items())
+        opened.cache_clear()
         out = tmp_path / "times.json"
         main(Options(whole_run, out, threads=1, quick=True, only=("beside",), beside=beside))
         found = json.loads(out.read_text())["beside"]
         assert {"onehead, 128 px", "a, 96 px", "all beside, usual sizes"} <= set(found["times"])
         assert ("all beside, 128 px" in found["times"]) == both
+        assert opened.cache_info().misses == len(names)  # once, although there are two sizes
         assert found["ratios"]["onehead, 128 px / all beside, usual sizes"]["value"] > 0
 
 

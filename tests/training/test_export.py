@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import onnx
 import pytest
 from PIL import Image
 
-from mtl_core.data.layout import read_image
+from mtl_core.data.image_io import read_image
+from mtl_core.decoding.probabilities import ACCEPTANCE_SCORES
+from mtl_core.engine.onnx_engine import OnnxEngine
 from mtl_core.engine.torch_engine import TorchEngine
+from mtl_core.runs.checkpoint import change_header
 from mtl_core.tasks.data_roots import DataRoots, read_split
-from mtl_core.types import InputError
+from mtl_core.types import Acceptance, AcceptanceScore, InputError
 from training.export import Options, export
 from training.onnx_export.decoded_graph import INPUT, decoded_graph
 from training.onnx_export.exported_model import ExportedModel
@@ -81,28 +85,46 @@ def test_the_file_tells_its_contract(whole_run: Path, exported: Path):
     assert about["input"] == INPUT and about["stage"] == "2"
     assert set(json.loads(about["class_names"])) == {"seg", "det"}
     assert list(json.loads(about["outputs"])) == [o.name for o in model.graph.output]
-    assert {"input_px", "max_enlarge", "pad_value", "checkpoint_sha256"} <= set(about)
+    assert {"input_px", "max_enlarge", "pad_value", "accepts", "checkpoint_sha256"} <= set(about)
 
 
-def test_the_pages_snippet_runs_without_torch(exported: Path, image: np.ndarray, tmp_path: Path):
-    page = (exported / "README.md").read_text()
+def snippet_says(folder: Path, image: np.ndarray) -> str:
+    """What the page's snippet prints of an image."""
+    page = (folder / "README.md").read_text()
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
-    Image.fromarray(image).save(tmp_path / "photo.jpg")
-    for file in exported.glob("*.onnx"):
-        (tmp_path / file.name).symlink_to(file)
+    Image.fromarray(image).save(folder / "photo.jpg", format="PNG")  # the same pixels
     ending = (
         "\nimport sys\nassert 'torch' not in sys.modules\nassert mask.shape == (height, width)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code + ending],
-        cwd=tmp_path,
-        env=os.environ,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "in the image:" in done.stdout and "the image shows:" in done.stdout
+    return done.stdout
+
+
+def test_the_pages_snippet_runs_without_torch(exported: Path, image: np.ndarray):
+    said = snippet_says(exported, image)
+    assert "in the image:" in said and "the image shows:" in said
+
+
+@pytest.mark.parametrize("score", get_args(AcceptanceScore))
+def test_an_image_of_none_of_the_classes_is_told(
+    whole_run: Path, image: np.ndarray, tmp_path: Path, score: AcceptanceScore
+):
+    shutil.copytree(whole_run, tmp_path / "run")
+    checkpoint = tmp_path / "run" / "stage3.safetensors"
+    said = ACCEPTANCE_SCORES[score](OnnxEngine(checkpoint).raw(image)[0]["cls"])
+    for least, known in ((said - 0.01, True), (said + 0.01, False)):
+        change_header(checkpoint, accepts={"cls": Acceptance(score, least)})
+        out = export(Options(tmp_path / "run", out=tmp_path / "out", stages=(3,)))
+        found = ExportedModel(out / "stage3.onnx").predict(image)
+        assert found.parts["cls"].known is known and found.none_of_these is not known
+        assert ("none of the classes" in snippet_says(out, image)) is not known
 
 
 def test_int8_comes_with_its_loss(exported: Path, image: np.ndarray):

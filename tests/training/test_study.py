@@ -408,9 +408,9 @@ def test_one_wild_interval_does_not_flatten_the_figure():
 
 def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
     rows = [
-        {"method": label, "strength": strength, "without": left_out, "seed": 0, "task": task}
-        | {"base": 0.5, "final": 0.4, "drop": 0.2, "retention": 0.8, "verdict": "fail"}
-        | {"seconds": 60.0, "dip": 0.1, "forgetting": 0.1, "backward": -0.1}
+        {"method": label, "family": label.split("-")[0], "strength": strength, "without": left_out}
+        | {"seed": 0, "task": task, "base": 0.5, "final": 0.4, "drop": 0.2, "retention": 0.8}
+        | {"verdict": "fail", "seconds": 60, "dip": 0.1, "forgetting": 0.1, "backward": -0.1}
         for label, strength, left_out in (
             ("distill-without-neck", 1.0, "neck"),
             ("distill-x0", 0.0, ""),
@@ -427,6 +427,22 @@ def test_an_ablation_has_a_table_of_its_own_and_strengths_a_line():
     assert ablation_table(frame[frame["without"] == ""], ["seg", "det"], {}) == ([], [])
     figure = plane(by_method(frame[frame["without"] == ""], {}))
     assert [list(trace.text) for trace in figure.data] == [["distill-x0", "distill", "distill-x3"]]
+
+
+def test_the_plane_draws_every_method_and_every_variant_of_joint():
+    rows = [{"family": f"method{i}", "method": f"method{i}", "old": 0.9} for i in range(9)]
+    rows += [{"family": "joint", "method": f"joint{rest}"} for rest in ("", "-x2", "-x2-r0.5")]
+    values = [{"strength": 1.0, "new": 0.5 + 0.1 * i} for i in range(12)]
+    table = pd.DataFrame([row | value for row, value in zip(rows, values, strict=True)])
+    figure = plane(table)
+    assert [list(trace.text) for trace in figure.data] == [[f"method{i}"] for i in range(9)]
+    assert [note.text for note in figure.layout.annotations] == [
+        "joint",
+        "joint-x2",
+        "joint-x2-r0.5",
+    ]
+    lines = [shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1]
+    assert lines == pytest.approx([140, 150, 160])
 
 
 def test_a_finished_study_trains_nothing(

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.served_page import CHROMIUM
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -20,9 +21,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 SCREENSHOTS = HERE / "screenshots"
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-# Without any of these Playwright takes its own, or says how to install it.
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
 # A machine that trains at the same time may take minutes for what else takes seconds.
 PATIENCE_MS = int(os.environ.get("UI_PATIENCE_MS", "60000"))
 
@@ -71,9 +69,7 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE_MS * 2
-        )
+        chromium = playwright.chromium.launch(**CHROMIUM, timeout=PATIENCE_MS * 2)
         yield chromium
         chromium.close()
 

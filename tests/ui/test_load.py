@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import gradio_client
+import pytest
 from stand_in import StandInEngine, make_run
 
 from app.page import build_page, launch_options
@@ -12,7 +13,9 @@ from app.services.engines import EngineShelf
 from app.services.runs import RunShelf
 from app.services.viewed_image import example_images
 from app.site import Site
+from mtl_core.types import InputError
 from tests.load import Options, measured
+from tests.soak import Options as SoakOptions
 
 PATIENCE_S = 300
 
@@ -25,6 +28,12 @@ def test_everybody_in_a_crowd_is_answered_with_the_own_image(address):
         assert tally.faults == []
         assert tally.right == count * options.requests
         assert tally.untold == 0
+
+
+def test_growth_of_memory_is_not_measured_from_one_measurement():
+    for requests, settled in ((399, 200), (10, 0)):
+        with pytest.raises(InputError, match="at least twice as many requests"):
+            SoakOptions(requests, settled)
 
 
 def test_a_run_that_is_being_opened_holds_up_no_visitor_of_another(tmp_path):

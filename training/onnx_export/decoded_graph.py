@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import onnx
@@ -27,7 +28,7 @@ from mtl_core.onnx_graphs.rewrites import cleaned
 from mtl_core.onnx_graphs.weights import file_sha256
 from mtl_core.runs.checkpoint import CheckpointInfo
 from mtl_core.tasks.box_coding import cell_centres, decode_boxes
-from mtl_core.types import Kind
+from mtl_core.types import Acceptance, Kind
 
 # Outputs by the kind of a task's answer; a stage has those of the tasks that it was trained.
 OUTPUTS: dict[Kind, dict[str, str]] = {
@@ -38,6 +39,11 @@ OUTPUTS: dict[Kind, dict[str, str]] = {
         "labels": "K int64, class indices",
     },
     "bars": {"probabilities": "C float32 that sum to 1"},
+}
+# One more beside probabilities where a checkpoint says from where on an image is of its classes.
+ACCEPTANCE = {
+    "acceptance": "float32, how sure it is of any class at all; below `least` in the metadata's "
+    "`accepts` the image is of none of them"
 }
 INPUT = (
     "1 x H x W x 3 uint8 RGB, H and W multiples of 32: the image resized (bilinear, antialiased) "
@@ -54,6 +60,7 @@ class DecodedNetwork(nn.Module):
         self.order, self.tasks = list(network.tasks), tasks
         self.kinds = {t: task.info.kind for t, task in network.tasks.items()}
         self.scales = {t: task.score_scale for t, task in network.tasks.items()}
+        self.accepts = {t: task.acceptance for t, task in network.tasks.items()}
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """As the class says."""
@@ -68,7 +75,9 @@ class DecodedNetwork(nn.Module):
             xyxy, scores, labels = boxes(raw, pixels)
             slope, shift = self.scales[task]
             return xyxy, (slope * scores.logit() + shift).sigmoid(), labels
-        return mask(raw, pixels) if self.kinds[task] == "label_map" else probabilities(raw)
+        if self.kinds[task] == "label_map":
+            return mask(raw, pixels)
+        return probabilities(raw, self.accepts[task])
 
 
 def mask(raw: Tensor, pixels: Tensor) -> tuple[Tensor]:
@@ -100,9 +109,23 @@ def boxes(raw: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return votes @ xyxy / votes.sum(1, keepdim=True), values[keep], labels[keep]
 
 
-def probabilities(raw: Tensor) -> tuple[Tensor]:
-    """Logits -> probabilities."""
-    return (raw[0].softmax(0),)
+def probabilities(raw: Tensor, acceptance: Acceptance | None) -> tuple[Tensor, ...]:
+    """Logits -> probabilities, and the score that is accepted where there is one."""
+    values = raw[0].softmax(0)
+    if acceptance is None:
+        return (values,)
+    return values, values.amax() if acceptance.score == "max_softmax" else raw[0].logsumexp(0)
+
+
+def outputs_of(info: CheckpointInfo, tasks: list[str]) -> dict[str, str]:
+    """Per output of some tasks what it holds, in order."""
+    return {
+        name: text
+        for task in tasks
+        for name, text in (
+            OUTPUTS[info.kinds[task]] | (ACCEPTANCE if task in info.accepts else {})
+        ).items()
+    }
 
 
 def decoded_graph(checkpoint: Path) -> onnx.ModelProto:
@@ -118,7 +141,7 @@ def decoded_graph(checkpoint: Path) -> onnx.ModelProto:
     tasks = [
         task for task in info.class_names if task in info.trained and info.kinds[task] in OUTPUTS
     ]
-    names = [name for task in tasks for name in OUTPUTS[info.kinds[task]]]
+    names = list(outputs_of(info, tasks))
     with torch.no_grad():
         module = DecodedNetwork(network, tasks).eval()
         model = cleaned(export(module, (random_pixels(1, (128, 160)),), ["pixels"], names))
@@ -136,6 +159,7 @@ def name_axes(model: onnx.ModelProto) -> None:
         "scores": ["K"],
         "labels": ["K"],
         "probabilities": ["C"],
+        "acceptance": [],
     }
     for value in [*model.graph.input, *model.graph.output]:
         kind = value.type.tensor_type.elem_type
@@ -151,9 +175,8 @@ def metadata(checkpoint: Path, info: CheckpointInfo, tasks: list[str]) -> dict[s
         "input_px": str(info.model.input_px),
         "max_enlarge": str(info.model.max_enlarge),
         "pad_value": str(PAD_VALUE),
-        "outputs": json.dumps(
-            {n: text for t in tasks for n, text in OUTPUTS[info.kinds[t]].items()}
-        ),
+        "outputs": json.dumps(outputs_of(info, tasks)),
+        "accepts": json.dumps({t: asdict(info.accepts[t]) for t in tasks if t in info.accepts}),
         "stage": str(info.stage),
         "checkpoint_sha256": file_sha256(checkpoint),
     }

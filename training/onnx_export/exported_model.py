@@ -36,6 +36,8 @@ class ExportedModel:
             about = self.session.get_modelmeta().custom_metadata_map
             self.class_names: dict[str, list[str]] = json.loads(about["class_names"])
             self.task_of = {kind: task for task, kind in json.loads(about["kinds"]).items()}
+            accepts = json.loads(about.get("accepts", "{}"))  # files of before have none
+            self.least = {task: float(found["least"]) for task, found in accepts.items()}
             self.config = ModelConfig(
                 input_px=int(about["input_px"]), max_enlarge=float(about["max_enlarge"])
             )
@@ -62,7 +64,9 @@ class ExportedModel:
             ids = np.asarray(content.resize(size_wh, Image.Resampling.NEAREST))
             parts[self.task_of["label_map"]] = LabelMap(ids)
         if "probabilities" in found:
-            parts[self.task_of["bars"]] = Probabilities(found["probabilities"])
+            task = self.task_of["bars"]
+            known = bool(found["acceptance"] >= self.least[task]) if task in self.least else None
+            parts[task] = Probabilities(found["probabilities"], known)
         timings = {
             "prepare": (prepared - start) * 1e3,
             "network": (ran - prepared) * 1e3,

@@ -11,10 +11,9 @@ in float, and changing to and fro takes longer than int8 saves.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -26,9 +25,11 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+from tqdm import tqdm
 
 from mtl_core.config import ModelConfig
-from mtl_core.data.layout import Split, read_image
+from mtl_core.data.image_io import read_image
+from mtl_core.data.splits import Split
 from mtl_core.engine.preprocess import prepare
 from mtl_core.onnx_graphs.rewrites import constants, readers
 from mtl_core.tasks import TASKS
@@ -36,7 +37,6 @@ from mtl_core.tasks.data_roots import DataRoots, read_split
 from training.onnx_export.exported_model import ExportedModel
 
 MIN_CHANNELS = 64  # of a quantised convolution's wider side
-Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 
 
 class Calibration(CalibrationDataReader):  # type: ignore[misc]
@@ -104,7 +104,7 @@ def quantised(model: onnx.ModelProto, calibration: Calibration) -> onnx.ModelPro
     return result
 
 
-def scores(path: Path, roots: DataRoots, split: str, progress: Progress) -> dict[str, float]:
+def scores(path: Path, roots: DataRoots, split: str) -> dict[str, float]:
     """mIoU, mAP, mAP50 and top1 of an exported file on a split, as fractions.
 
     Raises:
@@ -112,11 +112,11 @@ def scores(path: Path, roots: DataRoots, split: str, progress: Progress) -> dict
     """
     model = ExportedModel(path)
     splits = [read_split(roots, task, split) for task in model.class_names]
-    return scores_of(model, splits, lambda items, task: progress(items, f"{path.name}, {task}"))
+    return scores_of(model, splits, path.name)
 
 
-def scores_of(model: ExportedModel, splits: list[Split], progress: Progress) -> dict[str, float]:
-    """The same of an opened file, at the input size that it has now.
+def scores_of(model: ExportedModel, splits: list[Split], title: str) -> dict[str, float]:
+    """The same of an opened file, at the input size that it has now, with a bar of this title.
 
     Raises:
         InputError: the data holds unknown classes.
@@ -125,7 +125,8 @@ def scores_of(model: ExportedModel, splits: list[Split], progress: Progress) -> 
     for data in splits:
         task = TASKS[data.task]
         meter = task(model.class_names[data.task]).meter(data)
-        for item in progress(data.items, data.task):
+        bar = tqdm(data.items, f"{title}, {data.task}", unit="image", leave=False, disable=None)
+        for item in bar:
             image, truth = task.read(item, data)
             meter.add(model.predict(image, 0.0), truth)
         values |= meter.score().values

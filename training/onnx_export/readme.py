@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from training.markdown import markdown
+
 # Run by a test as it stands, with the two file names put in.
 SNIPPET = """\
 import json
@@ -39,7 +41,9 @@ for box, score, label in zip(boxes, found["scores"], found["labels"]):
         print(names["{task}"][label], round(float(score), 2), box.round().astype(int))
 """,
     "bars": """\
-print("the image shows:", names["{task}"][found["probabilities"].argmax()])
+shown = names["{task}"][found["probabilities"].argmax()]
+least = json.loads(about["accepts"]).get("{task}", {"least": 0})["least"]
+print("the image shows:", shown if found.get("acceptance", 0) >= least else "none of the classes")
 """,
 }
 
@@ -74,20 +78,16 @@ def readme(
     lines = [
         f"# {Path(run_name).name}, for onnxruntime",
         "",
-        "| file | answers |",
-        "|---|---|",
-        *(
-            f"| `{file}` | {', '.join(TITLES[kinds[t]] for t in own)} |"
-            for file, own in files.items()
+        markdown(
+            ["file", "answers"],
+            [[f"`{f}`", ", ".join(TITLES[kinds[t]] for t in own)] for f, own in files.items()],
         ),
         "",
         f"Input `pixels`: {metadata['input']}; input_px = {metadata['input_px']}, max_enlarge = "
         f"{metadata['max_enlarge']}, pad_value = {metadata['pad_value']}. Normalisation, decoding "
         "and non-maximum suppression are inside.",
         "",
-        "| output | holds |",
-        "|---|---|",
-        *(f"| `{name}` | {text} |" for name, text in outputs.items()),
+        markdown(["output", "holds"], [[f"`{name}`", text] for name, text in outputs.items()]),
         "",
         "Class names and all of this stand in each file's metadata. `pip install onnxruntime "
         "pillow`, then:",
@@ -98,19 +98,11 @@ def readme(
     ]
     if losses:
         metrics = list(next(iter(losses.values()))["float"])
-        lines += [
-            "",
-            "What int8 costs, measured on validation images:",
-            "",
-            "| file | " + " | ".join(f"{m}, float | {m}, int8" for m in metrics) + " |",
-            "|---|" + "---:|---:|" * len(metrics),
+        columns = [(metric, kind) for metric in metrics for kind in ("float", "int8")]
+        rows = [
+            [f"`{file}`", *(f"{v[kind][m]:.4f}" if m in v[kind] else "" for m, kind in columns)]
+            for file, v in losses.items()
         ]
-        for file, values in losses.items():
-            cells = (
-                f"{values['float'][m]:.4f} | {values['int8'][m]:.4f}"
-                if m in values["float"]
-                else " | "
-                for m in metrics
-            )
-            lines.append(f"| `{file}` | " + " | ".join(cells) + " |")
+        lines += ["", "What int8 costs, measured on validation images:", ""]
+        lines.append(markdown(["file", *map(", ".join, columns)], rows))
     return "\n".join(lines) + "\n"

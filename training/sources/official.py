@@ -14,7 +14,9 @@ from typing import Any
 
 from mtl_core.data.coco_annotations import clip_xywh
 from mtl_core.data.coco_records import load_coco
-from mtl_core.data.layout import VOC_CLASS_NAMES, SegItem, read_seg
+from mtl_core.data.mask_folders import VOC_CLASS_NAMES
+from mtl_core.data.mask_io import read_seg
+from mtl_core.data.splits import SegItem
 from mtl_core.types import InputError
 
 DETECTION_CLASSES = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -22,23 +23,22 @@ def plane(table: pd.DataFrame) -> go.Figure:
     """Retention of the old against what the new reached; a line through a method's strengths."""
     figure = go.Figure()
     figure.add_hline(y=100 * (1 - ALLOWED_DROP), line=dict(color="#999", dash="dash", width=1))
-    families = dict.fromkeys(str(m).split("-x")[0] for m in table["method"])
-    for ink, family in zip(INKS, families, strict=False):
-        own = table[[str(m).split("-x")[0] == family for m in table["method"]]]
+    for ink, (family, own) in zip(cycle(INKS), table.groupby("family", sort=False)):
         own = own.sort_values("strength")
         if own["old"].isna().all():  # all at once: what it reached, and nothing that it could keep
-            figure.add_vline(
-                x=100 * own["new"].iloc[0],
-                line=dict(color=ink, dash="dot"),
-                annotation_text=family,
-                annotation_position="bottom right",
-            )
+            for new, name in zip(own["new"], own["method"], strict=True):
+                figure.add_vline(
+                    x=100 * new,
+                    line=dict(color=ink, dash="dot"),
+                    annotation_text=name,
+                    annotation_position="bottom right",
+                )
             continue
         figure.add_scatter(
             x=100 * own["new"],
             y=100 * own["old"],
             mode="lines+markers+text",
-            name=family,
+            name=str(family),
             text=own["method"],
             textposition="top center",
             line=dict(color=ink, width=1),
@@ -69,7 +69,7 @@ def drops_figure(judged: JudgedStudy) -> go.Figure:
     """
     figure = go.Figure()
     low, high = axis_range([drop for drops in judged.drops.values() for drop in drops.values()])
-    for ink, task in zip(INKS, judged.tasks, strict=False):
+    for ink, task in zip(cycle(INKS), judged.tasks):
         rows = [(m, d[task]) for m, d in judged.drops.items() if task in d]
         rows = [(method, drop) for method, drop in rows if math.isfinite(drop.value)]
         if not rows:
@@ -123,7 +123,7 @@ def drops_figure(judged: JudgedStudy) -> go.Figure:
 def dips_figure(runs: list[tuple[Cell, RunRecords]], task: str) -> go.Figure:
     """The first task on the subset images, inside the later stages; one seed of every method."""
     figure = go.Figure()
-    for ink, (cell, run) in zip(INKS, main_cells(runs), strict=False):
+    for ink, (cell, run) in zip(cycle(INKS), main_cells(runs)):
         records = run.records()
         subsets = records[
             (records["scope"] == "subset") & (records["metric"] == primary_metrics()[task])

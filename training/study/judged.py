@@ -126,15 +126,8 @@ class JudgedStudy:
             "methods": methods,
             "keeps_more": [asdict(pair) for pair in self.pairs],
         }
-        return {key: _all_finite(part) for key, part in content.items()}
-
-
-def _all_finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _all_finite(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_all_finite(part) for part in value]
-    return finite(value)
+        plain: dict[str, Any] = finite(content)
+        return plain
 
 
 def decided(found: Interval) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 from mtl_core.runs.sealed_json import write_json
 from mtl_core.tasks import primary_metrics
 from mtl_core.types import InputError
+from training.markdown import markdown
 from training.study import strengths, tables
 from training.study.figures import dips_figure, drops_figure, plane
 from training.study.judged import DEFAULT, JudgedStudy
@@ -26,14 +27,8 @@ td:first-child,th:first-child{text-align:left}</style></head><body>
 """
 
 
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def html_table(head: list[str], rows: list[list[str]]) -> str:
-    """The same as HTML."""
+    """A table as HTML."""
     titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows

@@ -259,7 +259,7 @@ def by_method(frame: pd.DataFrame, alone: dict[str, float]) -> pd.DataFrame:
         frame: as ``results`` gives it, or some of its rows.
         alone: single-task scores, as ``references`` gives them.
 
-    Columns: method, strength, seeds, per task ``base T``, ``final T``, ``drop T``, then ``old``
+    Columns: method, family, strength, seeds, per task ``base T``, ``final T``, ``drop T``, ``old``
     (mean retention of the tasks that a later stage followed, NaN where none did), ``new`` (mean of
     base / single-task score over the tasks after the first), ``forgetting``, ``backward`` and
     ``forward`` (see accuracy_matrix; means over runs), ``dip`` and ``seconds``.
@@ -267,8 +267,8 @@ def by_method(frame: pd.DataFrame, alone: dict[str, float]) -> pd.DataFrame:
     rows = []
     for method, runs in frame[frame["method"] != "single"].groupby("method", sort=False):
         tasks = list(dict.fromkeys(runs["task"]))
-        row: dict[str, Any] = {"method": method, "strength": runs["strength"].iloc[0]}
-        row["seeds"] = runs["seed"].nunique()
+        row: dict[str, Any] = {"method": method, "family": runs["family"].iloc[0]}
+        row["strength"], row["seeds"] = runs["strength"].iloc[0], runs["seed"].nunique()
         for task in tasks:
             own = runs[runs["task"] == task]
             row[f"base {task}"], row[f"final {task}"] = own["base"].mean(), own["final"].mean()

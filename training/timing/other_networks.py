@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,19 @@ from training.timing.networks import running
 
 NAMED = re.compile(r"(?P<name>[^=]+)=(?P<file>.+\.onnx)@(?P<side>\d+)")
 DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+
+
+@cache
+def opened(file: Path, threads: int) -> Graph:
+    """A file's graph, made once for all sizes.
+
+    Raises:
+        InputError: the file is not usable.
+    """
+    try:
+        return Graph(file.read_bytes(), threads)
+    except Exception as error:  # onnxruntime raises its own types
+        raise InputError(f"{file} is not a usable ONNX file ({error}).") from error
 
 
 @dataclass(frozen=True)
@@ -52,10 +66,7 @@ class Other:
         Raises:
             InputError: the file is not usable, or its input is no image.
         """
-        try:
-            graph = Graph(self.file.read_bytes(), threads)
-        except Exception as error:  # onnxruntime raises its own types
-            raise InputError(f"{self.file} is not a usable ONNX file ({error}).") from error
+        graph = opened(self.file, threads)
         inputs = graph.session.get_inputs()
         shape = inputs[0].shape
         channels = next((axis for axis in (1, 3) if len(shape) == 4 and shape[axis] == 3), None)
