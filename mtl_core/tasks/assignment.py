@@ -70,7 +70,7 @@ def assign(
     # An object without a cell takes the one nearest its middle; small objects choose last,
     # and so keep what they take.
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    answered = set(objects_of_cell.unique().tolist())
+    answered = set(objects_of_cell.tolist())
     for g in areas.argsort(descending=True).tolist():
         if g not in answered:
             free = offset[g].masked_fill(forced_cells(objects_of_cell, count), float("inf"))
