@@ -46,9 +46,14 @@ def assign(
         boxes: G x 4 objects, input pixels; may be empty.
         labels: G class indices.
     """
-    count = len(boxes)
+    device, count = boxes.device, len(boxes)
+    # Many small steps, each of which waits for the one before: work for a processor, wherever the
+    # network is.
+    predicted_xyxy, scores, centres, boxes, labels = (
+        part.cpu() for part in (predicted_xyxy, scores, centres, boxes, labels)
+    )
     if count == 0:
-        nothing = torch.zeros(0, dtype=torch.int64, device=boxes.device)
+        nothing = torch.zeros(0, dtype=torch.int64, device=device)
         return Assignment(nothing, nothing, nothing.float())
     left_top = centres[None] - boxes[:, None, :2]
     right_bottom = boxes[:, None, 2:] - centres[None]
@@ -80,14 +85,13 @@ def assign(
 
     own = alignment[objects, cells]
     own_overlap = overlap[objects, cells]
-    best_alignment = torch.zeros(count, device=own.device).scatter_reduce(
-        0, objects, own, "amax", include_self=True
-    )
-    best_overlap = torch.zeros(count, device=own.device).scatter_reduce(
+    best_alignment = torch.zeros(count).scatter_reduce(0, objects, own, "amax", include_self=True)
+    best_overlap = torch.zeros(count).scatter_reduce(
         0, objects, own_overlap, "amax", include_self=True
     )
     quality = own / best_alignment[objects].clamp(min=1e-12) * best_overlap[objects]
-    return Assignment(cells, objects, quality.clamp(0.05, 1.0))
+    found = cells, objects, quality.clamp(0.05, 1.0)
+    return Assignment(*(part.to(device) for part in found))
 
 
 def forced_cells(objects_of_cell: Tensor, count: int) -> Tensor:
