@@ -15,7 +15,7 @@ from app.results.run_tables import stage_order
 from app.services.validation_images import TASKS_SHOWN
 from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.tabs.broken_list import ANY, SHOWN, broken_rows
-from app.tabs.compare import CompareTab, show
+from app.tabs.compare import FREE, CompareTab, show
 from app.tabs.forgetting import ForgettingTab
 
 
@@ -141,6 +141,7 @@ def build_broken(
         open_image,
         [run_choice, shown],
         [c.image, c.viewed, c.viewer, c.timing, c.left, tabs],
+        js=FREE,
         api_visibility="private",
         show_progress_on=gallery,
         **IMAGES,

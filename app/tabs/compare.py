@@ -26,7 +26,7 @@ Shown = ViewedImage | Sentence | None  # an image, why there is none, or not yet
 VIEWED_SECONDS = 1800
 # What a hand chose last; the viewer passes over answers to anything else.
 _WANTED = "(run, left) => { window.oneHeadWanted = { run, left: left || 'none' }; }"
-_FREE = "(...given) => { window.oneHeadWanted = {}; return given; }"
+FREE = "(...given) => { window.oneHeadWanted = {}; return given; }"
 _SHOWN = (
     "() => { const { run, left } = window.oneHeadView; return [run, left === 'none' ? '' : left]; }"
 )
@@ -236,7 +236,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     viewer.input(inputs=None, outputs=[run_choice, left], js=_SHOWN, **here)
     gr.on([run_choice.input, left.input], **follow, **latest)
     header.select(say_again, asked, [*shown, left], **private, **latest)
-    swap.click(swap_sides, [*asked, at], shown, js=_SWAPPED, **private).failure(js=_FREE, **here)
+    swap.click(swap_sides, [*asked, at], shown, js=_SWAPPED, **private).failure(js=FREE, **here)
     draw_grid.click(
         every_stage,
         [viewed, image],
@@ -247,11 +247,11 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     )
     picked = grid.select(from_grid, asked, shown, **private)
     picked.success(js="() => document.querySelector('.ov-hero').scrollIntoView()", **here)
-    picked.failure(js=_FREE, **here)
+    picked.failure(js=FREE, **here)
     viewer.download(save, [viewed, image], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
-    return CompareTab(image, examples, viewer, viewed, left, timing, follow | {"js": _FREE})
+    return CompareTab(image, examples, viewer, viewed, left, timing, follow | {"js": FREE})
 
 
 def nothing_shown(

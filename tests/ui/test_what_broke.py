@@ -94,3 +94,17 @@ def test_the_list_comes_back_after_a_run_that_has_none(visit):
         told = "not been judged" if run == "keeps" else "Images that lost something: 2"
         visitor.page.locator("#broken-told").get_by_text(told).wait_for()
     assert not visitor.page.locator(".toast-body").count()
+
+
+def test_a_broken_image_opens_after_a_run_and_a_left_side_were_chosen_by_hand(visit):
+    visitor = visit("?run=keeps&left=none")
+    visitor.page.get_by_role("radio", name="forgets").check()
+    visitor.page.wait_for_selector(".ov[data-run=forgets]")
+    visitor.page.locator("#left input").click()
+    visitor.page.get_by_role("option", name="keeps").first.click()
+    visitor.page.wait_for_selector(".ov[data-left=keeps]")
+    visitor.tab("What broke")
+    visitor.page.locator("#broken-gallery img").first.click()
+    visitor.page.locator(".ov-frame").get_by_text("Truth: annotated by people").wait_for()
+    assert "(forgets) · Stage 1" in visitor.page.inner_text(".ov-name-left")
+    assert "(forgets) · Stage 3" in visitor.page.inner_text(".ov-name-right")
