@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import threading
@@ -5,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from stand_in import StandInEngine, make_run
+from stand_in import StandInEngine, make_run, record_rows
 
 from app.about import drawing, licences, prose, provenance
 from app.components.header import header_html
@@ -69,6 +70,20 @@ def test_a_run_alone_with_its_images_shows_the_study_and_says_so(tmp_path):
     alone = Site(RunShelf(runs[:1]), EngineShelf(StandInEngine))
     *_, methods, told = forgetting_figures(alone, None, "kept", "seg", Words("en"))
     assert not methods["visible"] and "--run PATH" in told
+
+
+@pytest.mark.parametrize("flat", [("keeps",), ("keeps", "forgets")], ids=len)
+def test_runs_with_a_task_of_zero_are_left_out_of_the_comparison_and_named(tmp_path, flat):
+    runs = [make_run(tmp_path, name) for name in ("keeps", "forgets")]
+    for run in runs:
+        rows = [r | {"value": r["value"] * (r["task"] != "seg")} for r in record_rows()]
+        if run.name in flat:
+            (run.path / "records.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    site = Site(RunShelf(runs), EngineShelf(StandInEngine))
+    for name in ("keeps", "forgets"):
+        *_, tools, methods, told = forgetting_figures(site, name, "kept", "seg", Words("en"))
+        assert not methods["visible"] and tools == ""  # one mark alone compares nothing
+        assert f"Left out: {', '.join(flat)}." in told
 
 
 @pytest.mark.parametrize("words", [Words("en"), Words("zh-TW")], ids=["en", "zh"])
