@@ -10,7 +10,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app.api import add_endpoints
-from app.closed_addresses import ClosedAddresses
+from app.closed_addresses import ClosedAddresses, never_fetch
 from app.components.examples_row import examples_html
 from app.components.header import header_html, page_header
 from app.components.lasting_choice import lasting
@@ -161,6 +161,7 @@ def build_page(site: Site) -> gr.Blocks:
     for name, value in (("CACHE_FREQUENCY", 1_000_000), ("MAX_EVENTS", 100)):
         os.environ.setdefault(f"GRADIO_ANALYTICS_{name}", str(value))
     use_json_tools()
+    never_fetch()
     demo.queue(max_size=QUEUE_PLACES, default_concurrency_limit=2)
     return demo
 
