@@ -137,6 +137,20 @@ def test_all_stages_are_saved_as_an_animation_with_their_names(visit):
     assert len(set(frames)) == 3
 
 
+def test_the_animation_of_a_tall_image_keeps_its_shape_and_its_words(visit, tmp_path):
+    visitor = visit("?run=forgets&left=none")
+    Image.new("RGB", (60, 1200), (200, 40, 40)).save(tmp_path / "tall.png")
+    key = visitor.viewer("key")
+    visitor.page.set_input_files("#image input[type=file]", tmp_path / "tall.png")
+    visitor.wait_other_answer(key)
+    with visitor.page.expect_download() as saved:
+        visitor.page.click(".ov-animate")
+    film = Image.open(io.BytesIO(saved.value.path().read_bytes()))
+    assert film.n_frames == 3 and film.size == (240, 720 + 44)
+    red = [x for x in range(240) if film.convert("RGB").getpixel((x, 20))[0] > 120]
+    assert (red[0], red[-1]) == (102, 137)  # in the middle, 60 : 1200 as it was
+
+
 def test_results_and_how_it_is_computed_are_one_click_from_a_figure(visit):
     visitor = visit("?run=forgets&tab=forgetting")
     visitor.wait_drawn("matrix")
