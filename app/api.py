@@ -204,7 +204,7 @@ def _of_runs(site: Site) -> tuple[Callable[..., Any], ...]:
             raise InputError(f"engine is {engine!r}: here, expected {DEFAULT!r}.")
         chosen = site.runs.get(run or None)
         measured = site.engines.engine(chosen.stages[-1], engine)
-        image = read_upload(next(iter(example_images().values())))
+        image, _ = read_upload(next(iter(example_images().values())))
         *_, (_, done) = measure_passes(measured, site.engines, image, passes)
         assert done is not None
         return {

@@ -20,6 +20,7 @@ from app.services.viewed_image import ViewedImage, example_images, example_view,
 from app.site import IMAGES, Site, says_refusals, visitor_of, words_for
 from app.viewer import stage_viewer
 from app.viewer.payload import Side, viewer_payload
+from mtl_core.types import Boxes, LabelMap
 
 Shown = ViewedImage | Sentence | None  # an image, why there is none, or not yet any
 # A visitor who leaves a tab open must not keep an image in memory for ever.
@@ -209,7 +210,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             kind,
             found.image,
             # The overlay is a picture to look at; numbers are in the pixels of the visitor's file.
-            said if kind == "overlay" else found.in_sent_frame(said),
+            said
+            if kind == "overlay"
+            else found.in_sent_frame(said, LabelMap if kind == "mask" else Boxes),
             f"{found.example or 'image'}-{name}-stage{answer.number}",
             opacity=float(asked["opacity"]),
             score_threshold=float(asked["threshold"]),

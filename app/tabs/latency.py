@@ -94,7 +94,7 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         images = list(example_images().values())
         if not images:
             raise Refusal("latency.no_image")
-        image = read_upload(images[0])
+        image, _ = read_upload(images[0])
         engine = site.engines.engine(run.stages[-1], kind)
         done = None
         for number, measured in measure_passes(engine, site.engines, image, int(passes)):

@@ -281,7 +281,7 @@ def test_photos_of_the_last_stage_stay_closed_and_apart(run: Run, data: Path):
     with pytest.raises(Refusal):
         validation_images.viewed(run, "cls", "a/001")
     greys = [
-        read_upload(validation_images.served("cls", f"{folder}/001")).mean() for folder in "ab"
+        read_upload(validation_images.served("cls", f"{folder}/001"))[0].mean() for folder in "ab"
     ]
     assert greys == [10, 240]
 

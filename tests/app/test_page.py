@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from stand_in import StandInEngine, make_run, record_rows
 
@@ -12,14 +13,17 @@ from app.about import drawing, licences, prose, provenance
 from app.components.header import header_html
 from app.language import Words
 from app.page import build_page, launch_options
+from app.results import sent_frame
+from app.results.sent_frame import _resized as resized
 from app.services.engines import EngineShelf
 from app.services.image_reading import read_upload
 from app.services.runs import RunShelf
-from app.services.viewed_image import EXAMPLES, example_images
+from app.services.viewed_image import EXAMPLES, ViewedImage, example_images
 from app.site import Site
 from app.tabs.about import about_texts
 from app.tabs.forgetting import forgetting_figures
 from app.tabs.latency import latency_figures
+from mtl_core.types import Boxes, LabelMap
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,6 +111,29 @@ def test_after_a_long_pause_another_language_asks_the_networks_once(site, monkey
     assert viewed.image.ndim == 3 and site.engines.passes == 3
 
 
+def test_a_file_that_is_saved_is_made_of_what_it_holds_alone(site, monkeypatch):
+    """A map in the pixels of a large file takes a hundred megabytes."""
+    made = []
+    monkeypatch.setattr(
+        sent_frame,
+        "_resized",
+        lambda part, *sizes: made.append(type(part)) or resized(part, *sizes),
+    )
+    save = next(f.fn for f in build_page(site).fns.values() if f.name == "save")
+    viewed = ViewedImage(np.zeros((60, 80, 3), np.uint8), (120, 160))
+    shown = {
+        "run": "keeps",
+        "stage": 3,
+        "opacity": 1,
+        "threshold": 0.1,
+        "boxes": True,
+        "hidden": [],
+    }
+    for kind in ("boxes", "mask", "overlay"):
+        save(viewed, None, SimpleNamespace(_data=shown | {"kind": kind}), request=None)
+    assert made == [Boxes, LabelMap]
+
+
 def test_a_visitor_who_leaves_is_forgotten_while_no_other_is_moved(site):
     demo = build_page(site)
     left = [f.fn for f in demo.fns.values() if (None, "unload") in f.targets]
@@ -144,7 +171,7 @@ def test_every_example_is_small_readable_and_credited():
     for path in images.values():
         assert path.stat().st_size < 400_000
         assert f"`{path.name}`" in credits
-        assert read_upload(path).ndim == 3
+        assert read_upload(path)[0].ndim == 3
 
 
 def test_about_is_written_in_both_languages():
