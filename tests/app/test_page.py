@@ -151,12 +151,11 @@ def test_a_visitor_who_leaves_is_forgotten_while_no_other_is_moved(site):
 
 def test_choices_are_taken_from_visitors_whose_session_was_let_go(site):
     """As a hundred later visitors make it: Gradio then knows no choice that was filled in later."""
-    demo = build_page(site)
-    for name in ("take_image", "other_side", "redraw", "every_stage"):
-        function = next(f for f in demo.fns.values() if f.name == name)
-        for component in function.inputs:
-            if component.elem_id in ("run", "left", "broken-span", "broken-kind", "broken-class"):
-                assert component.preprocess("keeps:1") == "keeps:1"
+    choices = {"run", "left", "broken-span", "broken-kind", "broken-class"}
+    inputs = {c.elem_id: c for f in build_page(site).fns.values() for c in f.inputs}
+    assert choices <= set(inputs)
+    for name in choices:
+        assert inputs[name].preprocess("keeps:1") == "keeps:1", name
 
 
 def test_building_the_page_does_not_load_torch():
