@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -181,6 +182,24 @@ def test_about_is_written_in_both_languages():
     for words in (Words("en"), Words("zh-TW")):
         assert words("drawing.backbone") in drawing(words)
         assert "{" not in drawing(words)
+
+
+def test_every_line_of_the_licences_is_said_in_chinese():
+    """The file is in English: a line that was changed there must be changed in both languages."""
+    chinese, english = licences(Words("zh-TW")), licences(Words("en"))
+    assert english.strip() in (EXAMPLES / "LICENSES.md").read_text(encoding="utf-8")
+    head, note = (Words("zh-TW")(f"about.licence_{part}") for part in ("head", "note"))
+    for key in ("head", "note"):
+        assert Words("en")(f"about.licence_{key}") in english.splitlines()
+    lines = chinese.splitlines()
+    assert head in lines and note in lines
+    for name in example_images():
+        (row,) = (line for line in lines if line.startswith(f"| `{name}.jpg` |"))
+        assert f" {Words('zh-TW')(f'example.{name}')} " in row
+        (own,) = (line for line in english.splitlines() if f"`{name}.jpg`" in line)
+        assert row.split("|")[3:] == own.split("|")[3:]  # author, source and licence as they are
+    same = set(lines) & set(english.splitlines()) - {"", "|---|---|---|---|"}
+    assert all(re.fullmatch(r"CC[\w .]+: <https://\S+>\.", line) for line in same), same
 
 
 def test_provenance_reads_whatever_the_manifest_holds(tmp_path):
