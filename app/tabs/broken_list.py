@@ -11,6 +11,7 @@ from app.language import Refusal, Words
 from app.results.blank_drawing import before_and_after
 from app.results.broken_words import caption, key_of, kind_explanations, missing_reason, table
 from app.results.why_broken import why
+from app.services.stored_predictions import are_stored
 from app.services.validation_images import UNREADABLE
 from app.site import Site
 from mtl_core.runs.run_directory import Run
@@ -123,7 +124,7 @@ def cases_of(
     try:
         missing = "broken.no_data" if photographs is None else photographs.lacks(run, own)
         cases = []
-        for row in first if site.stored.has(run, own) else []:
+        for row in first if are_stored(run, own) else []:
             before, after = answers(site, run, row)
             if photographs is None or missing:
                 drawn = before_and_after(before, after)

@@ -134,14 +134,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     @site.turns.taken
-    def other_side(
-        viewed: Shown, path: str | None, run_name: str | None, left: str | None, request: gr.Request
-    ) -> tuple[Any, ...]:
-        return again(viewed, path, run_name, left, words_for(request))
-
-    @says_refusals
-    @site.turns.taken
-    def swap_sides(
+    def other_sides(
         viewed: Shown,
         path: str | None,
         run_name: str | None,
@@ -230,7 +223,8 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     examples.select(
         take_example, [run_choice, left], [image, *shown], trigger_mode="multiple", **private
     )
-    follow = {"fn": other_side, "inputs": asked, "outputs": shown, **private}
+    # The stage is named by a swap alone.
+    follow = {"fn": other_sides, "inputs": [*asked, at], "outputs": shown, **private}
     # The last choice counts, of a run or of a language, however many were made while an answer was
     # on its way.
     latest: dict[str, Any] = {"trigger_mode": "always_last"}
@@ -239,7 +233,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     viewer.input(inputs=None, outputs=[run_choice, left], js=_SHOWN, **here)
     gr.on([run_choice.input, left.input], **follow, **latest)
     header.select(say_again, asked, [*shown, left], **private, **latest)
-    swap.click(swap_sides, [*asked, at], shown, js=_SWAPPED, **private).failure(js=FREE, **here)
+    swap.click(**follow, js=_SWAPPED).failure(js=FREE, **here)
     draw_grid.click(
         every_stage,
         [viewed, image],

@@ -113,7 +113,7 @@ def test_a_request_that_names_another_file_is_refused(ask, name, place):
 def test_no_input_of_any_endpoint_is_fetched(ask, fetched):
     """Also of a visitor whose choices the page has filled in, and so made anew."""
     known = endpoints(ask)
-    assert {"predict", "mask", "latency", "take_image", "other_side"} <= set(known)
+    assert {"predict", "mask", "latency", "take_image", "other_sides"} <= set(known)
     asked_as_a_stranger(ask, known["first_words"], [])
     for name, endpoint in known.items():
         for at in range(len(endpoint["inputs"])):
