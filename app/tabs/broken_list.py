@@ -52,7 +52,7 @@ def broken_rows(
     nothing = gr.update(choices=[anything], value=ANY)
     blank = gr.update(visible=False, value=None)
     hidden = gr.update(visible=False)
-    if not len(site.runs):
+    if not (run_name or site.runs.names):
         return nothing, nothing, nothing, words("forgetting.empty"), "", blank, hidden, blank, []
     run = site.runs.get(run_name)
     own = [row for row in run.regressions() if row["task"] == task]

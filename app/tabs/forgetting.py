@@ -138,7 +138,7 @@ def forgetting_figures(
     """Verdicts, curve, matrix, the tasks to choose from, classes, the note without classes, the
     tools of the four figures, methods, and what they are."""
     hidden = gr.update(value=None, visible=False)
-    if not len(site.runs):
+    if not (run_name or site.runs.names):
         return verdict_cards([], {}, words), *[hidden] * 5, *[""] * 4, hidden, ""
     run = site.runs.get(run_name)
     try:
