@@ -47,7 +47,7 @@ def build_broken(
         span = lasting(gr.Dropdown(label=t("broken.span"), elem_id="broken-span"))
         kind = lasting(gr.Dropdown(label=t("broken.kind"), elem_id="broken-kind"))
         of_class = lasting(gr.Dropdown(label=t("broken.class"), elem_id="broken-class"))
-    summary_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
+    summary_html = gr.Markdown(elem_id="broken-summary", elem_classes="oh-quiet")
     kinds_html = gr.HTML(elem_id="broken-kinds")
     gallery = gr.Gallery(
         show_label=False,

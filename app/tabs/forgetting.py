@@ -96,7 +96,7 @@ def build_forgetting(
             no_classes = gr.Markdown(t("forgetting.no_classes"), elem_classes="oh-quiet")
         with gr.Column(scale=1, min_width=320):
             gr.Markdown(t("forgetting.methods"), elem_classes="oh-title")
-            methods_described = gr.Markdown(elem_id="methods-told", elem_classes="oh-quiet")
+            methods_described = gr.Markdown(elem_id="methods-note", elem_classes="oh-quiet")
             methods = gr.Plot(show_label=False, elem_id="methods", container=False)
             methods_tools = figure_tools()
 

@@ -58,7 +58,7 @@ const slide = (selector, key) => {
   input.addEventListener("input", () => {
     view[key] = Number(input.value);
     shown.textContent = percent(view[key]);
-    strip(); // a change of the threshold also changes the legend, which drawing tells
+    strip(); // a change of the threshold also changes the legend, which drawing describes
     draw();
     clearTimeout(settling); // browsers refuse an address that changes with every step of a hand
     settling = setTimeout(remember, 200);

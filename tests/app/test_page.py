@@ -37,6 +37,15 @@ def test_the_page_is_built_for_any_number_of_runs(tmp_path, count):
     assert public == {"predict", "compare_stages", "overlay", "mask", "matrix", "latency"}
 
 
+def test_ids_and_keys_use_no_story_words(site):
+    ids = [str(block.elem_id) for block in build_page(site).blocks.values()]
+    assert "broken-summary" in ids
+    found = [name for name in [*ids, *Words("en").table] if re.search(r"\b(told|taught)\b", name)]
+    for path in (ROOT / "app").rglob("*.js"):
+        found += re.findall(r"dataset\.(?:told|taught)\b", path.read_text(encoding="utf-8"))
+    assert found == []
+
+
 def test_every_tab_has_an_empty_state(tmp_path):
     nothing = Site(RunShelf(), EngineShelf(StandInEngine))
     bare = Site(RunShelf([make_run(tmp_path, records=False)]), EngineShelf(StandInEngine))

@@ -18,7 +18,7 @@ LANGUAGE = Path(app.language.__file__).parent
 def test_a_class_filter_does_not_outlive_a_switch_of_runs(visit):
     visitor = visit("?run=forgets&tab=broken")
     page = visitor.page
-    told = page.locator("#broken-told")
+    told = page.locator("#broken-summary")
     told.get_by_text("Images that lost something: 2").wait_for()
     page.locator("#broken-class input").click()
     page.get_by_role("option", name="dog").click()
@@ -120,7 +120,7 @@ def test_marks_of_a_figure_are_reached_and_opened_by_keys(visit):
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate(outline) == "solid"
     page.keyboard.press("Enter")
-    page.locator("#broken-told").get_by_text("Images that lost something").wait_for()
+    page.locator("#broken-summary").get_by_text("Images that lost something").wait_for()
 
 
 def test_all_stages_are_saved_as_an_animation_with_their_names(visit):
