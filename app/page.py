@@ -56,7 +56,7 @@ def build_page(site: Site) -> gr.Blocks:
     names = site.runs.names
     demo = gr.Blocks(title="OneHead", delete_cache=_CLEAN_S, analytics_enabled=False)
     with demo:
-        header = page_header()
+        header = page_header(site.repository)
         run_choice = lasting(
             gr.Radio(
                 run_choices(site.runs, Words("en")),
@@ -114,7 +114,7 @@ def build_page(site: Site) -> gr.Blocks:
         def page_words(words: Words) -> tuple[Any, ...]:
             # A tab that was never opened does not follow a change of language by itself.
             labels = (gr.update(label=words(f"tab.{tab.id}")) for tab in tabs)
-            return header_html(words), *labels, examples_html(words)
+            return header_html(words, site.repository), *labels, examples_html(words)
 
         @says_refusals
         @site.turns.taken

@@ -41,6 +41,7 @@ class Site:
         teaching: the trainings that visitors start.
         turns: in which each visitor's requests for answers to images are answered.
         stored: what the runs kept of their answers.
+        repository: address of the source code, to which the page links; empty means nowhere.
     """
 
     runs: RunShelf
@@ -50,6 +51,7 @@ class Site:
     teaching: TeachingQueue = field(default_factory=TeachingQueue)
     turns: Turns = field(default_factory=Turns)
     stored: StoredPredictions = field(default_factory=StoredPredictions)
+    repository: str = ""
 
     def forget_run(self, path: Path) -> None:
         """Let go of a run whose directory is about to be removed."""

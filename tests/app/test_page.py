@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 from stand_in import StandInEngine, make_run, record_rows
@@ -228,6 +229,22 @@ def test_provenance_reads_whatever_the_manifest_holds(tmp_path):
 def test_the_header_leads_to_the_other_language():
     assert "lang=zh-TW" in header_html(Words("en"))
     assert "lang=en" in header_html(Words("zh-TW"))
+
+
+def test_the_header_leads_to_the_source_code_where_its_address_is_known(tmp_path):
+    assert header_html(Words("en")).count("<a ") == 1
+    known = "https://example.org/?a=1&b='"
+    for words in (Words("en"), Words("zh-TW")):
+        shown = header_html(words, known)
+        assert "href='https://example.org/?a=1&amp;b=&#x27;'" in shown
+        assert f">{words('header.source')}</a>" in shown
+    site = Site(RunShelf([make_run(tmp_path)]), EngineShelf(StandInEngine), repository=known)
+    demo = build_page(site)
+    (header,) = (b for b in demo.blocks.values() if b.elem_id == "header")
+    assert "example.org" in header.value
+    for name in ("first_words", "other_words"):
+        answer = next(f.fn for f in demo.fns.values() if f.name == name)
+        assert "example.org" in answer(request=gr.Request(headers={}, query_params={}))[1]
 
 
 def test_nothing_is_fetched_from_elsewhere():
