@@ -306,12 +306,14 @@ def show(
         stage=stage,
         **compared(site, beside, right, words),
     )
-    spent = {"run": name, "total": f"{viewed.spent_ms[name]:.0f}"}
-    if len(answers) > 1:
-        timing = words("timing", count=len(answers), **spent)
-    else:
-        timing = words("timing_one", **spent)
-    return viewed, payload, f"{run_description(run, words)}. {timing}"
+    timing = words(
+        "timing" if len(answers) > 1 else "timing_one",
+        how=run_description(run, words),
+        run=name,
+        count=len(answers),
+        total=f"{viewed.spent_ms[name]:.0f}",
+    )
+    return viewed, payload, timing
 
 
 def truth_of(viewed: ViewedImage, answers: list[StageAnswer]) -> list[StageAnswer]:

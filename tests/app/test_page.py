@@ -23,8 +23,10 @@ from app.services.runs import RunShelf
 from app.services.viewed_image import EXAMPLES, ViewedImage, example_images
 from app.site import Site
 from app.tabs.about import about_texts
+from app.tabs.compare import show
 from app.tabs.forgetting import forgetting_figures
 from app.tabs.latency import latency_figures
+from mtl_core.presets import large
 from mtl_core.types import Boxes, LabelMap
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +70,18 @@ def test_figures_follow_the_run(site):
     assert classes["visible"]
     *_, methods, told = forgetting_figures(site, "keeps", "value", "cls", Words("en"))
     assert methods["visible"] and told == ""  # whose images' number is not known
+
+
+@pytest.mark.parametrize("words", [Words("en"), Words("zh-TW")], ids=["en", "zh"])
+def test_values_and_sentences_are_in_the_visitors_language(site, words):
+    outputs = forgetting_figures(site, "forgets", "kept", None, words)
+    *_, matrix, _, methods = (text for text in outputs if "oh-tools" in str(text))
+    values = matrix.partition("<table")[2] + methods.partition("<table")[2]
+    assert "✓" in values and not re.search(r">(True|False|None|nan)<", values)
+    viewed = ViewedImage(np.zeros((60, 80, 3), np.uint8))
+    *_, timing = show(site, viewed, "forgets", "", words)
+    end = {"en": ". forgets: all 3", "zh-TW": "。forgets：3 個"}[words.language]
+    assert timing.startswith(words("run.finetune") + end)
 
 
 def test_a_run_alone_with_its_images_shows_the_study_and_says_so(tmp_path):
@@ -185,8 +199,17 @@ def test_every_example_is_small_readable_and_credited():
 
 
 def test_about_is_written_in_both_languages():
-    assert "three tasks" in prose(Words("en"))
-    assert "三個任務" in prose(Words("zh-TW"))
+    english, chinese = prose(Words("en")), prose(Words("zh-TW"))
+    assert "three tasks" in english and "三個任務" in chinese
+    # What it says of the shipped run and of how to cite it is what stands elsewhere.
+    seg, det, cls = large().stages
+    assert seg.lr_backbone and det.lr_backbone and not cls.lr_backbone
+    assert "*onehead* in the first two" in english and "*onehead* 在前兩個階段" in chinese
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    title, authors = (re.search(rf'{key}: "?(.+?)"?\n', citation) for key in ("title", "- name"))
+    assert title is not None and authors is not None
+    for text in (english, chinese):
+        assert f"{{{title[1]}}}" in text and f"{{{{{authors[1]}}}}}" in text
     assert "Chelsea" in licences(Words("en"))
     assert "虎斑貓的臉" in licences(Words("zh-TW")) and "CC0" in licences(Words("zh-TW"))
     for words in (Words("en"), Words("zh-TW")):
@@ -218,6 +241,7 @@ def test_provenance_reads_whatever_the_manifest_holds(tmp_path):
     assert "a&lt;b" in html
     assert "segmentation (4) → detection (4)" in html
     assert "1.7 min" in html
+    assert "1.7 分鐘" in provenance("a", run, Words("zh-TW"))
     assert "384 px" not in html
     run.manifest["config"]["model"] = {"input_px": 512}
     run.manifest["evaluated_input_px"] = 384  # a run may be measured at another size
