@@ -36,13 +36,13 @@ class ClosedAddresses:
 _INTO_CACHE = Block.async_move_resource_to_block_cache
 
 
-async def _sent_alone(block: Block, named: str | Path | None) -> str | None:
-    if is_http_url_like(str(named)):
+async def _sent_alone(self: Block, url_or_file_path: str | Path | None) -> str | None:
+    if is_http_url_like(url_or_file_path):
         try:
-            named = uploaded_path(str(named))
+            url_or_file_path = uploaded_path(url_or_file_path)
         except Refusal as refusal:
             raise gr.Error(str(refusal), print_exception=False) from None
-    return await _INTO_CACHE(block, named)
+    return await _INTO_CACHE(self, url_or_file_path)
 
 
 def never_fetch() -> None:
