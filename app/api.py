@@ -71,8 +71,9 @@ def _of_images(site: Site, page: gr.Blocks) -> tuple[Callable[..., Any], ...]:
         Returns:
             run, stage, trained (task ids), size ([height, width] in pixels of the image as it was
             sent, turned upright as its EXIF says), boxes (COCO style, xywh in the same pixels) or
-            null, box_classes (category_id counts them from 1), mask_shares (class to share of
-            pixels) or null, probabilities (class to probability) or null, none_of_these (whether
+            null, box_classes (category_id counts them from 1) or null, mask_shares (class to share
+            of pixels, without the background) or null, mask_classes (the mask's indices count them
+            from 0) or null, probabilities (class to probability) or null, none_of_these (whether
             the image seems to be of none of those classes), milliseconds of the pass.
         """
         name, viewed, answer = answer_to(image, run, stage)
@@ -173,9 +174,10 @@ def _of_runs(site: Site) -> tuple[Callable[..., Any], ...]:
 
         Returns:
             run, runs (all names), scores (stage to task to fraction), drops (task, metric, base,
-            final, drop_rel, retention; the last two are null where the base is zero; low and high,
-            the 95 % interval of drop_rel, and the verdict, null where the run was not judged) and
-            classes (task to class to its score after the task's own stage and at the end).
+            final, drop_rel, retention; the last two are null where the base is zero; base_stage
+            and final_stage, after which base and final were measured, and n, the images measured;
+            low and high, the 95 % interval of drop_rel, and the verdict, null where the run was not
+            judged) and classes (task to class to base and final).
         """
         chosen = site.runs.get(run or None)
         return {
@@ -204,7 +206,7 @@ def _of_runs(site: Site) -> tuple[Callable[..., Any], ...]:
             raise InputError(f"engine is {engine!r}: here, expected {DEFAULT!r}.")
         chosen = site.runs.get(run or None)
         measured = site.engines.engine(chosen.stages[-1], engine)
-        image = read_upload(next(iter(example_images().values())))
+        image, _ = read_upload(next(iter(example_images().values())))
         *_, (_, done) = measure_passes(measured, site.engines, image, passes)
         assert done is not None
         return {

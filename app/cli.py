@@ -32,13 +32,17 @@ def site_of(places: Sequence[str] = (), host: str | None = None, data: str | Non
 
     Raises:
         InputError: a named place is not a run.
+        SystemExit: ``ONEHEAD_REPOSITORY`` is no address of the web.
     """
     address = host or os.environ.get("GRADIO_SERVER_NAME") or _HOST
     shared = "SPACE_ID" in os.environ or os.environ.get("GRADIO_SHARE", "").lower() == "true"
     local = address in ("127.0.0.1", "localhost", "::1") and not shared
     validation_images = None if data is None else ValidationImages(Path(data))
+    repository = os.environ.get("ONEHEAD_REPOSITORY", "")
+    if repository and not repository.startswith(("https://", "http://")):
+        sys.exit(f"ONEHEAD_REPOSITORY is {repository!r}: expected https://…, or nothing.")
     runs = RunShelf([*map(open_run, places), *shipped_runs()])
-    return Site(runs, EngineShelf(), local, validation_images)
+    return Site(runs, EngineShelf(), local, validation_images, repository=repository)
 
 
 def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app.api import add_endpoints
-from app.closed_addresses import ClosedAddresses
+from app.closed_addresses import ClosedAddresses, never_fetch
 from app.components.examples_row import examples_html
 from app.components.header import header_html, page_header
 from app.components.lasting_choice import lasting
@@ -56,7 +56,7 @@ def build_page(site: Site) -> gr.Blocks:
     names = site.runs.names
     demo = gr.Blocks(title="OneHead", delete_cache=_CLEAN_S, analytics_enabled=False)
     with demo:
-        header = page_header()
+        header = page_header(site.repository)
         run_choice = lasting(
             gr.Radio(
                 run_choices(site.runs, Words("en")),
@@ -114,7 +114,7 @@ def build_page(site: Site) -> gr.Blocks:
         def page_words(words: Words) -> tuple[Any, ...]:
             # A tab that was never opened does not follow a change of language by itself.
             labels = (gr.update(label=words(f"tab.{tab.id}")) for tab in tabs)
-            return header_html(words), *labels, examples_html(words)
+            return header_html(words, site.repository), *labels, examples_html(words)
 
         @says_refusals
         @site.turns.taken
@@ -161,6 +161,7 @@ def build_page(site: Site) -> gr.Blocks:
     for name, value in (("CACHE_FREQUENCY", 1_000_000), ("MAX_EVENTS", 100)):
         os.environ.setdefault(f"GRADIO_ANALYTICS_{name}", str(value))
     use_json_tools()
+    never_fetch()
     demo.queue(max_size=QUEUE_PLACES, default_concurrency_limit=2)
     return demo
 

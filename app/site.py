@@ -23,7 +23,8 @@ from app.services.validation_images import ValidationImages
 from mtl_core.types import InputError
 
 # Networks take turns (EngineShelf); the further places keep a run that is being opened from making
-# visitors of other runs wait. Measuring has its own place, so that no image waits for it.
+# visitors of other runs wait. Requests that wait for an earlier one of their own visitor (Turns)
+# hold places, too. Measuring has its own place: an image waits for single passes of it alone.
 IMAGES: dict[str, Any] = {"concurrency_id": "images", "concurrency_limit": 4}
 MEASURES: dict[str, Any] = {"concurrency_id": "measures", "concurrency_limit": 1}
 QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 4}
@@ -38,8 +39,9 @@ class Site:
             directory as a run; on a public host that would let strangers subset the disk.
         validation_images: the validation images behind the runs, where they are at hand.
         teaching: the trainings that visitors start.
-        turns: of a visitor's requests for answers to images.
+        turns: in which each visitor's requests for answers to images are answered.
         stored: what the runs kept of their answers.
+        repository: address of the source code, to which the page links; empty means nowhere.
     """
 
     runs: RunShelf
@@ -49,6 +51,7 @@ class Site:
     teaching: TeachingQueue = field(default_factory=TeachingQueue)
     turns: Turns = field(default_factory=Turns)
     stored: StoredPredictions = field(default_factory=StoredPredictions)
+    repository: str = ""
 
     def forget_run(self, path: Path) -> None:
         """Let go of a run whose directory is about to be removed."""

@@ -79,7 +79,9 @@ def provenance(name: str, run: Run, words: Words) -> str:
         "input": f"{run.input_px} px" if run.input_px else None,
         "weights": _join(initial, ("file", "source", "license")),
         "hardware": _join(hardware, ("device", "machine", "cores")),
-        "time": f"{seconds / 60:.1f} min" if isinstance(seconds, (int, float)) else None,
+        "time": words("about.minutes", minutes=f"{seconds / 60:.1f}")
+        if isinstance(seconds, (int, float))
+        else None,
         "versions": ", ".join(f"{k} {v}" for k, v in manifest.get("versions", {}).items()),
     }
     body = "".join(

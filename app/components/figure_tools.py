@@ -61,6 +61,8 @@ def tools_html(
 def _worded(table: pd.DataFrame, words: Words) -> pd.DataFrame:
     """The table as people read it; files keep the plain names."""
     shown = table.copy()
+    for column in shown.select_dtypes("bool"):
+        shown[column] = shown[column].map({True: "✓", False: ""})
     for column in shown.columns.intersection(["task", "name", "part", "scope"]):
         shown[column] = [_said(column, value, words) for value in shown[column]]
     return shown.rename(columns={c: _said("column", c, words) for c in shown})

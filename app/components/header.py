@@ -1,6 +1,8 @@
-"""The page's head: its name, one sentence, and the way to the other language."""
+"""The page's head: its name, one sentence, the source code, and the way to the other language."""
 
 from __future__ import annotations
+
+from html import escape
 
 import gradio as gr
 
@@ -23,17 +25,21 @@ element.addEventListener("click", async (event) => {
 """
 
 
-def page_header() -> gr.HTML:
+def page_header(repository: str) -> gr.HTML:
     """The component; its ``select`` event means that the visitor now reads another language."""
-    return gr.HTML(header_html(Words("en")), js_on_load=_SWITCH, elem_id="header")
+    return gr.HTML(header_html(Words("en"), repository), js_on_load=_SWITCH, elem_id="header")
 
 
-def header_html(words: Words) -> str:
-    """Name, one sentence, and the way to the other language."""
+def header_html(words: Words, repository: str = "") -> str:
+    """Name, one sentence, the way to the source code, if it is known, and to the other language."""
     other = "zh-TW" if words.language == "en" else "en"
+    source = (
+        f"<a href='{escape(repository)}' target='_blank' rel='noopener'>"
+        f"{words('header.source')}</a>"
+    )
     return (
         "<header class='oh-header'><div><h1>OneHead</h1>"
-        f"<p>{words('tagline')}</p></div>"
+        f"<p>{words('tagline')}</p></div><span>{source if repository else ''}"
         f"<a href='?lang={other}' hreflang='{other}' lang='{other}' data-language='{other}'>"
-        f"{LANGUAGES[other]}</a></header>"
+        f"{LANGUAGES[other]}</a></span></header>"
     )

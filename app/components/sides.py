@@ -33,10 +33,11 @@ def left_choices(site: Site, words: Words, visitor: str = "") -> list[tuple[str,
 
 def opening_sides(site: Site) -> tuple[str | None, str]:
     """The run and the left side of one who names none: a run that kept, beside one that forgot."""
-    if not len(site.runs):
+    names = site.runs.names
+    if not names:
         return None, NO_SIDE
-    first = site.runs.names[0]
-    pair = opening_pair({name: site.runs.get(name) for name in site.runs.names})
+    first = names[0]
+    pair = opening_pair({name: site.runs.get(name) for name in names})
     named = site.runs.get(first).path.resolve().parent != SHIPPED  # somebody's own run leads
     if pair is None or (named and first not in pair):
         return first, NO_SIDE

@@ -1,4 +1,4 @@
-"""The component that takes a visitor's image; reading it is left to ``image.read_upload``."""
+"""The component that takes a visitor's image; reading it is left to ``read_upload``."""
 
 from __future__ import annotations
 
@@ -28,15 +28,6 @@ def image_upload(**options: Any) -> gr.Image:
         return own(payload) if payload is None or payload.path is None else payload.path
 
     component.preprocess = path_only  # type: ignore[method-assign]
-    into_cache = component.async_move_resource_to_block_cache
-
-    async def sent_alone(url_or_file_path: str | Path | None) -> str | None:
-        # Gradio's own would fetch any address that a request names, however much lies there.
-        if url_or_file_path is not None and is_http_url_like(str(url_or_file_path)):
-            raise gr.Error(str(Refusal("image.address")), print_exception=False)
-        return await into_cache(url_or_file_path)
-
-    component.async_move_resource_to_block_cache = sent_alone  # type: ignore[method-assign]
     return component
 
 

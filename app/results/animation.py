@@ -25,7 +25,9 @@ def animated_webp(frames: Sequence[str]) -> bytes:
     Raises:
         Refusal: there are none, too many, too large ones, or what is no such image.
     """
-    if not 0 < len(frames) <= MOST_FRAMES:
+    if len(frames) > MOST_FRAMES:
+        raise Refusal("save.many_frames", count=len(frames), most=MOST_FRAMES)
+    if not frames:
         raise Refusal("save.no_frames")
     first, *others = map(_frame, frames)
     if any(other.size != first.size for other in others):

@@ -247,7 +247,7 @@ def scores_table(
         lost = drop.drop if last else math.nan
         found.append((row.stage, row.task, row.metric, row.value, row.n, kept, lost, *ends))
     columns = ["stage", "task", "metric", "score", "n", "kept", "drop", "drop_low", "drop_high"]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(found, columns=columns).astype({"drop_low": float, "drop_high": float})
 
 
 def together(told: list[Drop]) -> bool:

@@ -18,25 +18,14 @@ LONG_SIDE_PX = 1280
 MIN_SIDE_PX = 8
 
 
-def read_upload(path: str | Path) -> np.ndarray:
-    """An image file as H x W x 3 uint8 RGB, upright, its long side at most 1280 px.
+def read_upload(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
+    """An image file as H x W x 3 uint8 RGB, upright, its long side at most 1280 px; its own size.
 
     The size is read from the header and refused before any pixel is decoded, so a small file
     that would unpack to gigabytes costs nothing.
 
-    Raises:
-        InputError: too many bytes or pixels, too small, or not an image.
-    """
-    path = Path(path)
-    sent_size(path)
-    try:
-        return read_image(path, long_side_px=LONG_SIDE_PX)
-    except InputError:
-        raise Refusal("image.unreadable") from None
-
-
-def sent_size(path: Path) -> tuple[int, int]:
-    """Height and width in pixels of an image file once upright, whatever it is reduced to later.
+    Returns:
+        The image, and height and width in pixels of the file's, upright.
 
     Raises:
         InputError: too many bytes or pixels, too small, or not an image.
@@ -49,12 +38,14 @@ def sent_size(path: Path) -> tuple[int, int]:
         raise Refusal("image.bytes", size=f"{size / 2**20:.1f}", most=MAX_BYTES // 2**20)
     try:
         frame = read_frame(path)
+        width, height = frame.upright_wh
+        most = MAX_REDUCIBLE_PIXELS if frame.reducible else MAX_PIXELS
+        if width * height > most:
+            raise Refusal("image.pixels", width=width, height=height, most=most // 1_000_000)
+        if min(width, height) < MIN_SIDE_PX:
+            raise Refusal("image.small", width=width, height=height, least=MIN_SIDE_PX)
+        return read_image(path, long_side_px=LONG_SIDE_PX), (height, width)
+    except Refusal:
+        raise
     except InputError:
         raise Refusal("image.unreadable") from None
-    width, height = frame.upright_wh
-    most = MAX_REDUCIBLE_PIXELS if frame.reducible else MAX_PIXELS
-    if width * height > most:
-        raise Refusal("image.pixels", width=width, height=height, most=most // 1_000_000)
-    if min(width, height) < MIN_SIDE_PX:
-        raise Refusal("image.small", width=width, height=height, least=MIN_SIDE_PX)
-    return height, width

@@ -63,17 +63,17 @@ class RunShelf:
         return [name for name in self._runs if self._owners.get(name, visitor) == visitor]
 
     def get(self, name: str | None) -> Run:
-        """The run of that name; None means the default.
+        """The run of that name; None means the default, the first of everybody's.
 
         Raises:
-            Refusal: there is no run at all, or none of that name.
+            Refusal: there is no run for everybody, or none of that name.
         """
-        if not self._runs:
+        known = self.names
+        if not known and name not in self._runs:
             raise Refusal("error.no_runs")
-        if name is None:
-            return self._as_it_is_now(next(iter(self._runs)))
+        name = known[0] if name is None else name
         if name not in self._runs:
-            raise Refusal("error.no_run", run=name, known=", ".join(self.names))
+            raise Refusal("error.no_run", run=name, known=", ".join(known))
         return self._as_it_is_now(name)
 
     def _as_it_is_now(self, name: str) -> Run:
@@ -112,9 +112,6 @@ class RunShelf:
 
     def __contains__(self, name: object) -> bool:
         return name in self._runs
-
-    def __len__(self) -> int:
-        return len(self._runs)
 
 
 def shipped_runs(folder: Path = SHIPPED) -> list[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -16,17 +17,20 @@ def study_beside(run: Run) -> pd.DataFrame:
     """What ``training.compare`` wrote; empty where there is none or it cannot be read."""
     folder = run.path.parent
     for place in (folder / TABLE, folder.parent / "study" / TABLE):
-        table = _read(place)
+        try:
+            table = _read(place, place.stat().st_mtime_ns)
+        except OSError:
+            continue
         if len(table):
             return table
     return pd.DataFrame(columns=list(_COLUMNS))
 
 
-def _read(place: Path) -> pd.DataFrame:
+@lru_cache(maxsize=16)
+def _read(place: Path, mtime_ns: int) -> pd.DataFrame:
+    """The table, read again once its file was written anew; nobody changes it."""
     try:
         table = pd.read_csv(place)
-    except FileNotFoundError:
-        return pd.DataFrame()
     except (OSError, ValueError) as error:
         print(f"The seeds of the study are not shown: {error}")
         return pd.DataFrame()

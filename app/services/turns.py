@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
-from weakref import WeakValueDictionary
 
 import gradio as gr
 
 
 class Turns:
-    """Whose turn it is, per visitor: what was asked last must not be answered before the rest.
+    """Whose turn it is, per visitor: each is answered in the order in which its requests come.
 
     Gradio starts several requests at once, in their order; a later one would overtake one whose
     networks have to be opened first, and the page would show what was asked before.
     """
 
     def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
-        self._taking = threading.Lock()
+        self._lines: dict[str, deque[object]] = {}  # tickets, the first is being answered
+        self._moved = threading.Condition()
 
     def taken(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """The callback, which waits for earlier ones of the same visitor."""
@@ -29,22 +30,23 @@ class Turns:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             given = (*args, *kwargs.values())
             request = next((a for a in given if isinstance(a, gr.Request)), None)
-            turn = self._of(str(getattr(request, "session_hash", None)))
-            with turn.lock:
+            with self._turn_of(str(getattr(request, "session_hash", None))):
                 return callback(*args, **kwargs)
 
         return wrapped
 
-    def _of(self, visitor: str) -> _Turn:
-        with self._taking:
-            turn = self._locks.get(visitor)
-            if turn is None:
-                turn = self._locks[visitor] = _Turn()
-            return turn
-
-
-class _Turn:
-    """A lock that can be held weakly."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
+    @contextmanager
+    def _turn_of(self, visitor: str) -> Iterator[None]:
+        ticket = object()
+        with self._moved:
+            line = self._lines.setdefault(visitor, deque())
+            line.append(ticket)
+            self._moved.wait_for(lambda: line[0] is ticket)
+        try:
+            yield
+        finally:
+            with self._moved:
+                line.popleft()
+                if not line:
+                    del self._lines[visitor]
+                self._moved.notify_all()

@@ -8,6 +8,7 @@ import shutil
 import struct
 import tempfile
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.language import Refusal
 from app.results.overlay import overlay
 from app.services.engines import StageAnswer
 from app.services.image_reading import LONG_SIDE_PX
+from app.services.stored_predictions import are_stored
 from app.services.viewed_image import ViewedImage
 from mtl_core.data.fingerprint import fingerprint
 from mtl_core.data.image_io import bounded, read_image
@@ -46,33 +48,34 @@ class ValidationImages:
     """
 
     def __init__(self, data: Path) -> None:
-        self.data = data
-        self._splits: dict[str, Split] = {}
-        self._fingerprints: dict[str, dict[str, Any]] = {}
+        self._split = cache(lambda task: read_split(data_roots(data), task, SPLIT))
+        self._fingerprint = cache(lambda task: fingerprint(self._split(task)))
         # Copies that the page may serve; the sets themselves stay closed to visitors.
         self._served = tempfile.TemporaryDirectory(prefix="onehead-")
 
     def lacks(self, run: Run, rows: list[dict[str, Any]]) -> str | None:
-        """Why these images of one task and stage cannot be shown: a sentence's key, or None.
+        """Why these images of one task and two stages cannot be shown: a sentence's key, or None.
 
         An image of the same name in another set may have another size, so where a run tells what
         it was measured on, the whole split must be that.
         """
         if not rows:
             return None
-        task, stage = rows[0]["task"], rows[0]["after"]
+        task = rows[0]["task"]
         try:
             split = self._split(task)
         except InputError:
             return "broken.no_set"
         known = run.manifest.get("data_fingerprint", {}).get(task, {}).get("eval")
         here = {prediction_key(item) for item in split.items}
-        own = {row["image"] for row in rows} <= here if known is None else known == self._of(task)
+        own = (
+            {row["image"] for row in rows} <= here
+            if known is None
+            else known == self._fingerprint(task)
+        )
         if not own:
             return "broken.other_set"
-        if not (run.path / "predictions" / f"stage{stage}_{task}.npz").is_file():
-            return "broken.no_predictions"
-        return None
+        return None if are_stored(run, rows) else "broken.no_predictions"
 
     def opens(self, run: Run, task: str, stem: str) -> bool:
         """Whether a visitor may see an image: one that the run broke, and that can be shown."""
@@ -96,16 +99,6 @@ class ValidationImages:
             if prediction_key(item) == stem:
                 return split, item
         raise Refusal("image.not_here")
-
-    def _split(self, task: str) -> Split:
-        if task not in self._splits:
-            self._splits[task] = read_split(data_roots(self.data), task, SPLIT)
-        return self._splits[task]
-
-    def _of(self, task: str) -> dict[str, Any]:
-        if task not in self._fingerprints:
-            self._fingerprints[task] = fingerprint(self._split(task))
-        return self._fingerprints[task]
 
     def thumbnail(self, task: str, stem: str, said: Prediction) -> np.ndarray:
         """An image as a stage saw it, small: h x w x 3 uint8 RGB."""
@@ -139,10 +132,14 @@ class ValidationImages:
         whole = read_image(copy)
         pixels = bounded(whole, LONG_SIDE_PX)
         truth = self.truth(run, task, stem, (pixels.shape[0], pixels.shape[1]))
-        answer = StageAnswer(0, "truth", (task,), truth, None)
-        sent_hw = whole.shape[0], whole.shape[1]
-        known: dict[str, Any] = {"annotated": f"{task}/{stem}", "placed": copy}
-        return ViewedImage(pixels, sent_hw, truth=answer, file_name=copy.name, **known)
+        return ViewedImage(
+            pixels,
+            (whole.shape[0], whole.shape[1]),
+            truth=StageAnswer(0, "truth", (task,), truth, None),
+            annotated=f"{task}/{stem}",
+            placed=copy,
+            file_name=copy.name,
+        )
 
     def truth(self, run: Run, task: str, stem: str, size_hw: tuple[int, int]) -> Prediction:
         """What people annotated, in the run's classes, as a prediction of an image's size."""

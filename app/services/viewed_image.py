@@ -13,7 +13,7 @@ import numpy as np
 from app.language import Refusal
 from app.results.sent_frame import in_sent_frame
 from app.services.engines import EngineShelf, StageAnswer
-from app.services.image_reading import read_upload, sent_size
+from app.services.image_reading import read_upload
 from app.services.runs import RunShelf
 from mtl_core.types import Part, Prediction
 
@@ -63,7 +63,7 @@ class ViewedImage:
         Raises:
             InputError: the file is too large or no image.
         """
-        return cls(read_upload(path), sent_size(path), file_name=path.name, **known)
+        return cls(*read_upload(path), file_name=path.name, **known)
 
     def in_sent_frame(self, prediction: Prediction, kind: type[Part] | None = None) -> Prediction:
         """An answer to it in the pixels of the file; see ``sent_frame.in_sent_frame``."""

@@ -47,7 +47,7 @@ def build_about(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n) -
 
 def about_texts(site: Site, run_name: str | None, words: Words) -> tuple[str, ...]:
     """The drawing, the prose, the run's provenance and the licences in the visitor's language."""
-    if not len(site.runs):
+    if not (run_name or site.runs.names):
         return drawing(words), prose(words), "", licences(words)
     run = site.runs.get(run_name)
     return (

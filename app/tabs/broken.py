@@ -15,7 +15,7 @@ from app.results.run_tables import stage_order
 from app.services.validation_images import TASKS_SHOWN
 from app.site import IMAGES, QUICK, Site, says_refusals, words_for
 from app.tabs.broken_list import ANY, SHOWN, broken_rows
-from app.tabs.compare import CompareTab, show
+from app.tabs.compare import FREE, CompareTab, show
 from app.tabs.forgetting import ForgettingTab
 
 
@@ -47,7 +47,7 @@ def build_broken(
         span = lasting(gr.Dropdown(label=t("broken.span"), elem_id="broken-span"))
         kind = lasting(gr.Dropdown(label=t("broken.kind"), elem_id="broken-kind"))
         of_class = lasting(gr.Dropdown(label=t("broken.class"), elem_id="broken-class"))
-    summary_html = gr.Markdown(elem_id="broken-told", elem_classes="oh-quiet")
+    summary_html = gr.Markdown(elem_id="broken-summary", elem_classes="oh-quiet")
     kinds_html = gr.HTML(elem_id="broken-kinds")
     gallery = gr.Gallery(
         show_label=False,
@@ -141,6 +141,7 @@ def build_broken(
         open_image,
         [run_choice, shown],
         [c.image, c.viewed, c.viewer, c.timing, c.left, tabs],
+        js=FREE,
         api_visibility="private",
         show_progress_on=gallery,
         **IMAGES,

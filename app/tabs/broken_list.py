@@ -11,6 +11,7 @@ from app.language import Refusal, Words
 from app.results.blank_drawing import before_and_after
 from app.results.broken_words import caption, key_of, kind_explanations, missing_reason, table
 from app.results.why_broken import why
+from app.services.stored_predictions import are_stored
 from app.services.validation_images import UNREADABLE
 from app.site import Site
 from mtl_core.runs.run_directory import Run
@@ -51,7 +52,7 @@ def broken_rows(
     nothing = gr.update(choices=[anything], value=ANY)
     blank = gr.update(visible=False, value=None)
     hidden = gr.update(visible=False)
-    if not len(site.runs):
+    if not (run_name or site.runs.names):
         return nothing, nothing, nothing, words("forgetting.empty"), "", blank, hidden, blank, []
     run = site.runs.get(run_name)
     own = [row for row in run.regressions() if row["task"] == task]
@@ -123,7 +124,7 @@ def cases_of(
     try:
         missing = "broken.no_data" if photographs is None else photographs.lacks(run, own)
         cases = []
-        for row in first if site.stored.has(run, own) else []:
+        for row in first if are_stored(run, own) else []:
             before, after = answers(site, run, row)
             if photographs is None or missing:
                 drawn = before_and_after(before, after)

@@ -20,13 +20,14 @@ from app.services.viewed_image import ViewedImage, example_images, example_view,
 from app.site import IMAGES, Site, says_refusals, visitor_of, words_for
 from app.viewer import stage_viewer
 from app.viewer.payload import Side, viewer_payload
+from mtl_core.types import Boxes, LabelMap
 
 Shown = ViewedImage | Sentence | None  # an image, why there is none, or not yet any
 # A visitor who leaves a tab open must not keep an image in memory for ever.
 VIEWED_SECONDS = 1800
 # What a hand chose last; the viewer passes over answers to anything else.
 _WANTED = "(run, left) => { window.oneHeadWanted = { run, left: left || 'none' }; }"
-_FREE = "(...given) => { window.oneHeadWanted = {}; return given; }"
+FREE = "(...given) => { window.oneHeadWanted = {}; return given; }"
 _SHOWN = (
     "() => { const { run, left } = window.oneHeadView; return [run, left === 'none' ? '' : left]; }"
 )
@@ -133,14 +134,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     @site.turns.taken
-    def other_side(
-        viewed: Shown, path: str | None, run_name: str | None, left: str | None, request: gr.Request
-    ) -> tuple[Any, ...]:
-        return again(viewed, path, run_name, left, words_for(request))
-
-    @says_refusals
-    @site.turns.taken
-    def swap_sides(
+    def other_sides(
         viewed: Shown,
         path: str | None,
         run_name: str | None,
@@ -209,7 +203,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             kind,
             found.image,
             # The overlay is a picture to look at; numbers are in the pixels of the visitor's file.
-            said if kind == "overlay" else found.in_sent_frame(said),
+            said
+            if kind == "overlay"
+            else found.in_sent_frame(said, LabelMap if kind == "mask" else Boxes),
             f"{found.example or 'image'}-{name}-stage{answer.number}",
             opacity=float(asked["opacity"]),
             score_threshold=float(asked["threshold"]),
@@ -227,7 +223,8 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     examples.select(
         take_example, [run_choice, left], [image, *shown], trigger_mode="multiple", **private
     )
-    follow = {"fn": other_side, "inputs": asked, "outputs": shown, **private}
+    # The stage is named by a swap alone.
+    follow = {"fn": other_sides, "inputs": [*asked, at], "outputs": shown, **private}
     # The last choice counts, of a run or of a language, however many were made while an answer was
     # on its way.
     latest: dict[str, Any] = {"trigger_mode": "always_last"}
@@ -236,7 +233,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     viewer.input(inputs=None, outputs=[run_choice, left], js=_SHOWN, **here)
     gr.on([run_choice.input, left.input], **follow, **latest)
     header.select(say_again, asked, [*shown, left], **private, **latest)
-    swap.click(swap_sides, [*asked, at], shown, js=_SWAPPED, **private).failure(js=_FREE, **here)
+    swap.click(**follow, js=_SWAPPED).failure(js=FREE, **here)
     draw_grid.click(
         every_stage,
         [viewed, image],
@@ -247,11 +244,11 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     )
     picked = grid.select(from_grid, asked, shown, **private)
     picked.success(js="() => document.querySelector('.ov-hero').scrollIntoView()", **here)
-    picked.failure(js=_FREE, **here)
+    picked.failure(js=FREE, **here)
     viewer.download(save, [viewed, image], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )
-    return CompareTab(image, examples, viewer, viewed, left, timing, follow | {"js": _FREE})
+    return CompareTab(image, examples, viewer, viewed, left, timing, follow | {"js": FREE})
 
 
 def nothing_shown(
@@ -309,12 +306,14 @@ def show(
         stage=stage,
         **compared(site, beside, right, words),
     )
-    spent = {"run": name, "total": f"{viewed.spent_ms[name]:.0f}"}
-    if len(answers) > 1:
-        timing = words("timing", count=len(answers), **spent)
-    else:
-        timing = words("timing_one", **spent)
-    return viewed, payload, f"{run_description(run, words)}. {timing}"
+    timing = words(
+        "timing" if len(answers) > 1 else "timing_one",
+        how=run_description(run, words),
+        run=name,
+        count=len(answers),
+        total=f"{viewed.spent_ms[name]:.0f}",
+    )
+    return viewed, payload, timing
 
 
 def truth_of(viewed: ViewedImage, answers: list[StageAnswer]) -> list[StageAnswer]:

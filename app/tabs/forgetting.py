@@ -96,7 +96,7 @@ def build_forgetting(
             no_classes = gr.Markdown(t("forgetting.no_classes"), elem_classes="oh-quiet")
         with gr.Column(scale=1, min_width=320):
             gr.Markdown(t("forgetting.methods"), elem_classes="oh-title")
-            methods_described = gr.Markdown(elem_id="methods-told", elem_classes="oh-quiet")
+            methods_described = gr.Markdown(elem_id="methods-note", elem_classes="oh-quiet")
             methods = gr.Plot(show_label=False, elem_id="methods", container=False)
             methods_tools = figure_tools()
 
@@ -138,7 +138,7 @@ def forgetting_figures(
     """Verdicts, curve, matrix, the tasks to choose from, classes, the note without classes, the
     tools of the four figures, methods, and what they are."""
     hidden = gr.update(value=None, visible=False)
-    if not len(site.runs):
+    if not (run_name or site.runs.names):
         return verdict_cards([], {}, words), *[hidden] * 5, *[""] * 4, hidden, ""
     run = site.runs.get(run_name)
     try:
@@ -162,7 +162,9 @@ def forgetting_figures(
     curve = forgetting_curves(points, order, words, metrics, view)
     scores = scores_table(records, order, judged)
     drawn = {"curve": points, "matrix": scores, "classes": lost}
-    drawn["methods"] = side if len(beside) > 1 else None
+    # Where all others are left out of the table, nothing stands side by side.
+    several = side.own.sum() > 1
+    drawn["methods"] = side if several else None
     name = site.runs.name_of(run)
     return (
         verdict_cards(fates, judged, words),
@@ -172,17 +174,20 @@ def forgetting_figures(
         gr.update(value=class_losses(lost, words), visible=True) if len(lost) else hidden,
         gr.update(visible=not len(lost)),
         *(tools_html(id, t, name, words, words(f"forgetting.{id}")) for id, t in drawn.items()),
-        gr.update(value=methods_compared(side, words), visible=True) if len(beside) > 1 else hidden,
-        _described(site, run, beside if len(beside) > 1 else {}, words),
+        gr.update(value=methods_compared(side, words), visible=True) if several else hidden,
+        _described(site, run, beside, set(side.run), words),
     )
 
 
-def _described(site: Site, run: Run, beside: dict[str, Run], words: Words) -> str:
-    """Which images the runs side by side were made on, or what brings others to compare with."""
-    if not beside:
-        return words("methods.one")
+def _described(
+    site: Site, run: Run, beside: dict[str, Run], compared: set[str], words: Words
+) -> str:
+    """Whose images the compared runs were made on, and which runs are left out and why."""
+    others = ", ".join(name for name in beside if name not in compared)
+    left_out = words("methods.left_out", runs=others) if others else ""
+    if len(compared) < 2:
+        return left_out or words("methods.one")
     images = images_description(next(iter(beside.values())).manifest, words)
     made_on = words("methods.made_on", images=images) if images else ""
-    if run in beside.values():
-        return made_on
-    return f"{words('methods.elsewhere', run=site.runs.name_of(run))} {made_on}"
+    elsewhere = words("methods.elsewhere", run=site.runs.name_of(run))
+    return " ".join(filter(None, ("" if run in beside.values() else elsewhere, made_on, left_out)))

@@ -94,7 +94,7 @@ def build_latency(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         images = list(example_images().values())
         if not images:
             raise Refusal("latency.no_image")
-        image = read_upload(images[0])
+        image, _ = read_upload(images[0])
         engine = site.engines.engine(run.stages[-1], kind)
         done = None
         for number, measured in measure_passes(engine, site.engines, image, int(passes)):
@@ -140,7 +140,7 @@ def latency_figures(
 ) -> tuple[Any, ...]:
     """What the tab shows of a run, with what was measured of it last in this visit."""
     nothing = gr.update(value=None, visible=False)
-    run = site.runs.get(run_name) if len(site.runs) else None
+    run = site.runs.get(run_name) if run_name or site.runs.names else None
     own = measured if run and measured and measured.run == site.runs.name_of(run) else None
     source = site.runs.measured_alike(run) if run else None
     latency = source.latency() if source else None

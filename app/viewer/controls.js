@@ -58,7 +58,7 @@ const slide = (selector, key) => {
   input.addEventListener("input", () => {
     view[key] = Number(input.value);
     shown.textContent = percent(view[key]);
-    strip(); // a change of the threshold also changes the legend, which drawing tells
+    strip(); // a change of the threshold also changes the legend, which drawing describes
     draw();
     clearTimeout(settling); // browsers refuse an address that changes with every step of a hand
     settling = setTimeout(remember, 200);
@@ -152,11 +152,12 @@ root.querySelectorAll(".ov-shot").forEach((button) => button.addEventListener("c
 find(".ov-animate").addEventListener("click", () => {
   const frames = payload.stages.map((stage, i) => {
     const scale = Math.min(720 / payload.width, 720 / payload.height), bar = 44;
-    const drawn = makeCanvas(Math.max(240, Math.round(payload.width * scale)), Math.round(payload.height * Math.max(scale, 240 / payload.width)));
+    const drawn = makeCanvas(Math.max(1, Math.round(payload.width * scale)), Math.max(1, Math.round(payload.height * scale)));
     composeSides(drawn, [[i, 1]], 1.5, null);
-    const frame = makeCanvas(drawn.width, drawn.height + bar), context = frame.getContext("2d");
-    context.drawImage(drawn, 0, 0);
-    context.fillStyle = "#111827"; context.fillRect(0, drawn.height, frame.width, bar);
+    // Beside a narrow image there is room for the words under it.
+    const frame = makeCanvas(Math.max(240, drawn.width), drawn.height + bar), context = frame.getContext("2d");
+    context.fillStyle = "#111827"; context.fillRect(0, 0, frame.width, frame.height);
+    context.drawImage(drawn, Math.round((frame.width - drawn.width) / 2), 0);
     context.fillStyle = "#fff"; context.textBaseline = "middle";
     const write = (weight, px, text, y) => { context.font = `${weight} ${px}px system-ui, "Noto Sans TC", sans-serif`; context.fillText(text, 10, drawn.height + y, frame.width - 20); };
     write(600, 15, `${stageName(stage)}: ${taskName(stage.task, words)}`, 14);

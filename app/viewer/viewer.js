@@ -105,7 +105,7 @@ function repaint() {
     if (part.kind === "scalar_map") part.canvas ??= paintSteps(part.ids, payload.width, payload.height, payload.ramp);
   }
   strip();
-  root.dataset.told = ""; // legend and caption, too
+  root.dataset.described = ""; // legend and caption, too
   draw();
 }
 
@@ -180,14 +180,14 @@ function draw() {
   const stage = payload.stages[nearest()];
   if (document.activeElement !== range || !dragging) range.value = view.at;
   range.setAttribute("aria-valuetext", `${stageName(stage)}: ${taskName(stage.task, words)}`);
-  if (root.dataset.stage !== String(stage.number) || root.dataset.told !== root.dataset.key + view.threshold) tell(stage);
+  if (root.dataset.stage !== String(stage.number) || root.dataset.described !== root.dataset.key + view.threshold) describe(stage);
   root.dataset.boxes = drawn;
 }
 
 // What depends on the stage alone, and not on the way between two.
-function tell(stage) {
+function describe(stage) {
   root.dataset.stage = stage.number;
-  root.dataset.told = root.dataset.key + view.threshold;
+  root.dataset.described = root.dataset.key + view.threshold;
   const index = nearest(), left = payload.left ? payload.left.stages[beside(index)] : null;
   [...find(".ov-stops").children, ...find(".ov-strip").children].forEach((node) => node.setAttribute("aria-current", "false"));
   find(".ov-stops").children[index].setAttribute("aria-current", "true");

@@ -104,6 +104,16 @@ def test_only_a_local_host_may_open_directories(monkeypatch):
     assert not site_of().local
 
 
+def test_the_environment_names_the_source_code(monkeypatch):
+    monkeypatch.delenv("ONEHEAD_REPOSITORY", raising=False)
+    assert site_of().repository == ""
+    monkeypatch.setenv("ONEHEAD_REPOSITORY", "https://example.org/onehead")
+    assert site_of().repository == "https://example.org/onehead"
+    monkeypatch.setenv("ONEHEAD_REPOSITORY", "javascript:alert(1)")
+    with pytest.raises(SystemExit, match="expected https://"):
+        site_of()
+
+
 class _Request:
     def __init__(self, address: str, **headers: str) -> None:
         self.client = type("Client", (), {"host": address})()

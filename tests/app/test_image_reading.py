@@ -9,7 +9,8 @@ from PIL import Image
 
 import app.services.image_reading as reading
 from app.services.image_reading import LONG_SIDE_PX, read_upload
-from mtl_core.data.image_io import bounded
+from app.services.viewed_image import ViewedImage
+from mtl_core.data.image_io import bounded, read_frame
 from mtl_core.types import InputError
 
 
@@ -39,32 +40,42 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
     else:
         image = Image.new("RGB", (20, 20), (200, 40, 40)).convert(mode)
     kind = "TIFF" if mode in ("CMYK", "I;16") else "PNG"
-    pixels = read_upload(saved(tmp_path, image, kind))
+    pixels, _ = read_upload(saved(tmp_path, image, kind))
     assert pixels.shape == (20, 20, 3)
     assert pixels.dtype == np.uint8
 
 
 def test_transparency_is_laid_on_white(tmp_path):
     clear = Image.new("RGBA", (10, 10), (255, 0, 0, 0))
-    assert (read_upload(saved(tmp_path, clear)) == 255).all()
+    assert (read_upload(saved(tmp_path, clear))[0] == 255).all()
 
 
 def test_exif_orientation_is_respected(tmp_path):
     image = Image.new("RGB", (40, 20), "white")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees
-    assert read_upload(saved(tmp_path, image, "JPEG", exif=exif)).shape == (40, 20, 3)
+    pixels, sent_hw = read_upload(saved(tmp_path, image, "JPEG", exif=exif))
+    assert pixels.shape == (40, 20, 3) and sent_hw == (40, 20)
 
 
 def test_a_large_image_is_reduced(tmp_path):
-    pixels = read_upload(saved(tmp_path, Image.new("RGB", (4000, 1000)), "JPEG"))
-    assert pixels.shape[1] == LONG_SIDE_PX
-    assert pixels.shape[0] == LONG_SIDE_PX // 4
+    pixels, sent_hw = read_upload(saved(tmp_path, Image.new("RGB", (4000, 1000)), "JPEG"))
+    assert pixels.shape[:2] == (LONG_SIDE_PX // 4, LONG_SIDE_PX)
+    assert sent_hw == (1000, 4000)
+
+
+def test_the_header_of_a_visitors_image_is_read_once(tmp_path, monkeypatch):
+    frames = []
+    monkeypatch.setattr(reading, "read_frame", lambda path: frames.append(path) or read_frame(path))
+    path = saved(tmp_path, Image.new("RGB", (3000, 1500)))
+    viewed = ViewedImage.read(path)
+    assert (viewed.sent_hw, viewed.image.shape) == ((1500, 3000), (640, LONG_SIDE_PX, 3))
+    assert frames == [path]
 
 
 def test_a_camera_image_of_many_megapixels_is_read(tmp_path):
     image = Image.new("L", (10_000, 9_990), 128)
-    pixels = read_upload(saved(tmp_path, image, "JPEG", quality=50))
+    pixels, _ = read_upload(saved(tmp_path, image, "JPEG", quality=50))
     assert pixels.shape == (1279, LONG_SIDE_PX, 3)
 
 
@@ -93,7 +104,7 @@ def test_an_extreme_shape_keeps_at_least_a_pixel():
 def test_what_is_no_image_ends_in_one_sentence(tmp_path, content):
     path = tmp_path / "upload.png"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="could not be read as an image") as caught:
+    with pytest.raises(InputError, match=r"could not be read as an image.* or AVIF") as caught:
         read_upload(path)
     assert str(tmp_path) not in str(caught.value)
 

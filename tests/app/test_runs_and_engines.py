@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from stand_in import StandInEngine, make_run
 
-from app.components.sides import left_choices
+from app.components.sides import left_choices, opening_sides
 from app.language import Refusal, Words
 from app.results.run_words import run_choices
 from app.services.engines import EngineShelf
@@ -13,6 +13,10 @@ from app.services.latency import measure_passes, parameter_counts, summary_html
 from app.services.runs import RunShelf, open_run, shipped_runs
 from app.services.viewed_image import ViewedImage
 from app.site import Site
+from app.tabs.about import about_texts
+from app.tabs.broken_list import broken_rows
+from app.tabs.forgetting import forgetting_figures
+from app.tabs.latency import latency_figures
 from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.types import InputError
 
@@ -29,7 +33,7 @@ def test_a_run_opened_again_keeps_its_place(tmp_path):
     run = make_run(tmp_path)
     shelf = RunShelf([run])
     assert shelf.add(open_run(str(run.path))) == "keeps"
-    assert len(shelf) == 1
+    assert shelf.names == ["keeps"]
 
 
 def test_a_removed_run_leaves_shelf_and_engines_and_no_other_does(tmp_path):
@@ -82,6 +86,25 @@ def test_a_damaged_file_keeps_a_run_from_the_shelf(tmp_path, name):
 def test_an_empty_shelf_says_what_to_do():
     with pytest.raises(InputError, match="training"):
         RunShelf().get(None)
+
+
+def test_a_visitors_own_run_is_nobodys_default(tmp_path):
+    shelf = RunShelf()
+    own = shelf.add(make_run(tmp_path, "own"), "a visitor")
+    with pytest.raises(Refusal, match="training"):
+        shelf.get(None)
+    with pytest.raises(Refusal, match="training"):
+        shelf.get("nowhere")
+    assert shelf.get(own).name == "own"
+    site, words = Site(shelf, EngineShelf(StandInEngine)), Words("en")
+    assert opening_sides(site) == (None, "")
+    for name, classes in ((None, False), (own, True)):
+        assert forgetting_figures(site, name, "kept", None, words)[4]["visible"] is classes
+        assert bool(about_texts(site, name, words)[2]) is classes
+        assert latency_figures(site, name, None, words)[7]["visible"] is False
+        assert broken_rows(site, name, "seg", None, None, None, words)[3]
+    shelf.add(make_run(tmp_path, "shipped"))
+    assert shelf.get(None).name == "shipped"
 
 
 def test_shipped_runs_pass_over_what_is_no_run(tmp_path, capsys):

@@ -1,5 +1,7 @@
 """The other seeds of a study beside its runs."""
 
+import os
+
 import pytest
 from stand_in import make_run, make_study
 
@@ -48,3 +50,12 @@ def test_a_damaged_table_leaves_the_run_alone(runs, tmp_path, capsys):
     assert study_beside(runs[1]).empty and "not shown" in capsys.readouterr().out
     (tmp_path / "results.csv").write_text("method,seed\nfinetune,0\n")
     assert study_beside(runs[1]).empty
+
+
+def test_the_table_is_read_once_until_it_is_written_anew(runs, tmp_path):
+    first = study_beside(runs[1])
+    assert len(first) == 12 and study_beside(runs[0]) is first
+    table = tmp_path / "results.csv"
+    first.iloc[:6].to_csv(table, index=False)
+    os.utime(table, ns=(0, table.stat().st_mtime_ns + 1_000_000))  # on however coarse a clock
+    assert len(study_beside(runs[1])) == 6

@@ -33,3 +33,27 @@ def test_a_visitors_requests_are_answered_in_their_order_and_others_meanwhile():
     for thread in (slow, later):
         thread.join(20)
     assert done == ["other", "slow", "later"]
+
+
+def test_who_asks_again_stands_behind_who_waits():
+    turns, done = Turns(), []
+    request = gr.Request(session_hash="a")
+
+    @turns.taken
+    def answer(what: str, request: gr.Request) -> None:
+        if what == "first":
+            waiting = threading.Thread(target=answer, args=("waits", request), daemon=True)
+            waiting.start()
+            while len(turns._lines["a"]) < 2:
+                time.sleep(0.001)
+            threads.append(waiting)
+        done.append(what)
+
+    for _ in range(20):
+        threads: list[threading.Thread] = []
+        done.clear()
+        answer("first", request)
+        answer("again", request)
+        threads[0].join(20)
+        assert done == ["first", "waits", "again"]
+    assert not turns._lines  # nothing is kept of who was answered

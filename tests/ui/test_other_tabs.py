@@ -179,7 +179,7 @@ def test_of_two_quick_switches_the_last_counts(visit, monkeypatch, module, name)
     page.wait_for_timeout(3000)  # whatever comes first has been said in English again
     go.set()
     page.wait_for_timeout(3000)  # the Chinese words come, and whatever follows them
-    page.locator("#broken-told").get_by_text("Images that lost something").wait_for()
+    page.locator("#broken-summary").get_by_text("Images that lost something").wait_for()
     page.get_by_role("link", name="繁體中文").wait_for()
     page.get_by_role("tab", name="Forgetting").wait_for()
     visitor.tab("Compare")

@@ -84,6 +84,17 @@ def test_endpoints_are_documented(client):
             assert parameter["label"].startswith(f"{parameter['parameter_name']}: ")
 
 
+@pytest.mark.parametrize("name", ["predict", "compare_stages", "matrix", "latency"])
+def test_everything_in_an_answer_is_documented(client, demo, image, name):
+    arguments = {"image": image} if name in ("predict", "compare_stages") else {}
+    answer = client.predict(**arguments, api_name=f"/{name}")
+    documented = next(f.fn.__doc__ for f in demo.fns.values() if f.api_name == name)
+    returned = set(re.findall(r"\w+", documented.partition("Returns:")[2]))
+    assert set(answer) <= returned
+    for drop in answer.get("drops", []):
+        assert set(drop) <= returned
+
+
 SIZES = {"large": (6000, 4000), "small": (20, 30), "thin": (3000, 12)}
 
 

@@ -18,7 +18,7 @@ LANGUAGE = Path(app.language.__file__).parent
 def test_a_class_filter_does_not_outlive_a_switch_of_runs(visit):
     visitor = visit("?run=forgets&tab=broken")
     page = visitor.page
-    told = page.locator("#broken-told")
+    told = page.locator("#broken-summary")
     told.get_by_text("Images that lost something: 2").wait_for()
     page.locator("#broken-class input").click()
     page.get_by_role("option", name="dog").click()
@@ -120,7 +120,7 @@ def test_marks_of_a_figure_are_reached_and_opened_by_keys(visit):
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate(outline) == "solid"
     page.keyboard.press("Enter")
-    page.locator("#broken-told").get_by_text("Images that lost something").wait_for()
+    page.locator("#broken-summary").get_by_text("Images that lost something").wait_for()
 
 
 def test_all_stages_are_saved_as_an_animation_with_their_names(visit):
@@ -135,6 +135,20 @@ def test_all_stages_are_saved_as_an_animation_with_their_names(visit):
         film.seek(number)
         frames.append(film.convert("RGB").tobytes())
     assert len(set(frames)) == 3
+
+
+def test_the_animation_of_a_tall_image_keeps_its_shape_and_its_words(visit, tmp_path):
+    visitor = visit("?run=forgets&left=none")
+    Image.new("RGB", (60, 1200), (200, 40, 40)).save(tmp_path / "tall.png")
+    key = visitor.viewer("key")
+    visitor.page.set_input_files("#image input[type=file]", tmp_path / "tall.png")
+    visitor.wait_other_answer(key)
+    with visitor.page.expect_download() as saved:
+        visitor.page.click(".ov-animate")
+    film = Image.open(io.BytesIO(saved.value.path().read_bytes()))
+    assert film.n_frames == 3 and film.size == (240, 720 + 44)
+    red = [x for x in range(240) if film.convert("RGB").getpixel((x, 20))[0] > 120]
+    assert (red[0], red[-1]) == (102, 137)  # in the middle, 60 : 1200 as it was
 
 
 def test_results_and_how_it_is_computed_are_one_click_from_a_figure(visit):

@@ -8,7 +8,7 @@ def test_a_broken_image_opens_in_compare_beside_the_truth(visit):
     visitor.tab("What broke")
     images = visitor.page.locator("#broken-gallery button.thumbnail-item, #broken-gallery img")
     images.first.wait_for()
-    assert "Images that lost something: 2" in visitor.page.inner_text("#broken-told")
+    assert "Images that lost something: 2" in visitor.page.inner_text("#broken-summary")
     assert "dog: mask eaten 30 %, wrong class 10 %" in visitor.page.inner_text("#broken-gallery")
     kinds = visitor.page.locator("#broken-kinds")
     assert "parts of an object now taken for background" in kinds.inner_text()
@@ -71,7 +71,7 @@ def test_a_class_in_a_figure_leads_to_its_images(visit):
     visitor.page.mouse.move(x - 3, y)
     visitor.page.mouse.move(x, y)
     visitor.page.mouse.click(x, y)
-    visitor.page.locator("#broken-told").get_by_text("Images that lost something: 1").wait_for()
+    visitor.page.locator("#broken-summary").get_by_text("Images that lost something: 1").wait_for()
     visitor.page.wait_for_timeout(1500)  # what else the choice of another task might set off
     assert chosen(visitor, "broken-class") == "dog"
     # One is led to the top of the list, wherever the figure stood.
@@ -82,7 +82,7 @@ def test_a_class_in_a_figure_leads_to_its_images(visit):
 def test_a_run_that_was_not_judged_says_what_is_missing(visit):
     visitor = visit("?run=keeps")
     visitor.tab("What broke")
-    visitor.page.locator("#broken-told").get_by_text("training.judge").wait_for()
+    visitor.page.locator("#broken-summary").get_by_text("training.judge").wait_for()
 
 
 def test_the_list_comes_back_after_a_run_that_has_none(visit):
@@ -92,5 +92,19 @@ def test_the_list_comes_back_after_a_run_that_has_none(visit):
     for run in ("keeps", "forgets"):
         visitor.page.get_by_role("radio", name=run).check()
         told = "not been judged" if run == "keeps" else "Images that lost something: 2"
-        visitor.page.locator("#broken-told").get_by_text(told).wait_for()
+        visitor.page.locator("#broken-summary").get_by_text(told).wait_for()
     assert not visitor.page.locator(".toast-body").count()
+
+
+def test_a_broken_image_opens_after_a_run_and_a_left_side_were_chosen_by_hand(visit):
+    visitor = visit("?run=keeps&left=none")
+    visitor.page.get_by_role("radio", name="forgets").check()
+    visitor.page.wait_for_selector(".ov[data-run=forgets]")
+    visitor.page.locator("#left input").click()
+    visitor.page.get_by_role("option", name="keeps").first.click()
+    visitor.page.wait_for_selector(".ov[data-left=keeps]")
+    visitor.tab("What broke")
+    visitor.page.locator("#broken-gallery img").first.click()
+    visitor.page.locator(".ov-frame").get_by_text("Truth: annotated by people").wait_for()
+    assert "(forgets) · Stage 1" in visitor.page.inner_text(".ov-name-left")
+    assert "(forgets) · Stage 3" in visitor.page.inner_text(".ov-name-right")
