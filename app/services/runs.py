@@ -115,14 +115,14 @@ class RunShelf:
 
 
 def shipped_runs(folder: Path = SHIPPED) -> list[Run]:
-    """Every finished run of a folder, the preferred one first; others are passed over."""
+    """Every finished run of a folder, the preferred network's first; others are passed over."""
     found = []
     for manifest in sorted(folder.glob("*/run.json")):
         try:
             found.append(Run(manifest.parent))
         except InputError as error:
             print(f"Not shown: {error}")
-    return sorted(found, key=lambda run: run.name != PREFERRED)
+    return sorted(found, key=lambda run: not run.name.startswith(PREFERRED))
 
 
 def open_run(place: str) -> Run:
