@@ -39,6 +39,8 @@ SHARES = {
 class Mixed:
     """Sends requests of all kinds.
 
+    The first ones open every run, so that what memory grows by later is no opening of a run.
+
     Args:
         client: of the page.
         seed: of the order.
@@ -49,6 +51,7 @@ class Mixed:
         self.draw = random.Random(seed)
         self.files = images(40)
         self.runs = sorted(path.parent.name for path in ROOT.glob("assets/runs/*/run.json"))
+        self.unopened = list(self.runs)
 
     def kind(self) -> str:
         """The next request's."""
@@ -58,6 +61,8 @@ class Mixed:
         """One request of a new session; whether it was answered, or refused where it had to be."""
         session = secrets.token_hex(8)
         run = self.draw.choice(self.runs) if self.draw.random() < 0.2 else "onehead"
+        if self.unopened:
+            kind, run = "take_image", self.unopened.pop()
         if run.endswith("joint") and kind in ("compare_stages", "mask"):
             run = "onehead"  # the other has one stage alone
         file = await self.client.uploaded(self.draw.choice(self.files))
