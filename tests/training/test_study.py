@@ -128,9 +128,19 @@ def test_the_best_strength_is_named_and_where_more_should_be_tried():
     assert found["ewc"]["at_an_end_of"] == ["strength"] and found["lwf"]["at_an_end_of"] == []
     assert found["lwf"]["seeds"] == 2
     said = strength_sentences(found)
-    assert "final / reference, 2 seeds)" in said[0]
+    assert "mean of the final scores, 2 seeds)" in said[0]
     assert "ewc: best at strength 100, an end of the range of its strength: try beyond" in said[0]
     assert "try beyond" not in said[1]
+
+
+def test_the_smallest_score_does_not_decide_alone():
+    finals = {(1.0, "seg"): 0.50, (1.0, "det"): 0.02, (0.1, "seg"): 0.40, (0.1, "det"): 0.04}
+    rows = [
+        {"family": "ewc", "method": f"ewc-x{strength:g}", "strength": strength, "rate": 1.0}
+        | {"without": "", "seed": 0, "task": task, "base": 0.5, "final": final}
+        for (strength, task), final in finals.items()
+    ]
+    assert chosen(pd.DataFrame(rows))["ewc"]["strength"] == 1.0
 
 
 def test_strengths_are_compared_over_the_seeds_that_all_of_them_have():
@@ -142,7 +152,7 @@ def test_strengths_are_compared_over_the_seeds_that_all_of_them_have():
     ]
     found = chosen(pd.DataFrame(rows))["ewc"]
     assert (found["strength"], found["seeds"]) == (3.0, 1)
-    assert "reference, one seed)" in strength_sentences({"ewc": found})[0]
+    assert "scores, one seed)" in strength_sentences({"ewc": found})[0]
     rows[2]["seed"] = 2
     assert chosen(pd.DataFrame(rows)) == {}
 

@@ -9,29 +9,26 @@ from typing import Any
 import pandas as pd
 
 from mtl_core.types import InputError
-from training.study.runs import references
 
 KNOBS = ("strength", "rate")  # factors of a Cell that a sweep varies
 
 
-def relative_finals(frame: pd.DataFrame) -> pd.DataFrame:
-    """How much of every task a method ends with: a row per family, strength and rate.
+def average_finals(frame: pd.DataFrame) -> pd.DataFrame:
+    """What a method ends with, on average over the tasks: a row per family, strength and rate.
+
+    D. Lopez-Paz, M. Ranzato, "Gradient Episodic Memory for Continual Learning", 2017, eq. 2. A
+    share of the best score instead would let the task with the smallest scores decide, whose
+    shares are the least certain.
 
     Args:
         frame: as ``runs.results`` gives it.
 
-    Columns: per seed the mean over tasks of final / reference, NaN where that seed is missing. The
-        reference is the task alone where that was trained for every task, else the best final
-        score of the task in this study.
+    Columns: per seed the mean of the final scores, an undefined one counted as 0; NaN where that
+        seed is missing.
     """
     whole = frame[(frame["without"] == "") & (frame["method"] != "single")]
-    alone = references(frame[frame["without"] == ""])
-    tasks = set(whole["task"])
-    best = whole.groupby("task")["final"].max().to_dict()
-    reference = alone if tasks <= set(alone) and min(alone.values()) > 0 else best
-    shares = whole["final"] / whole["task"].map(reference).where(lambda value: value > 0)
-    table = whole.assign(share=shares.fillna(0.0))
-    return table.pivot_table("share", ["family", *KNOBS], "seed")
+    table = whole.assign(final=whole["final"].fillna(0.0))
+    return table.pivot_table("final", ["family", *KNOBS], "seed")
 
 
 def chosen(frame: pd.DataFrame) -> dict[str, Any]:
@@ -42,7 +39,7 @@ def chosen(frame: pd.DataFrame) -> dict[str, Any]:
     is left out.
     """
     found = {}
-    for family, every in relative_finals(frame).groupby(level="family", sort=False):
+    for family, every in average_finals(frame).groupby(level="family", sort=False):
         common = every.dropna(axis="columns")
         if len(common) < 2 or common.empty:
             continue
@@ -79,7 +76,7 @@ def sentences(methods: dict[str, Any]) -> list[str]:
             sentence += ", of two tried: try at least three"
         seeds = "one seed" if found["seeds"] == 1 else f"{found['seeds']} seeds"
         said.append(
-            f"{sentence}. Tried (strength x rate: mean of final / reference, {seeds}): {tried}."
+            f"{sentence}. Tried (strength x rate: mean of the final scores, {seeds}): {tried}."
         )
     return said
 
