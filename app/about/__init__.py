@@ -62,7 +62,10 @@ def provenance(name: str, run: Run, words: Words) -> str:
     manifest = run.manifest
     config = manifest["config"]
     stages = config.get("stages", [])
-    hardware = manifest.get("hardware", {})
+    machines = [*manifest.get("stage_hardware", {}).values(), manifest.get("hardware", {})]
+    places = dict.fromkeys(
+        filter(None, (_join(m, ("device", "machine", "cores")) for m in machines))
+    )
     initial = manifest.get("initial_weights", {})
     seconds = manifest.get("wall_time_s")
     stages = " → ".join(
@@ -78,7 +81,7 @@ def provenance(name: str, run: Run, words: Words) -> str:
         "images": images_description(manifest, words),
         "input": f"{run.input_px} px" if run.input_px else None,
         "weights": _join(initial, ("file", "source", "license")),
-        "hardware": _join(hardware, ("device", "machine", "cores")),
+        "hardware": "; ".join(places),
         "time": words("about.minutes", minutes=f"{seconds / 60:.1f}")
         if isinstance(seconds, (int, float))
         else None,

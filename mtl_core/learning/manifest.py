@@ -31,6 +31,18 @@ def stages_as_trained(config: RunConfig, retention: Retention) -> list[dict[str,
     return [asdict(replace(stage, **rates)) for stage in settings]
 
 
+def hardware(network: UnifiedVisionSystem) -> dict[str, Any]:
+    """What the network is trained on now."""
+    device = next(network.parameters()).device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return {
+        "machine": platform.machine(),
+        "device": device.type + (f", {name}" if name else ""),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+
+
 def manifest(
     config: RunConfig, network: UnifiedVisionSystem, retention: Retention
 ) -> dict[str, Any]:
@@ -44,11 +56,6 @@ def manifest(
         "tasks": {t: asdict(TASKS.infos[t]) for t in network.tasks},
         "versions": versions(),
         "seed": config.seed,
-        "hardware": {
-            "machine": platform.machine(),
-            "device": next(network.parameters()).device.type,
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-        },
+        "hardware": hardware(network),
         "parameters": counts | {"total": sum(counts.values())},
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from mtl_core.config import RunConfig
 from mtl_core.engine.network_file import load_network
-from mtl_core.learning.manifest import manifest
+from mtl_core.learning.manifest import hardware, manifest
 from mtl_core.learning.resume import (
     changed_images,
     check_resumable,
@@ -41,6 +41,7 @@ class RunProgress:
 
     Attributes:
         seconds: wall time per finished stage.
+        machines: per finished stage what ended it, as ``hardware`` of run.json.
         partial_s: wall time spent in the present stage before it was resumed.
         data_changes: images that changed under the run.
         saved_at: when the state was last written, seconds since the epoch.
@@ -60,6 +61,7 @@ class RunProgress:
         self.device = next(network.parameters()).device
         self.began = self.saved_at = time.time()
         self.seconds: dict[str, float] = {}
+        self.machines: dict[str, Any] = {}
         self.partial_s = 0.0
         self.data_changes: list[dict[str, Any]] = []
 
@@ -76,6 +78,7 @@ class RunProgress:
             **self.sources,
             "data_changes": self.data_changes,
             "stage_seconds": self.seconds,
+            "stage_hardware": self.machines,
             "wall_time_s": round(sum(self.seconds.values()), 1),
         }
 
@@ -90,6 +93,7 @@ class RunProgress:
     def end_stage(self, number: int) -> float:
         """Write down that a stage is done; returns the seconds that it took."""
         self.seconds[str(number)] = seconds = round(self.elapsed(), 1)
+        self.machines[str(number)] = hardware(self.network)
         self.began, self.partial_s = time.time(), 0.0
         self.write_manifest("running")
         self.save(number + 1, None)
@@ -110,6 +114,7 @@ class RunProgress:
             "stage_state": stage_state,
             "records_bytes": records.stat().st_size if records.is_file() else 0,
             "seconds": self.seconds,
+            "machines": self.machines,
             "partial_s": self.elapsed(),
             "config": self.config.to_dict(),
             "sources": self.sources,
@@ -138,6 +143,7 @@ class RunProgress:
             content["sources"]["data_fingerprint"], self.sources["data_fingerprint"], number
         )
         self.seconds, self.partial_s = content["seconds"], content["partial_s"]
+        self.machines = content.get("machines", {})  # not in states of 0.1
         start = read_state(self.out / "state" / start_of(number), self.device)
         load_matching(self.network, start["network"])
         self.retention.load_state_dict(start["retention"])
@@ -173,4 +179,5 @@ class RunProgress:
         load_matching(self.network, weights)
         copy_first_stage(run, self.out)
         self.seconds = {"1": theirs["stage_seconds"]["1"]}
+        self.machines = {"1": theirs.get("stage_hardware", {}).get("1", theirs["hardware"])}
         self.began = time.time()

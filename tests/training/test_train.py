@@ -271,6 +271,27 @@ def test_every_method_resumes_to_the_same_result(
         assert [k for k in expected if not (found[k] == expected[k]).all()] == [], path.name
 
 
+def test_a_run_resumed_elsewhere_names_every_stage_s_machine(
+    options: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    elsewhere = {"machine": "other", "device": "cuda, a card", "cores": 16, "threads": 2}
+    monkeypatch.setattr("mtl_core.learning.run_progress.hardware", lambda network: elsewhere)
+    original = RunProgress.end_stage
+
+    def stopping(self: RunProgress, number: int) -> None:
+        original(self, number)
+        raise Stopped
+
+    monkeypatch.setattr(RunProgress, "end_stage", stopping)
+    with pytest.raises(Stopped):
+        main(options(tmp_path / "run"))
+    monkeypatch.undo()
+    main(options(tmp_path / "run", resume=True))
+    manifest = Run(tmp_path / "run").manifest
+    machines = manifest["stage_hardware"]
+    assert machines["1"] == elsewhere and machines["2"] == machines["3"] == manifest["hardware"]
+
+
 def test_a_manifest_is_plain_json(whole_run: Path):
     text = (whole_run / "run.json").read_text()
     assert "NaN" not in text and json.loads(text)["class_names"].keys() == set(TASKS)
