@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pandas as pd
 
 from app.language import Words
 from app.results.percentages import percent
 from app.results.run_tables import drops, measured_on, method_of, stage_matrix, stage_order
+from mtl_core.config import StageConfig
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 
 # From here on a loss is told in tenths, below it in percent.
 _TENTHS_FROM = 0.15
+_OF_METHODS = ("temperature", "distill", "distill_neck")  # settings that a method alone reads
 
 
 def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: Words) -> str:
@@ -79,10 +83,29 @@ def differences(left: Run, right: Run, words: Words) -> str:
             found.append(words(f"differs.{key}", left=ours, right=theirs))
     if stage_order(left.manifest) != stage_order(right.manifest):
         found.append(words("differs.order"))
+    if changed := _settings_that_differ(left, right):
+        found.append(words("differs.settings", what=", ".join(changed)))
     starts = [r.manifest.get("initial_weights", {}) for r in (left, right)]
     if starts[0] != starts[1]:
         found.append(words("differs.start"))
     return words("differs.besides", what="; ".join(found)) if found else ""
+
+
+def _settings_that_differ(left: Run, right: Run) -> list[str]:
+    """Names of the stages' settings that are not the method's own and differ for some task."""
+    ours, theirs = (
+        {stage["task"]: stage for stage in run.manifest["config"].get("stages", [])}
+        for run in (left, right)
+    )
+    return [
+        described.name
+        for described in fields(StageConfig)
+        if described.name not in _OF_METHODS
+        and any(
+            ours[task].get(described.name) != theirs[task].get(described.name)
+            for task in ours.keys() & theirs.keys()
+        )
+    ]
 
 
 def opening_pair(runs: dict[str, Run]) -> tuple[str, str] | None:

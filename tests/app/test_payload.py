@@ -110,8 +110,10 @@ def test_another_run_stands_on_the_left_with_what_was_lost_in_words(site, image)
 def test_what_makes_two_runs_hard_to_compare_is_said(site, image):
     site.runs.get("forgets").manifest["evaluated_input_px"] = 384
     site.runs.get("forgets").manifest["config"]["seed"] = 1
+    site.runs.get("forgets").manifest["config"]["stages"][1] |= {"epochs": 8, "distill": {"seg": 1}}
     _, payload, _ = show(site, ViewedImage(image), "keeps", "forgets", Words("en"))
     assert "input size (384 and None px); seed (1 and 0)" in payload["note"]
+    assert payload["note"].endswith("settings of the stages (epochs).")
 
 
 def test_a_run_stands_beside_itself_as_it_was(site, image):
