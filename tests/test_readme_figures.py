@@ -43,11 +43,16 @@ def shown(value: float, digits: int) -> float:
     return pytest.approx(value, abs=0.5 * 10**-digits + 1e-6)
 
 
-def test_the_shipped_run():
-    records = Run(ONEHEAD).records()
-    verdicts = {v["task"]: v for v in json.loads((ONEHEAD / "verdicts.json").read_text())["tasks"]}
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("onehead", "## Results"), ("onehead-finetune", "## The run beside it")],
+)
+def test_the_shipped_runs(name: str, words: str):
+    path = ONEHEAD.parent / name
+    records = Run(path).records()
+    verdicts = {v["task"]: v for v in json.loads((path / "verdicts.json").read_text())["tasks"]}
     whole = records[records["scope"] == "stage"]
-    for row in table_below("## Results", CARD):
+    for row in table_below(words, CARD):
         metric = re.search(r"mIoU|mAP50|mAP|top1", row[0])[0]
         scores = whole[whole["metric"] == metric].sort_values("stage")["value"]
         assert numbers(row[1]) == [shown(100 * scores.iloc[0], 1)], row
@@ -57,6 +62,10 @@ def test_the_shipped_run():
             assert numbers(row[3].replace("%", "")) == [
                 shown(100 * drop[key], 1) for key in ("value", "low", "high")
             ], row
+
+
+def test_the_boxes_calibration_error():
+    verdicts = {v["task"]: v for v in json.loads((ONEHEAD / "verdicts.json").read_text())["tasks"]}
     stated = numbers(CARD.split("calibration error")[1].split("on")[0])[0]
     assert stated == shown(verdicts["det"]["ece"], 2)
 
