@@ -176,7 +176,10 @@ def test_the_page_opens_on_what_was_forgotten_beside_what_was_kept(visit):
     visitor.wait_checked("keeps")
     page = visitor.page
     said = page.inner_text(".ov-headline")
-    assert said == "Segmentation: 8 of 10 points gone on the left; kept on the right."
+    assert said == (
+        "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right."
+        " On 60 validation images."
+    )
     assert "Nothing against forgetting (forgets) · Stage 3" in page.inner_text(".ov-name-left")
     assert "Distillation (keeps) · Stage 3" in page.inner_text(".ov-name-right")
     # The left half of the disc is gone on the left, and all of it is there on the right.
