@@ -42,11 +42,18 @@
     const heights = rows.map((row) => Math.max(...row.map((c) => c.image.height + title + line * c.lines.length)) + gap);
     const sheet = document.createElement("canvas"), context = sheet.getContext("2d");
     sheet.width = gap + Math.max(...rows.map((row) => row.reduce((sum, c) => sum + c.image.width + gap, 0)));
-    sheet.height = 48 + heights.reduce((a, b) => a + b, 0) + 28;
+    context.font = font(600, 20);
+    const said = [""]; // the heading's lines, broken after a space or a full-width mark
+    for (const piece of heading.split(/(?<=[ 、，；。：])/))
+      if (context.measureText(said.at(-1) + piece).width <= sheet.width - 2 * gap) said[said.length - 1] += piece;
+      else said.push(piece);
+    const top = 22 + 26 * said.length;
+    sheet.height = top + heights.reduce((a, b) => a + b, 0) + 28;
     context.fillStyle = "#fff"; context.fillRect(0, 0, sheet.width, sheet.height);
     context.fillStyle = "#111"; context.textBaseline = "middle";
-    context.font = font(600, 20); context.fillText(heading, gap, 26, sheet.width - 2 * gap);
-    let y = 48;
+    context.font = font(600, 20);
+    said.forEach((text, k) => context.fillText(text, gap, 26 + 26 * k, sheet.width - 2 * gap));
+    let y = top;
     rows.forEach((row, i) => {
       let x = gap;
       for (const cell of row) {

@@ -11,7 +11,6 @@ from app.language import Words
 from app.palette import task_color
 from app.results.percentages import percent
 from app.results.run_tables import Drop, together
-from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 
 # Below these a task was learned poorly, whatever was kept of it: a mask that is mostly wrong, boxes
 # that sit loosely or miss most objects, a guess that is wrong more often than not.
@@ -84,14 +83,10 @@ def verdict_of(drop: Drop, judged: dict[str, Any] | None, words: Words, last: st
     if math.isnan(drop.drop):
         return Verdict("never", "–", "", words("verdict.nothing"), (), tuple(small))
     plain: list[str] = []
-    if judged is None:
-        kind = "kept" if drop.within_gate else "forgotten"
-    else:
-        kind = {"pass": "kept", "undecided": "undecided"}.get(judged["verdict"], "forgotten")
+    kind = drop.outcome(judged)
+    if judged is not None:
         low, high = (judged["drop"][end] for end in ("low", "high"))
         if low is not None and high is not None:
-            if kind == "forgotten" and low <= ALLOWED_DROP:  # it failed by its floor alone
-                kind = "kept" if high <= ALLOWED_DROP else "undecided"
             # An interval of the drop; where it is not what leads, told as what is kept.
             lost = kind == "forgotten"
             shares = (low, high) if lost else (1 - high, 1 - low)

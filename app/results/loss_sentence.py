@@ -8,19 +8,23 @@ import pandas as pd
 
 from app.language import Words
 from app.results.percentages import percent
-from app.results.run_tables import drops, measured_on, method_of, stage_matrix, stage_order
+from app.results.run_tables import (
+    Drop,
+    drops,
+    measured_on,
+    method_of,
+    stage_order,
+    together,
+)
 from mtl_core.config import StageConfig
-from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 
-# From here on a loss is told in tenths, below it in percent.
-_TENTHS_FROM = 0.15
 _OF_METHODS = ("temperature", "distill", "distill_neck")  # settings that a method alone reads
 
 
 def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: Words) -> str:
-    """What is gone on the left and on the right, of the task that lost most on either side.
+    """What is gone of every earlier task on the left and on the right, by validation images.
 
     Args:
         right: a run and the number of its stage.
@@ -28,46 +32,57 @@ def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: W
         words: the visitor's language.
 
     Returns:
-        A sentence; empty where the records do not tell.
+        What was lost and on how many images that was measured; empty where the records do not tell.
     """
-    sides = [side for side in (left, right) if side is not None]
+    sides = {"alone": right} if left is None else {"left": left, "right": right}
     try:
-        lost = [_lost(*side) for side in sides]
+        found = {where: _outcomes(*side) for where, side in sides.items()}
     except InputError:
         return ""
-    worst = max((pair for side in lost for pair in side.items()), key=lambda p: p[1], default=None)
-    if worst is None:
-        alone = any(len(run.stages) < 2 for run, _ in sides)
+    told = [drop for outcomes in found.values() for drop, _ in outcomes]
+    if not told:
+        alone = any(len(run.stages) < 2 for run, _ in sides.values())
         return "" if alone else words("headline.nothing_came")
-    said = [_clause(side, found, worst[0], words) for side, found in zip(sides, lost, strict=True)]
-    task = words.task(worst[0])
-    task = task[:1].upper() + task[1:]
-    if left is None:
-        return words("headline.one", task=task, right=said[0])
-    return words("headline.sides", task=task, left=said[0], right=said[1])
+    said = words("headline.then").join(
+        _clause(sides[where][0], outcomes, words(f"headline.{where}"), words)
+        for where, outcomes in found.items()
+    )
+    lost = [drop for drop in told if not drop.within_gate]
+    counts = dict.fromkeys(str(drop.n) for drop in lost or told if drop.n)
+    measured = words(
+        "headline.measured" if counts else "headline.measured_on_some",
+        counts=words("headline.and").join(counts),
+    )
+    return said[:1].upper() + said[1:] + measured
 
 
-def _lost(run: Run, stage: int) -> dict[str, float]:
-    """Relative loss of every task that a stage up to this one came after."""
+def _outcomes(run: Run, stage: int) -> list[tuple[Drop, str]]:
+    """What became of each task that a stage up to this one came after, the largest loss first."""
     records = run.records()
     upto = records[pd.to_numeric(records["stage"]) <= stage]
     told = drops(upto, stage_order(run.manifest)) if len(upto) else []
-    return {d.task: d.drop for d in told if d.final_stage > d.base_stage and d.drop == d.drop}
+    after = [d for d in told if d.final_stage > d.base_stage and d.drop == d.drop]
+    judged = run.verdicts() if stage == run.stages[-1].number else {}
+    return [(d, d.outcome(judged.get(d.task))) for d in sorted(after, key=lambda d: -d.drop)]
 
 
-def _clause(side: tuple[Run, int], lost: dict[str, float], task: str, words: Words) -> str:
-    run, stage = side
-    if task not in lost:
-        matrix = stage_matrix(run.records())
-        trained = task in matrix and matrix.loc[:stage, task].notna().any()
-        return words("headline.fresh" if trained else "headline.not_yet")
-    if lost[task] > ALLOWED_DROP:
-        tenths = words("headline.tenths", count=round(lost[task] * 10))
-        amount = tenths if lost[task] >= _TENTHS_FROM else percent(lost[task])
-        return words("headline.gone", amount=amount)
-    judged = run.verdicts().get(task)
-    unsure = stage == run.stages[-1].number and judged and judged["verdict"] == "undecided"
-    return words("headline.perhaps" if unsure else "headline.kept")
+def _clause(run: Run, outcomes: list[tuple[Drop, str]], where: str, words: Words) -> str:
+    if not outcomes:
+        at_once = together(drops(run.records(), stage_order(run.manifest)))
+        return words("headline.at_once" if at_once else "headline.no_later", where=where)
+    unsure = {drop.task for drop, outcome in outcomes if outcome == "undecided"}
+    lost = words("headline.comma").join(
+        words(
+            "headline.perhaps_part" if drop.task in unsure else "headline.part",
+            amount=percent(drop.drop),
+            task=words.task(drop.task),
+        )
+        for drop, _ in outcomes
+        if not drop.within_gate
+    )
+    if lost:
+        return words("headline.lost", where=where, what=lost)
+    return words("headline.perhaps" if unsure else "headline.kept", where=where)
 
 
 def differences(left: Run, right: Run, words: Words) -> str:

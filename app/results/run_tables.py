@@ -38,6 +38,16 @@ class Drop(Retained):
         """Whether at most 5 % of the base was lost."""
         return self.drop <= ALLOWED_DROP
 
+    def outcome(self, judged: dict[str, Any] | None) -> str:
+        """``kept``, ``forgotten`` or, by the interval of its verdict, ``undecided``."""
+        if judged is None:
+            return "kept" if self.within_gate else "forgotten"
+        kind = {"pass": "kept", "undecided": "undecided"}.get(judged["verdict"], "forgotten")
+        low, high = (judged["drop"][end] for end in ("low", "high"))
+        if kind == "forgotten" and None not in (low, high) and low <= ALLOWED_DROP:
+            return "kept" if high <= ALLOWED_DROP else "undecided"  # it failed by its floor alone
+        return kind
+
 
 def method_of(run: Run) -> str:
     """The retention method that a run was trained with."""

@@ -145,7 +145,8 @@ root.querySelectorAll(".ov-shot").forEach((button) => button.addEventListener("c
     const title = cell ? `${cell.side.title} · ${stageName(stage)}` : `${find(".ov-name-left").textContent}  |  ${find(".ov-name-right").textContent}`;
     return { image: small, title, lines: [] };
   }));
-  window.oneHeadSheet(cells, find(".ov-headline").textContent, `onehead-${payload.link.example || "image"}-${button.dataset.shot}.png`);
+  const heading = button.dataset.shot === "divider" ? find(".ov-headline").textContent : words["viewer.strip"];
+  window.oneHeadSheet(cells, heading, `onehead-${payload.link.example || "image"}-${button.dataset.shot}.png`);
 }));
 
 // Every stage as the large image would show it, its name written under it; the server joins them.

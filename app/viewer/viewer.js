@@ -48,7 +48,6 @@ async function receive() {
   const loaded = await loadImage(next.image);
   await Promise.all([next, next.left].filter(Boolean).map(unpack));
   if (mine !== generation) return; // a newer answer has overtaken this one
-  const shown = payload && payload.viewed === next.viewed ? payload.stages[nearest()].number : null;
   const first = !root.dataset.viewed, other = root.dataset.viewed && root.dataset.viewed !== next.viewed;
   payload = next;
   words = next.words;
@@ -61,10 +60,10 @@ async function receive() {
   // A grid of another image must not stand under this one.
   document.querySelectorAll("#grid [data-viewed]").forEach((grid) => { grid.hidden = grid.dataset.viewed !== next.viewed; });
   stop();
-  // The stage that is asked for, else the one being seen, else the last; a new image shows the last.
+  // The stage that is asked for, else the one that was seen, of another image too, else the last.
   const place = (number) => next.stages.findIndex((s) => s.number === number);
   const last = next.stages.findLastIndex((s) => s.number);
-  view.at = [place(next.stage), place(shown), last].find((index) => index >= 0);
+  view.at = [place(next.stage), place(Number(root.dataset.stage)), last].find((index) => index >= 0);
   root.dataset.key = next.key;
   root.dataset.run = next.run;
   root.dataset.left = next.left ? next.left.run : "";
@@ -182,6 +181,16 @@ function draw() {
   range.setAttribute("aria-valuetext", `${stageName(stage)}: ${taskName(stage.task, words)}`);
   if (root.dataset.stage !== String(stage.number) || root.dataset.described !== root.dataset.key + view.threshold) describe(stage);
   root.dataset.boxes = drawn;
+  for (const [side, share] of [["left", view.divide], ["right", payload.left ? 1 - view.divide : 1]]) {
+    const name = find(`.ov-name-${side}`); // hidden where its side is narrower; a pixel is rounding
+    name.style.visibility = name.offsetWidth > share * canvas.clientWidth + 1 ? "hidden" : "";
+  }
+}
+
+// A run loses and finds boxes beside its own earlier stage; else a box stands on one side only.
+function sideWords(left, stage) {
+  if (payload.left.run === payload.run && left.number <= stage.number) return words;
+  return { ...words, "changes.lost": words["changes.only_left"], "changes.found": words["changes.only_right"] };
 }
 
 // What depends on the stage alone, and not on the way between two.
@@ -206,7 +215,7 @@ function describe(stage) {
   scalars(stage);
   const before = left ?? payload.stages[index - 1];
   find(".ov-changes-title").textContent = left ? words["viewer.changes"] : before ? fill(words["viewer.since"], { number: before.number }) : words["viewer.first"];
-  find(".ov-changes").replaceChildren(...(before ? changesTable(before, stage, view.visible, payload, view.tasks, words) : []));
+  find(".ov-changes").replaceChildren(...(before ? changesTable(before, stage, view.visible, payload, view.tasks, left ? sideWords(left, stage) : words) : []));
   const kinds = Object.values(stage.parts).map((part) => part.kind);
   find("[data-kind=boxes]").disabled = !kinds.includes("boxes");
   find("[data-kind=mask]").disabled = !kinds.includes("label_map");

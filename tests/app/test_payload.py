@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
-from stand_in import NAMES
+from stand_in import NAMES, make_joint_run, make_run
 
 from app.components.sides import (
     NO_SIDE,
@@ -15,10 +15,12 @@ from app.components.sides import (
     split_side,
 )
 from app.language import Words
+from app.results.loss_sentence import loss_sentence
 from app.services.engines import StageAnswer
 from app.services.viewed_image import ViewedImage, example_images, is_copy
 from app.tabs.compare import show
 from app.viewer.payload import VIEW_LONG_SIDE_PX, Side, viewer_payload
+from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.types import Prediction, ScalarMap
 
 
@@ -101,10 +103,28 @@ def test_another_run_stands_on_the_left_with_what_was_lost_in_words(site, image)
     assert len(payload["left"]["stages"]) == 3 and payload["left"]["pinned"] is None
     assert payload["headlines"] == [
         "No stage came later yet, so nothing could be forgotten.",
-        "Segmentation: 4 of 10 points gone on the left; kept on the right.",
-        "Segmentation: 8 of 10 points gone on the left; kept on the right.",
+        "Lost on the left: 40 % of segmentation; all kept on the right. On 60 validation images.",
+        "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right."
+        " On 60 validation images.",
     ]
     assert payload["note"] == ""
+
+
+def test_the_sentence_is_no_surer_than_the_verdicts_and_true_of_a_joint_run(tmp_path):
+    doubtful, joint = make_run(tmp_path, "forgets", "finetune"), make_joint_run(tmp_path)
+    drop = {"low": 0.01, "high": 0.9}
+    told = [
+        {"task": t, "verdict": v, "drop": drop} for t, v in (("seg", "undecided"), ("det", "fail"))
+    ]
+    write_sealed(doubtful.path / "verdicts.json", {"tasks": told})
+    assert loss_sentence((joint, 3), (doubtful, 3), Words("en")) == (
+        "Lost on the left: perhaps 80 % of segmentation, perhaps 40 % of detection;"
+        " all tasks trained at once on the right. On 60 validation images."
+    )
+    # The verdicts are of the last stage.
+    said = "Lost: 40 % of segmentation. On 60 validation images."
+    assert loss_sentence((doubtful, 2), None, Words("en")) == said
+    assert loss_sentence((joint, 3), None, Words("en")) == ""
 
 
 def test_what_makes_two_runs_hard_to_compare_is_said(site, image):

@@ -126,12 +126,13 @@ def test_the_same_image_under_another_run(visit):
     assert "of the pixels changed class" in visitor.page.locator(".ov-frame").nth(1).inner_text()
 
 
-def test_an_example_and_an_upload(visit, tmp_path):
-    visitor = visit()
+def test_an_example_and_an_upload_keep_the_stage(visit, tmp_path):
+    visitor = visit("?stage=2")
     key = visitor.viewer("key")
     visitor.page.get_by_role("button", name=re.compile("tabby cat")).click()
     visitor.wait_other_answer(key)
     assert "cat" in visitor.page.locator(".ov-canvas").get_attribute("aria-label")
+    assert visitor.viewer("stage") == "2"
     key = visitor.viewer("key")
     Image.new("RGB", (1280, 960), (20, 90, 160)).save(tmp_path / "own.jpg")
     visitor.page.get_by_role("button", name="Remove Image").click()
@@ -140,6 +141,7 @@ def test_an_example_and_an_upload(visit, tmp_path):
     visitor.page.wait_for_selector('.ov[data-ready="yes"]')
     visitor.wait_other_answer(key)
     assert near(visitor.pixel(0.03, 0.1), (20, 90, 160))
+    assert visitor.viewer("stage") == "2"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,10 @@ def test_the_page_opens_on_what_was_forgotten_beside_what_was_kept(visit):
     visitor.wait_checked("keeps")
     page = visitor.page
     said = page.inner_text(".ov-headline")
-    assert said == "Segmentation: 8 of 10 points gone on the left; kept on the right."
+    assert said == (
+        "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right."
+        " On 60 validation images."
+    )
     assert "Nothing against forgetting (forgets) · Stage 3" in page.inner_text(".ov-name-left")
     assert "Distillation (keeps) · Stage 3" in page.inner_text(".ov-name-right")
     # The left half of the disc is gone on the left, and all of it is there on the right.
@@ -214,6 +219,9 @@ def test_the_divider_is_drawn_by_hand_and_by_keys(visit):
     visitor.page.mouse.move(box["x"] + 4, handle["y"] + 30)
     visitor.page.mouse.up()
     assert near(visitor.pixel(*LEFT_IN), mixed(*LEFT_IN, "dog"))
+    # A name stands on its own side alone.
+    assert not visitor.page.locator(".ov-name-left").is_visible()
+    assert visitor.page.locator(".ov-name-right").is_visible()
     visitor.page.focus(".ov-divider")
     visitor.page.keyboard.press("End")
     assert near(visitor.pixel(*RIGHT_IN), mixed(*RIGHT_IN, "cat"))
@@ -221,15 +229,20 @@ def test_the_divider_is_drawn_by_hand_and_by_keys(visit):
 
 
 def test_the_words_follow_the_score_and_hidden_classes(visit):
-    visitor = visit("?run=keeps&stage=2&left=keeps:3")
+    visitor = visit("?run=keeps&left=keeps:2")
     told = visitor.page.locator(".ov-changes")
-    assert "1 found" in told.inner_text()  # the person is below the score on the left
+    assert "1 lost" in told.inner_text()  # the person is below the score on the right
     visitor.slide(".ov-threshold", 0.1)
-    assert "1 found" not in told.inner_text()
+    assert "1 lost" not in told.inner_text()
     visitor.slide(".ov-threshold", 0.95)
     assert "No boxes on either side" in told.inner_text()
     assert "no pixel changed class" in visitor.page.locator(".ov-frame").nth(1).inner_text()
     assert "lost" not in visitor.page.locator(".ov-frame").nth(2).inner_text()
+
+
+def test_what_another_run_draws_is_not_lost_by_this_one(visit):
+    told = visit("?run=keeps&left=forgets:2").page.locator(".ov-changes").inner_text()
+    assert "1 only left" in told and "lost" not in told
 
 
 def test_the_left_side_stays_while_the_run_changes(visit):
