@@ -36,36 +36,57 @@
     if (differs("run") && run) run.click();
     else if (differs("stage")) window.dispatchEvent(new CustomEvent("onehead-stage", { detail: Number(asked.get("stage")) }));
   });
-  // Rows of images, each with a title and lines under it, as one PNG that is saved at once.
-  window.oneHeadSheet = (rows, heading, name) => {
-    const gap = 16, title = 26, line = 20, font = (weight, px) => `${weight} ${px}px system-ui, "Noto Sans TC", sans-serif`;
-    const heights = rows.map((row) => Math.max(...row.map((c) => c.image.height + title + line * c.lines.length)) + gap);
-    const sheet = document.createElement("canvas"), context = sheet.getContext("2d");
-    sheet.width = gap + Math.max(...rows.map((row) => row.reduce((sum, c) => sum + c.image.width + gap, 0)));
-    context.font = font(600, 20);
-    const said = [""]; // the heading's lines, broken after a space or a full-width mark
-    for (const piece of heading.split(/(?<=[ 、，；。：])/))
-      if (context.measureText(said.at(-1) + piece).width <= sheet.width - 2 * gap) said[said.length - 1] += piece;
-      else said.push(piece);
-    const top = 22 + 26 * said.length;
-    sheet.height = top + heights.reduce((a, b) => a + b, 0) + 28;
+  // Rows of images, each with a title and lines under it, and the colours' names, as one PNG that is
+  // saved at once; what is wider than its image goes on in the next line.
+  window.oneHeadSheet = (rows, heading, name, legend = []) => {
+    const gap = 16, line = 20, sheet = document.createElement("canvas"), context = sheet.getContext("2d");
+    const font = (weight, px) => { context.font = `${weight} ${px}px system-ui, "Noto Sans TC", sans-serif`; };
+    const wrapped = (text, width) => text.split(/(?<=[\s_-])|(?=[(\u3000-\u9fff])/).reduce((lines, word) => {
+      const longer = lines.at(-1) + word;
+      if (lines.at(-1) && context.measureText(longer.trimEnd()).width > width) return [...lines, word];
+      return [...lines.slice(0, -1), longer];
+    }, [""]);
+    const cells = rows.map((row) => row.map(({ image, title, lines }) => {
+      font(600, 15);
+      const titles = wrapped(title, image.width);
+      font(400, 14);
+      return { image, titles, lines: lines.flatMap((text) => wrapped(text, image.width)) };
+    }));
+    const most = (row, key) => Math.max(...row.map((cell) => cell[key].length));
+    const tops = cells.map((row) => line * most(row, "titles") + 6);
+    const heights = cells.map((row, i) => tops[i] + Math.max(...row.map((c) => c.image.height + line * c.lines.length)) + gap);
+    sheet.width = gap + Math.max(...cells.map((row) => row.reduce((sum, c) => sum + c.image.width + gap, 0)));
+    font(400, 14);
+    let end = gap, below = legend.length ? line : 0;
+    const marks = legend.map(({ color, name }) => {
+      const width = context.measureText(name).width + 34;
+      if (end + width > sheet.width && end > gap) { end = gap; below += line; }
+      end += width;
+      return { color, name, x: end - width, y: below };
+    });
+    font(600, 20);
+    const head = wrapped(heading, sheet.width - 2 * gap);
+    sheet.height = 22 + 26 * head.length + heights.reduce((a, b) => a + b, 0) + below + 28;
     context.fillStyle = "#fff"; context.fillRect(0, 0, sheet.width, sheet.height);
     context.fillStyle = "#111"; context.textBaseline = "middle";
-    context.font = font(600, 20);
-    said.forEach((text, k) => context.fillText(text, gap, 26 + 26 * k, sheet.width - 2 * gap));
-    let y = top;
-    rows.forEach((row, i) => {
+    const write = (weight, px, lines, x, y, step) => { font(weight, px); lines.forEach((text, k) => context.fillText(text, x, y + step * k)); };
+    write(600, 20, head, gap, 26, 26);
+    let y = 22 + 26 * head.length;
+    cells.forEach((row, i) => {
       let x = gap;
-      for (const cell of row) {
-        context.font = font(600, 15); context.fillText(cell.title, x, y + title / 2, cell.image.width);
-        context.drawImage(cell.image, x, y + title);
-        context.font = font(400, 14);
-        cell.lines.forEach((text, k) => context.fillText(text, x, y + title + cell.image.height + line * (k + 0.6), cell.image.width));
-        x += cell.image.width + gap;
+      for (const { image, titles, lines } of row) {
+        write(600, 15, titles, x, y + 13, line);
+        context.drawImage(image, x, y + tops[i]);
+        write(400, 14, lines, x, y + tops[i] + image.height + 12, line);
+        x += image.width + gap;
       }
       y += heights[i];
     });
-    context.font = font(400, 13); context.fillStyle = "#555";
+    for (const mark of marks) {
+      context.fillStyle = mark.color; context.fillRect(mark.x, y + mark.y - 16, 12, 12);
+      context.fillStyle = "#111"; write(400, 14, [mark.name], mark.x + 18, y + mark.y - 10, line);
+    }
+    font(400, 13); context.fillStyle = "#555";
     context.fillText(`OneHead · ${new Date().toISOString().slice(0, 10)}`, gap, sheet.height - 16);
     sheet.toBlob((blob) => window.oneHeadSave(URL.createObjectURL(blob), name));
   };

@@ -13,10 +13,10 @@ from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.language import Words
+from app.project_documents import PREFIX, document
 
 IMAGE = Path(__file__).resolve().parents[1] / "assets" / "images" / "share.jpg"
-_IMAGE_PATH, RESULTS_PATH = "/share.jpg", "/results.md"
-RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results.md"
+_IMAGE_PATH = "/share.jpg"
 _TAG = re.compile(r'(<meta\s+(?:property|name)="(?:og|twitter):(\w+)"\s+content=")[^"]*(")')
 
 
@@ -50,12 +50,11 @@ class ShareCard:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on but the page itself, the card's image and the results."""
+        """Pass everything on but the page itself, the card's image and the documents."""
         if scope["type"] == "http" and scope["path"] == _IMAGE_PATH:
             return await FileResponse(IMAGE)(scope, receive, send)
-        if scope["type"] == "http" and scope["path"] == RESULTS_PATH and RESULTS.is_file():
-            plain = FileResponse(RESULTS, media_type="text/plain; charset=utf-8")
-            return await plain(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            return await document(scope["path"].removeprefix(PREFIX))(scope, receive, send)
         if scope["type"] != "http" or scope["path"] != "/":
             return await self.app(scope, receive, send)
         start: dict[str, Any] = {}

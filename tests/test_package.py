@@ -17,7 +17,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 NOT_INSTALLED = {"head_variants", "export_graphs"}
 
 # Modules that are named otherwise than the package that brings them.
-PACKAGES = {"PIL": "pillow", "gradio_client": "gradio"}
+PACKAGES = {"PIL": "pillow", "gradio_client": "gradio", "markdown_it": "markdown-it-py"}
 OPTIONAL = {"spaces"}  # there on some hosts only
 
 

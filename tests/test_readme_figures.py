@@ -162,6 +162,27 @@ def test_parts():
         assert numbers(row[4]) == [shown(100 * found.loc["cls", "final"], 1)], row
 
 
+SHORT = STUDY / "short"
+
+
+@pytest.mark.parametrize("row", table_below("## The strengths chosen anew"), ids=lambda row: row[0])
+def test_strengths_chosen_anew(row: list[str]):
+    sweep = pd.read_csv(SHORT / "sweep" / "results.csv")
+    for family, cell in zip(("distill", "lwf", "ewc", "replay", "joint"), row[1:], strict=True):
+        found = sweep[(sweep["family"] == family) & (sweep["strength"] == float(row[0]))]
+        assert bool(cell) == bool(len(found)), (row, family)
+        if cell:
+            drop = found.set_index("task").loc["seg", "drop"]
+            wanted = [100 * found["final"].mean(), *([] if family == "joint" else [100 * drop])]
+            assert numbers(cell) == [shown(value, 1) for value in wanted], (row, family)
+
+
+def test_the_table_of_the_shorter_study_is_its_report_s():
+    report = (SHORT / "report.md").read_text().splitlines()
+    for row in table_below("a bootstrap over seeds and images together"):
+        assert "| " + " | ".join(row) + " |" in report
+
+
 COSTS = {
     "beside eager PyTorch (channels last)": (
         "onnx / torch eager",

@@ -10,7 +10,7 @@ import gradio as gr
 import pandas as pd
 
 from app.language import Words
-from app.share_card import RESULTS, RESULTS_PATH
+from app.project_documents import PREFIX, RESULTS, is_served
 
 # Of what stands in a table, by the name of its column, and of the columns' own names.
 _KEYS = {"task": "task.{}", "part": "part.{}", "scope": "scope.{}", "column": "column.{}"}
@@ -77,7 +77,7 @@ def _said(kind: str, value: str, words: Words) -> str:
 
 def _results(words: Words) -> str:
     """A link to the tables of all shipped runs; an installed package comes without them."""
-    if not RESULTS.is_file():
+    if not is_served(RESULTS):
         return ""
     said = escape(words("figure.results"))
-    return f"<a href='{RESULTS_PATH[1:]}' target='_blank' rel='noopener'>{said}</a>"
+    return f"<a href='{PREFIX[1:]}{RESULTS}' target='_blank' rel='noopener'>{said}</a>"

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import gradio as gr
 
-Choice = TypeVar("Choice", gr.Dropdown, gr.Radio)
+Choice = TypeVar("Choice", gr.CheckboxGroup, gr.Dropdown, gr.Radio)
 
 
 def lasting(component: Choice) -> Choice:

@@ -24,7 +24,7 @@ def answer_lines(said: Prediction, score: float, words: Words) -> list[str]:
         if isinstance(part, LabelMap):
             shares = list(mask_shares(part.ids, said.class_names[task]).items())[:_MOST]
             told = ", ".join(f"{words.class_name(name)} {percent(s)}" for name, s in shares)
-            lines.append(told or words("viewer.background"))
+            lines.append(words("grid.pixels", said=told or words("viewer.background")))
         elif isinstance(part, Boxes):
             shown = part.above(score)
             count = len(shown)
@@ -39,7 +39,8 @@ def answer_lines(said: Prediction, score: float, words: Words) -> list[str]:
             top = int(part.values.argmax())
             share = percent(float(part.values[top]))
             none = words("viewer.none_closest", name=names[top], share=share)
-            lines.append(none if part.known is False else f"{names[top]} {share}")
+            said_of_all = none if part.known is False else f"{names[top]} {share}"
+            lines.append(words("grid.whole", said=said_of_all))
         elif isinstance(part, ScalarMap):
             lines.append(f"{words.task(task)} {part.values.min():.3g} – {part.values.max():.3g}")
     return lines

@@ -8,16 +8,16 @@ from typing import Any
 import gradio as gr
 
 from app.components.examples_row import example_alt, examples_row
-from app.components.grid import grid_html, stage_grid
+from app.components.grid import first_picked, grid_html, stage_grid
 from app.components.lasting_choice import lasting
 from app.components.sides import compared, left_choices, left_side, run_title, side_of
 from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
 from app.results.downloads import saved_animation, saved_file
-from app.results.run_words import run_description
+from app.results.run_words import run_choices, run_description
 from app.services.engines import StageAnswer
 from app.services.viewed_image import ViewedImage, example_images, example_view, is_copy
-from app.site import IMAGES, Site, says_refusals, visitor_of, words_for
+from app.site import IMAGES, QUICK, Site, says_refusals, visitor_of, words_for
 from app.viewer import stage_viewer
 from app.viewer.payload import Side, viewer_payload
 from mtl_core.types import Boxes, LabelMap
@@ -82,6 +82,11 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             examples = examples_row()
             timing = gr.Markdown(elem_classes="oh-quiet oh-small", elem_id="timing")
     draw_grid = gr.Button(t("grid.button"), elem_id="draw-grid", size="sm")
+    picked = lasting(
+        gr.CheckboxGroup(
+            label=t("grid.runs"), show_select_all=True, visible=False, elem_id="grid-runs"
+        )
+    )
     grid = stage_grid()
     to_save = gr.JSON(visible="hidden", elem_id="to-save")
     at = gr.Number(visible="hidden", precision=0)
@@ -146,11 +151,21 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     @site.turns.taken
-    def every_stage(viewed: Shown, path: str | None, request: gr.Request) -> str:
+    def every_stage(viewed: Shown, path: str | None, names: list[str], request: gr.Request) -> str:
         found = view_again(viewed, path)
         if found is None:
             raise Refusal("save.no_image")
-        return grid_html(site, found, words_for(request), visitor_of(request))
+        return grid_html(site, found, words_for(request), names, visitor_of(request))
+
+    @says_refusals
+    def offered(
+        run_name: str | None, left: str | None, names: list[str], request: gr.Request
+    ) -> dict[str, Any]:
+        visitor = visitor_of(request)
+        choices = run_choices(site.runs, words_for(request), visitor)
+        known = [name for _, name in choices if name in names]
+        chosen = known or first_picked(site, run_name, left, visitor)
+        return gr.update(choices=choices, value=chosen, visible=len(choices) > 1)
 
     @says_refusals
     @site.turns.taken
@@ -234,17 +249,27 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     gr.on([run_choice.input, left.input], **follow, **latest)
     header.select(say_again, asked, [*shown, left], **private, **latest)
     swap.click(**follow, js=_SWAPPED).failure(js=FREE, **here)
-    draw_grid.click(
-        every_stage,
-        [viewed, image],
-        grid,
-        api_visibility="private",
-        show_progress_on=draw_grid,
+    drawn: dict[str, Any] = {
+        "fn": every_stage,
+        "inputs": [viewed, image, picked],
+        "outputs": grid,
+        "api_visibility": "private",
+        "show_progress_on": draw_grid,
         **IMAGES,
-    )
-    picked = grid.select(from_grid, asked, shown, **private)
-    picked.success(js="() => document.querySelector('.ov-hero').scrollIntoView()", **here)
-    picked.failure(js=FREE, **here)
+    }
+    # What is picked is filled in once; a tick redraws the grid alone.
+    draw_grid.click(
+        offered,
+        [run_choice, left, picked],
+        picked,
+        api_visibility="private",
+        show_progress="hidden",
+        **QUICK,
+    ).success(**drawn)
+    picked.input(**drawn, **latest)
+    taken = grid.select(from_grid, asked, shown, **private)
+    taken.success(js="() => document.querySelector('.ov-hero').scrollIntoView()", **here)
+    taken.failure(js=FREE, **here)
     viewer.download(save, [viewed, image], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"
     )

@@ -92,7 +92,7 @@ def test_an_image_of_none_of_the_classes_has_no_top_class(image):
     assert found.top_before == ("English springer", pytest.approx(0.85))
     assert found.top_after == (None, pytest.approx(0.85))
     assert answer_lines(none, 0.25, Words("en"))[-1] == (
-        "none of these (closest: English springer 85 %)"
+        "Whole image: none of these (closest: English springer 85 %)"
     )
     said = answer_json(StageAnswer(3, "cls", ("cls",), none, None), ViewedImage(image))
     assert said["none_of_these"] is True and len(said["probabilities"]) == 3

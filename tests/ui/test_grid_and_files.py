@@ -15,7 +15,8 @@ def test_any_two_cells_of_the_grid_go_into_the_divider(visit):
     page.locator("#grid figure").first.wait_for()
     assert page.locator("#grid tbody tr").count() >= 2
     cell = page.locator("#grid figure[data-run=forgets][data-number='3']")
-    assert "cat 14 %" in cell.inner_text() and "1 box: dog 0.91" in cell.inner_text()
+    assert "Stage 3: classification" in cell.inner_text()
+    assert "Pixels: cat 14 %" in cell.inner_text() and "1 box: dog 0.91" in cell.inner_text()
     key = visitor.viewer("key")
     cell.locator("[data-side=left]").click()
     visitor.wait_other_answer(key)
@@ -35,6 +36,14 @@ def test_any_two_cells_of_the_grid_go_into_the_divider(visit):
     sheet = Image.open(io.BytesIO(saved.value.path().read_bytes()))
     assert saved.value.suggested_filename == "onehead-grid.png"
     assert sheet.width > 3 * 320 and sheet.height > 2 * 320
+    # A run that is not ticked is in neither the grid nor the file.
+    assert set(page.locator("#grid .oh-legend li").all_text_contents()) == {"cat", "dog"}
+    page.locator("#grid-runs label", has_text="forgets").locator("input").click()
+    page.locator("#grid figure[data-run=forgets]").first.wait_for(state="detached")
+    with page.expect_download() as saved:
+        page.locator("#grid .oh-grid-head button").click()
+    smaller = Image.open(io.BytesIO(saved.value.path().read_bytes()))
+    assert smaller.width == sheet.width and 320 < smaller.height < sheet.height - 240
     # A grid of another image does not stay under it.
     key = visitor.viewer("key")
     page.get_by_role("button", name="Example image: the face of a tabby cat").click()

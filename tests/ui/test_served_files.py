@@ -1,5 +1,6 @@
 """What the page serves: its own files, uploads and examples; nothing else of the machine."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -132,3 +133,17 @@ def test_an_address_that_the_page_serves_names_what_was_uploaded(ask, address, f
     elsewhere = file_at("https://example.com/a.png")
     said = asked_as_a_stranger(ask, endpoints(ask)["predict"], [elsewhere, "keeps", 3])
     assert "An address is not fetched" in said and not fetched
+
+
+def test_the_projects_documents_are_pages_whose_links_lead_on(ask):
+    results = ask.get("/project/docs/results.md")
+    assert results.headers["content-type"].startswith("text/html")
+    assert "<table>" in results.text and "| seeds |" not in results.text
+    links = re.findall(r'(?:href|src)="([^":]+)"', results.text)
+    assert "../MODEL_CARD.md" in links and "../assets/images/methods.png" in links
+    card = ask.get("/project/MODEL_CARD.md").text
+    assert "<h1>Model card" in card and "license: apache" not in card
+    for link in links:
+        assert ask.get(f"/project/docs/{link}").status_code == 200, link
+    for other in ("app.py", "../../etc/passwd", "docs/..%2fapp.py", "assets/runs/onehead/run.json"):
+        assert ask.get(f"/project/{other}").status_code == 404
