@@ -58,6 +58,13 @@ def test_divider_and_stages_are_saved_with_their_labels(visit):
             visitor.page.click(f"[data-shot={shot}]")
         assert saved.value.suggested_filename == f"onehead-astronaut-{shot}.png"
         assert Image.open(io.BytesIO(saved.value.path().read_bytes())).width >= least
+    # A long heading breaks into lines.
+    heights, draw = [], "[[{ image: document.querySelector('.ov-canvas'), title: '', lines: [] }]]"
+    for count in (1, 60):
+        with visitor.page.expect_download() as saved:
+            visitor.page.evaluate(f"oneHeadSheet({draw}, 'word '.repeat({count}), 'sheet.png')")
+        heights.append(Image.open(io.BytesIO(saved.value.path().read_bytes())).height)
+    assert heights[1] > heights[0] + 26
 
 
 def test_boxes_are_saved_as_seen_with_the_files_name(visit):
