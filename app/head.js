@@ -114,8 +114,8 @@
   })).observe(document.documentElement, { childList: true, subtree: true });
   // Where the row of runs is wider than the page, the chosen one is in sight.
   const inRow = () => {
-    const row = document.querySelector("#run .wrap"), one = row?.querySelector("label.selected");
-    if (one) row.scrollLeft = one.offsetLeft - (row.clientWidth - one.clientWidth) / 2;
+    const one = document.querySelector("#run label.selected"), row = one?.parentElement; // Gradio has other .wrap
+    if (one) row.scrollLeft += one.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - one.clientWidth) / 2;
   };
   window.addEventListener("onehead-run", inRow);
   // The address may name a tab: it is opened as soon as it stands, before a hand chooses another.

@@ -17,7 +17,7 @@ RESULTS = "docs/results.md"
 _SERVED = ("*.md", "LICENSE", "docs/*.md", "assets/**/*.md", "assets/images/*")
 _STYLE = """
 :root { color-scheme: light dark; }
-body { max-width: 960px; margin: 24px auto; padding: 0 16px; font: 15px/1.55 system-ui, sans-serif; }
+body { max-width: 960px; margin: 24px auto; padding: 0 16px; font: 15px/1.5 system-ui, sans-serif; }
 img { max-width: 100%; }
 table { display: block; overflow-x: auto; border-collapse: collapse; font-size: 13.5px; }
 th, td { padding: 5px 10px; border-bottom: 1px solid #8885; text-align: left; }

@@ -12,9 +12,9 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from app.components.class_legend import legend_html
 from app.components.sides import run_title, split_side
 from app.language import Words
-from app.palette import color_of
 from app.results.answer_words import answer_lines
 from app.results.changes import mask_shares
 from app.results.overlay import overlay
@@ -124,17 +124,12 @@ def grid_html(
                 "</figure></td>"
             )
         rows.append(f"<tr><th scope='row'>{escape(title)}</th>{''.join(cells)}</tr>")
-    legend = "".join(
-        f"<li data-color='{color_of(name)}' style='--c:{color_of(name)}'>"
-        f"{escape(words.class_name(name))}</li>"
-        for name in classes
-    )
     return (
         f"<div data-viewed='{viewed.key}'><div class='oh-grid-head'>"
         f"<h3>{escape(words('grid.title'))}</h3>"
         f"<button type='button'>{escape(words('grid.save'))}</button></div>"
         f"<div class='oh-grid'><table><tbody>{''.join(rows)}</tbody></table></div>"
-        f"<ul class='oh-legend'>{legend}</ul></div>"
+        f"{legend_html(classes, words)}</div>"
     )
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from PIL import Image
 
+from app.components.class_legend import legend_html
 from app.language import Words
 from app.results.teaching_points import first_kept
 from app.services.teaching import Training
+from mtl_core.data.synthetic.shapes import KIND_NAMES
 from mtl_core.data.synthetic.shown_scene import shown_scene
 
 
@@ -26,6 +28,8 @@ def status_html(training: Training | None, place: int, words: Words) -> str:
         number, step = training.scene["stage"], training.scene["step"]
         steps, task = training.steps[number - 1], words.task(training.choice.order[number - 1])
         said = words("teach.training", number=number, task=task, step=step, steps=steps)
+        if (left_s := training.left_s) is not None:
+            said = f"{said} {words('teach.left', minutes=max(1, round(left_s / 60)))}"
     elif training.status == "failed":
         said = words("teach.failed", message=training.message)
     elif training.over:
@@ -37,8 +41,9 @@ def status_html(training: Training | None, place: int, words: Words) -> str:
 
 def scenes_html(training: Training | None, words: Words) -> str:
     """The scene as the network sees it now, and as it saw it after every finished stage."""
+    shapes = legend_html(KIND_NAMES, words)
     if training is None or training.scene is None:
-        return _figure(_untouched(), words("teach.scene_untouched"))
+        return _figure(_untouched(), words("teach.scene_untouched")) + shapes
     now = _figure(training.scene["image"], _named(words("teach.scene_now"), training.scene, words))
     after = [
         _figure(
@@ -47,7 +52,7 @@ def scenes_html(training: Training | None, words: Words) -> str:
         )
         for scene in training.scenes
     ]
-    return now + f"<div class='oh-teach-after'>{''.join(after)}</div>"
+    return now + shapes + f"<div class='oh-teach-after'>{''.join(after)}</div>"
 
 
 def _kept(training: Training, words: Words) -> str:

@@ -18,7 +18,7 @@ from mtl_core.tasks import TASKS
 
 
 def missing_reason(run: Run, name: str, task: str, why: str, words: Words) -> str:
-    """Whose images are missing, why (a sentence's key), and what brings them, if anything does.
+    """Whose images are missing, why (a sentence's key), and, folded, what brings them, if anything.
 
     A command names a shipped run by its place in the project, one from the Hub by its id, and any
     other one as RUN: where that lies on the host is not told.
@@ -34,7 +34,7 @@ def missing_reason(run: Run, name: str, task: str, why: str, words: Words) -> st
     if why == "broken.damaged":  # no command mends a file
         return reason_words
     if why == "broken.no_predictions" and from_hub:
-        return f"{reason_words} {words('broken.remedy_hub', run=run.name)}"
+        return reason_words + _folded(words("broken.remedy_hub", run=run.name), words)
     if why == "broken.no_predictions":
         place = f"assets/runs/{run.path.name}" if shipped else "RUN"
         command = f"python -m training.rescore --run {place} --data DIR"
@@ -44,7 +44,13 @@ def missing_reason(run: Run, name: str, task: str, why: str, words: Words) -> st
         named = "" if shipped else f" --run {run.name if from_hub else 'RUN'}"
         remedy = words("broken.remedy", command=f"python app.py{named} --data DIR")
     what_run = "" if shipped or from_hub else f" {words('broken.remedy_run')}"
-    return f"{reason_words} {remedy}{what_run}"
+    return reason_words + _folded(remedy + what_run, words)
+
+
+def _folded(remedy: str, words: Words) -> str:
+    """Commands for the one who serves the page, whom alone they help."""
+    summary = escape(words("broken.remedy_title"))
+    return f"\n\n<details><summary>{summary}</summary>{escape(remedy, quote=False)}</details>"
 
 
 def key_of(kind: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class Training:
         scenes: the drawn scene after every finished stage.
         scene: the last one that was drawn.
         version: grows with everything that is said.
+        begun_s: when its first step began, on a clock that never goes back.
     """
 
     visitor: str
@@ -61,6 +63,7 @@ class Training:
     scenes: list[dict[str, Any]] = field(default_factory=list)
     scene: dict[str, Any] | None = None
     version: int = 0
+    begun_s: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -72,11 +75,23 @@ class Training:
         """Whether a stage was finished and all of its files are written."""
         return self.status in ("finished", "stopped") and bool(self.scenes)
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the rest takes at the pace so far; None until a tenth is done."""
+        if self.scene is None:
+            return None
+        total = sum(self.steps)
+        done = sum(self.steps[: self.scene["stage"] - 1]) + self.scene["step"]
+        if done < total / 10:
+            return None
+        return (time.monotonic() - self.begun_s) / done * (total - done)
+
     def hear(self, said: dict[str, Any]) -> None:
         """Take in one line of the process."""
         kind = said["kind"]
         if kind == "begun":
             self.steps, self.status = said["steps"], "training"
+            self.begun_s = time.monotonic()
         elif kind == "score":
             self.scores.append(said)
         elif kind == "scene":

@@ -148,7 +148,8 @@ def test_a_remedy_can_be_used_as_it_is_printed(tmp_path: Path, words: Words, mon
     def told(run: Run, why: str) -> str:
         return missing_reason(run, run.name, "seg", why, words)
 
-    assert "python app.py --data DIR" in told(shipped, "broken.no_data")
+    reason, _, folded = told(shipped, "broken.no_data").partition("<details>")
+    assert "python app.py --data DIR" in folded and "python" not in reason
     assert "python app.py --run owner/name --data DIR" in told(hub, "broken.no_data")
     rescored = told(shipped, "broken.no_predictions")
     assert "training.rescore --run assets/runs/mini --data DIR" in rescored
