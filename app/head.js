@@ -118,6 +118,10 @@
     if (one) row.scrollLeft += one.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - one.clientWidth) / 2;
   };
   window.addEventListener("onehead-run", inRow);
+  // Where the address names a run, none looks chosen before that one is.
+  const opened = () => document.documentElement.classList.remove("oh-opening");
+  document.documentElement.classList.toggle("oh-opening", new URLSearchParams(window.location.search).has("run"));
+  for (const kind of ["onehead-run", "input"]) window.addEventListener(kind, opened, { once: true });
   // The address may name a tab: it is opened as soon as it stands, before a hand chooses another.
   const tab = new URLSearchParams(window.location.search).get("tab");
   const opening = tab && tab !== "compare" && setInterval(() => {

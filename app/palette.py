@@ -66,6 +66,16 @@ _TASK_COLORS = ("#3F51B5", "#0097A7", "#A1477E", "#6D7B3A", "#8A5A44")
 _TASK_MARKERS = ("circle", "square", "diamond", "triangle-up", "star")
 # Verdicts have theirs: kept and forgotten, a pair that colour-blind eyes tell apart.
 KEPT, FORGOTTEN = "#2F7DB8", "#C2410C"
+# Methods' are read on white and on black alike; in the figures they come with shapes of their own.
+_METHOD_COLORS = {
+    "finetune": "#D55E00",
+    "ewc": "#0097A7",
+    "lwf": "#AA7A00",
+    "replay": "#9955FF",
+    "distill": "#2F7DB8",
+    "progressive": "#C2508F",
+    "joint": "#6D7B3A",
+}
 NEUTRAL = "#5B6CA8"  # marks that stand for neither a class, nor a task, nor a verdict
 # From low to high values of a map of numbers: viridis at five places.
 RAMP = ("#440154", "#3B528B", "#21918C", "#5EC962", "#FDE725")
@@ -79,6 +89,11 @@ def _place(task: str) -> int:
 def task_color(task: str) -> str:
     """A task's colour in figures."""
     return _TASK_COLORS[_place(task) % len(_TASK_COLORS)]
+
+
+def method_color(method: str) -> str:
+    """A method's colour in figures; one of a visitor's own gets that of marks in general."""
+    return _METHOD_COLORS.get(method, NEUTRAL)
 
 
 def task_marker(task: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import Any
 
 import pandas as pd
@@ -11,29 +10,24 @@ import plotly.graph_objects as go
 
 from app.figures.theme import GREY, dressed, with_alpha
 from app.language import Words
-from app.palette import NEUTRAL
+from app.palette import method_color
 from mtl_core.metrics.accuracy_matrix import ALLOWED_DROP
 
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon", "x")
-_HEIGHT_PX, _PLOT_PX, _LABEL_PX = 460, 340, 27
-_LABEL_LETTERS = 16  # a line; a phone has no room for more
+_HEIGHT_PX = 500
 
 
-def _interval(row: Any) -> dict[str, Any] | None:
+def _interval(row: Any, color: str) -> dict[str, Any] | None:
     low, high = getattr(row, "low", math.nan), getattr(row, "high", math.nan)
     if math.isnan(low) or math.isnan(high):
         return None
     above, below = max(high - row.kept, 0.0), max(row.kept - low, 0.0)
     return dict(
-        type="data", symmetric=False, array=[above], arrayminus=[below], color=GREY, thickness=1
+        type="data", symmetric=False, array=[above], arrayminus=[below], color=color, thickness=1
     )
 
 
-def _label(text: str) -> str:
-    return "<br>".join(textwrap.wrap(text, _LABEL_LETTERS))
-
-
-def _seeds(row: Any, others: pd.DataFrame, symbol: str, words: Words) -> go.Scatter:
+def _seeds(row: Any, others: pd.DataFrame, symbol: str, color: str, words: Words) -> go.Scatter:
     points = [(row.reached, row.kept, None)]
     for other in others.itertuples():
         points += [(other.reached, other.kept, other.seed), (row.reached, row.kept, None)]
@@ -42,9 +36,10 @@ def _seeds(row: Any, others: pd.DataFrame, symbol: str, words: Words) -> go.Scat
         y=[y for _, y, _ in points],
         mode="lines+markers",
         name=f"{row.run}: {words('methods.other_seeds')}",
-        line=dict(color=with_alpha(NEUTRAL, 0.5), width=1),
+        showlegend=False,
+        line=dict(color=with_alpha(color, 0.5), width=1),
         marker=dict(
-            symbol=symbol, color=NEUTRAL, size=[0 if seed is None else 7 for *_, seed in points]
+            symbol=symbol, color=color, size=[0 if seed is None else 7 for *_, seed in points]
         ),
         cliponaxis=False,
         customdata=[[seed] for *_, seed in points],
@@ -54,7 +49,7 @@ def _seeds(row: Any, others: pd.DataFrame, symbol: str, words: Words) -> go.Scat
 
 
 def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
-    """A point per run with its name beside it; the upper right is where everyone wants to be.
+    """A point per run, named in the legend; the upper right is where everyone wants to be.
 
     Other seeds of a run are small marks of the same kind, tied to it. Marks are hollow, so that
     none hides another.
@@ -66,53 +61,33 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
     figure = go.Figure()
     figure.add_hline(y=1 - ALLOWED_DROP, line=dict(color=GREY, width=1, dash="dash"))
     low, high = float(table.reached.min()), float(table.reached.max())
-    wide, tall = max(high - low, 0.05), max(1.05, float(table.kept.max()) + 0.05)
-    floor = tall
+    room, tall = 0.05 * max(high - low, 0.05), max(1.05, float(table.kept.max()) + 0.05)
     own = table[table.own]
     alone = own.method.value_counts() == 1
     for index, row in enumerate(own.sort_values("kept", ascending=False).itertuples()):
         name = words.table.get(f"method.{row.method}", row.method)
         hollow = "-open-dot" if row.method == "joint" else "-open"
-        symbol = _SYMBOLS[index % len(_SYMBOLS)] + hollow
+        symbol, color = _SYMBOLS[index % len(_SYMBOLS)] + hollow, method_color(row.method)
         others = table[(table.run == row.run) & ~table.own]
         if len(others):
-            figure.add_trace(_seeds(row, others, symbol, words))
+            figure.add_trace(_seeds(row, others, symbol, color, words))
         figure.add_trace(
             go.Scatter(
                 x=[row.reached],
                 y=[row.kept],
                 mode="markers",
-                name=str(row.run),
-                error_y=_interval(row),
+                name=name if alone[row.method] else f"{name}: {row.run}",
+                error_y=_interval(row, color),
                 cliponaxis=False,
-                marker=dict(size=14, symbol=symbol, color=NEUTRAL, line=dict(width=3)),
+                marker=dict(size=14, symbol=symbol, color=color, line=dict(width=3)),
                 hovertemplate=f"{row.run} ({row.method})<br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",
             )
         )
-        # Names stand in a column beside the points, pushed apart where they would meet.
-        floor = min(row.kept, floor - _LABEL_PX * tall / _PLOT_PX)
-        figure.add_annotation(
-            x=row.reached,
-            y=row.kept,
-            ax=high + 0.08 * wide,
-            ay=floor,
-            axref="x",
-            ayref="y",
-            text=_label(name if alone[row.method] else f"{name}: {row.run}"),
-            align="left",
-            font=dict(size=11),
-            xanchor="left",
-            arrowhead=0,
-            arrowwidth=1,
-            arrowcolor=GREY,
-            standoff=8,
-        )
-    dressed(figure, height_px=_HEIGHT_PX, legend=False)
+    dressed(figure, height_px=_HEIGHT_PX)
     figure.update_xaxes(
         title_text=words("methods.x"),
         tickformat=".0%",
-        range=[low - 0.08 * wide, high + 1.1 * wide],
-        tickvals=[low, high],
+        range=[low - room, high + room],
         ticklabelstandoff=6,
     )
     figure.update_yaxes(title_text=words("methods.y"), tickformat=".0%", range=[0, tall])

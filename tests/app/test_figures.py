@@ -90,10 +90,12 @@ def test_methods(words):
         columns=["run", "method", "own", "reached", "kept"],
     )
     figure = methods_compared(table, words)
-    assert {t.name for t in figure.data} == {"a", "b"}
-    # Every mark carries its name.
+    # Every mark is named, and has a colour of its own.
     named = {words(f"method.{method}") for method in ("distill", "joint")}
-    assert {a.text.replace("<br>", " ") for a in figure.layout.annotations} == named
+    assert {t.name for t in figure.data} == named and figure.layout.showlegend
+    assert len({t.marker.color for t in figure.data}) == 2
+    low, high = figure.layout.xaxis.range  # no room is kept for anything but the marks
+    assert 0.49 < low < 0.5 and 0.6 < high < 0.61 and not figure.layout.xaxis.tickvals
     assert figure.data[0].marker.symbol.endswith("-dot")  # all at once is marked
 
 

@@ -3,7 +3,16 @@ import itertools
 import numpy as np
 import pytest
 
-from app.palette import COLORS, class_key, color_of, ink_on, is_background, readable, rgb
+from app.palette import (
+    _METHOD_COLORS,
+    COLORS,
+    class_key,
+    color_of,
+    ink_on,
+    is_background,
+    readable,
+    rgb,
+)
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.
 SIGHTS = {
@@ -112,3 +121,14 @@ def test_names_in_any_script_stay_different():
     names = ["貓", "狗", "кот", "собака", "C", "C++", "dining table"]
     assert len({class_key(name) for name in names}) == len(names)
     assert class_key("Dining_Table") == class_key("dining-table") == class_key("diningtable")
+
+
+def test_methods_are_told_apart_on_white_and_on_the_dark_page():
+    def light(color):
+        return float(linear(color) @ [0.2126, 0.7152, 0.0722]) + 0.05
+
+    colors = list(_METHOD_COLORS.values())
+    for color in colors:  # WCAG 1.4.11
+        assert light("#FFFFFF") / light(color) >= 3 and light(color) / light("#0B0F19") >= 3
+    labs = [oklab(color, "normal") for color in colors]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(labs, 2)) > 0.08

@@ -92,7 +92,19 @@ def test_a_figure_is_saved_as_image_and_its_data_as_numbers(visit):
             for words in (b"Scores after each stage", b"OneHead \xc2\xb7 forgets", b"0.500"):
                 assert words in content
         else:
-            assert Image.open(io.BytesIO(content)).width > 400
+            image = Image.open(io.BytesIO(content)).convert("RGB")
+            assert image.width > 400
+            assert len(image.crop((0, 0, image.width, 10)).getcolors()) == 1  # no title is cut off
+    # Asked before the plot stands, the file comes once it does.
+    with visitor.page.expect_download():
+        visitor.page.evaluate(
+            """() => {
+              const { classList } = document.querySelector("#matrix .js-plotly-plot");
+              classList.remove("js-plotly-plot");
+              document.querySelector("[data-plot=matrix] [data-format=svg]").click();
+              setTimeout(() => classList.add("js-plotly-plot"), 300);
+            }"""
+        )
     assert "0.500" in "".join(visitor.page.locator("#matrix svg text").all_text_contents())
     with visitor.page.expect_download() as saved:
         tools.locator("[data-format=csv]").click()
@@ -102,3 +114,12 @@ def test_a_figure_is_saved_as_image_and_its_data_as_numbers(visit):
     assert {"drop_low", "drop_high"} <= set(last)
     tools.get_by_text("How it is computed").click()
     assert "paired bootstrap" in tools.inner_text()
+
+
+def test_a_figure_is_saved_in_the_colours_of_the_dark_page(visit):
+    visitor = visit("?tab=forgetting&run=forgets", color_scheme="dark")
+    visitor.wait_drawn("curve")
+    with visitor.page.expect_download() as saved:
+        visitor.page.click("[data-plot=curve] [data-format=svg]")
+    drawn = saved.value.path().read_text()
+    assert "rgb(63, 81, 181)" not in drawn and "rgb(101, 130, 255)" in drawn
