@@ -41,7 +41,8 @@ def status_html(training: Training | None, place: int, words: Words) -> str:
 
 def scenes_html(training: Training | None, words: Words) -> str:
     """The scene as the network sees it now, and as it saw it after every finished stage."""
-    shapes = legend_html(KIND_NAMES, words)
+    meaning = f"<p class='oh-quiet oh-small'>{escape(words('teach.colors'))}</p>"
+    shapes = meaning + legend_html(KIND_NAMES, words)
     if training is None or training.scene is None:
         return _figure(_untouched(), words("teach.scene_untouched")) + shapes
     now = _figure(training.scene["image"], _named(words("teach.scene_now"), training.scene, words))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from app.components.teaching_panel import status_html
 from app.figures.teaching_curves import teaching_curves
 from app.language import Words
 from app.results.teaching_points import first_kept, points
+from app.services.teaching import Choice, Training
 
 STEPS = [10, 20]
 
@@ -65,3 +69,14 @@ def test_a_run_without_scores_has_its_axes_already():
     figure = teaching_curves(points([], []), None, ["seg", "det"], ("kept", ""), Words())
     assert tuple(figure.layout.xaxis.range) == (0, 2.02)
     assert len(figure.layout.annotations) == 2
+
+
+def test_the_rest_is_timed_at_the_pace_so_far(tmp_path: Path):
+    training = Training("visitor", Choice("finetune", 1, ("seg", "det", "cls")), tmp_path)
+    training.hear({"kind": "begun", "steps": [100, 100, 100]})
+    training.begun_s -= 6000
+    training.hear({"kind": "scene", "stage": 1, "step": 10, "ended": False})
+    assert training.left_s is None
+    training.hear({"kind": "scene", "stage": 2, "step": 50, "ended": False})
+    assert training.left_s == pytest.approx(6000, rel=0.05)
+    assert "About 100 min left." in status_html(training, 0, Words("en"))
