@@ -81,7 +81,7 @@ class Training:
         if self.scene is None:
             return None
         total = sum(self.steps)
-        done = sum(self.steps[: self.scene["stage"] - 1]) + self.scene["step"]
+        done: int = sum(self.steps[: self.scene["stage"] - 1]) + self.scene["step"]
         if done < total / 10:
             return None
         return (time.monotonic() - self.begun_s) / done * (total - done)
