@@ -37,7 +37,7 @@ def test_any_two_cells_of_the_grid_go_into_the_divider(visit):
     assert saved.value.suggested_filename == "onehead-grid.png"
     assert sheet.width > 3 * 320 and sheet.height > 2 * 320
     # A run that is not ticked is in neither the grid nor the file.
-    assert set(page.locator("#grid .oh-legend li").all_text_contents()) == {"cat", "dog"}
+    assert set(page.locator("#grid .oh-legend li").all_text_contents()) == {"cat", "dog", "person"}
     page.locator("#grid-runs label", has_text="forgets").locator("input").click()
     page.locator("#grid figure[data-run=forgets]").first.wait_for(state="detached")
     with page.expect_download() as saved:
