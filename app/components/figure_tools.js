@@ -27,7 +27,7 @@ element.addEventListener("click", async (event) => {
   const save = graph._fullLayout._modeBar.buttons.flat().find((b) => /^toImage/.test(b.name));
   const dark = document.body.classList.contains("dark");
   const { data, layout: shown } = graph, room = graph.getBoundingClientRect(), ink = dark ? "#E5E7EB" : "#1F2937";
-  const margin = { ...shown.margin, t: (shown.margin?.t || 40) + 56 }, height = room.height + 56;
+  const margin = { ...shown.margin, t: graph._fullLayout._size.t + 56 }, height = room.height + 56;
   graph.data = data.map((trace) => ({ ...trace, line: light(trace.line), marker: light(trace.marker), fillcolor: light(trace.fillcolor) }));
   graph.layout = {
     ...shown, margin, height, font: { ...shown.font, color: ink },

@@ -14,6 +14,8 @@ from app.project_documents import PREFIX, RESULTS, is_served
 
 # Of what stands in a table, by the name of its column, and of the columns' own names.
 _KEYS = {"task": "task.{}", "part": "part.{}", "scope": "scope.{}", "column": "column.{}"}
+# Numbers that are whole, or nearly; all others are fractions and have three places.
+_COUNTED = ["x", "epoch", "seed", "seeds", "n"]
 _SCRIPT = Path(__file__).with_suffix(".js")
 
 
@@ -60,7 +62,9 @@ def tools_html(
 
 def _worded(table: pd.DataFrame, words: Words) -> pd.DataFrame:
     """The table as people read it; files keep the plain names."""
-    shown = table.copy()
+    shown = table.dropna(axis=1, how="all")
+    for column in shown.columns.intersection(_COUNTED):
+        shown[column] = shown[column].map("{:.4g}".format, na_action="ignore")
     for column in shown.select_dtypes("bool"):
         shown[column] = shown[column].map({True: "✓", False: ""})
     for column in shown.columns.intersection(["task", "name", "part", "scope"]):

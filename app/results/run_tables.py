@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,13 +237,18 @@ def measured_on(run: Run) -> str:
 
 
 def scores_table(
-    frame: pd.DataFrame, order: list[str], judged: dict[str, dict[str, Any]]
+    frame: pd.DataFrame,
+    order: list[str],
+    judged: dict[str, dict[str, Any]],
+    seeds: Mapping[tuple[int, str], tuple[float, float, int]],
 ) -> pd.DataFrame:
     """Every whole-split score of a run in plain numbers.
 
     Returns:
-        Columns stage, task, metric, score, n, kept (of the score right after the task's own stage),
-        drop, drop_low and drop_high (of the last stage alone; the last two are a 95 % interval).
+        Columns stage, task, metric, score, low and high (its 95 % interval), n, kept (of the score
+        right after the task's own stage), drop, drop_low and drop_high (after later stages; its
+        95 % interval), seeds_low, seeds_high and seeds (as ``seed_spread`` gives them); NaN where
+        unknown.
     """
     rows, told = stage_scores(frame), {drop.task: drop for drop in drops(frame, order)}
     found = []
@@ -251,13 +257,19 @@ def scores_table(
         if drop is None or row.stage < drop.base_stage:
             continue
         kept = row.value / drop.base if drop.base > 0 else math.nan
-        last = row.stage == drop.final_stage > drop.base_stage
-        interval = ((judged.get(row.task) or {}).get("drop") or {}) if last else {}
-        ends = (interval.get("low"), interval.get("high"))
-        lost = drop.drop if last else math.nan
-        found.append((row.stage, row.task, row.metric, row.value, row.n, kept, lost, *ends))
-    columns = ["stage", "task", "metric", "score", "n", "kept", "drop", "drop_low", "drop_high"]
-    return pd.DataFrame(found, columns=columns).astype({"drop_low": float, "drop_high": float})
+        verdict = judged.get(row.task) or {}
+        own = {known["stage"]: known for known in verdict.get("stages", ())}.get(row.stage)
+        if own is None:  # judged by version 0.1: the last drop alone
+            own = verdict if row.stage == drop.final_stage else {}
+        ends = [(own.get(of) or {}).get(end) for of in ("score", "drop") for end in ("low", "high")]
+        lost = 1 - kept if row.stage > drop.base_stage else math.nan
+        spread = seeds.get((row.stage, row.task), (math.nan, math.nan, math.nan))
+        score = (row.stage, row.task, row.metric, row.value, *ends[:2], row.n, kept, lost)
+        found.append((*score, *ends[2:], *spread))
+    whose = ["stage", "task", "metric", "score", "low", "high", "n", "kept", "drop"]
+    ends = ["drop_low", "drop_high", "seeds_low", "seeds_high", "seeds"]
+    floats = dict.fromkeys(["low", "high", *ends], float)
+    return pd.DataFrame(found, columns=[*whose, *ends]).astype(floats)
 
 
 def together(told: list[Drop]) -> bool:

@@ -93,7 +93,9 @@ def build_forgetting(
                 )
             classes = gr.Plot(show_label=False, elem_id="classes", container=False)
             classes_tools = figure_tools()
-            no_classes = gr.Markdown(t("forgetting.no_classes"), elem_classes="oh-quiet")
+            no_classes = gr.Markdown(
+                t("forgetting.no_classes"), visible=False, elem_classes="oh-quiet"
+            )
         with gr.Column(scale=1, min_width=320):
             gr.Markdown(t("forgetting.methods"), elem_classes="oh-title")
             methods_described = gr.Markdown(elem_id="methods-note", elem_classes="oh-quiet")
@@ -160,12 +162,13 @@ def forgetting_figures(
     seeds = seed_spread(seeds_of(run, fates, study_beside(run)), fates)
     points, metrics = curves(records, order), metrics_of(records)
     curve = forgetting_curves(points, order, words, metrics, view)
-    scores = scores_table(records, order, judged)
+    name = site.runs.name_of(run)
+    scores = scores_table(records, order, judged, seeds)
+    scores.insert(0, "run", name)
     drawn = {"curve": points, "matrix": scores, "classes": lost}
     # Where all others are left out of the table, nothing stands side by side.
     several = side.own.sum() > 1
     drawn["methods"] = side if several else None
-    name = site.runs.name_of(run)
     return (
         verdict_cards(fates, judged, words),
         gr.update(value=curve, visible=True),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_core.analysis.verdicts import first_and_last, stored_meter, truths_of
+from mtl_core.analysis.verdicts import scored_stages, stored_meter, truths_of
 from mtl_core.data.splits import Split
 from mtl_core.metrics.bootstrap import RESAMPLES, Interval, relative_drop, resamples
 from mtl_core.runs.run_directory import RunRecords
@@ -102,12 +102,12 @@ def drawn_scores(
     truths = {task: truths_of(split) for task, split in splits.items()}
     found: dict[str, Runs] = {}
     for label, seed, run in runs:
-        ends = first_and_last(run)
-        for task in [task for task in splits if task in ends]:
+        scored = scored_stages(run)
+        for task in [task for task in splits if task in scored]:
             metric = TASKS.infos[task].metrics[0]
             scores = [
                 stored_meter(run, stage, splits[task], truths[task]).resampled(counts[task])[metric]
-                for stage in sorted(set(ends[task]))
+                for stage in sorted({scored[task][0], scored[task][-1]})
             ]
             drawn = Drawn(scores[0], scores[-1], len(scores) > 1)
             found.setdefault(label, {}).setdefault(seed, {})[task] = drawn

@@ -8,7 +8,16 @@ from mtl_core.analysis.regressions import keep_regressions
 from mtl_core.config import RunConfig
 from mtl_core.data.splits import Split
 from mtl_core.metrics.base import Meter
-from mtl_core.metrics.bootstrap import RESAMPLES, Verdict, drop_interval, gate, resamples
+from mtl_core.metrics.bootstrap import (
+    RESAMPLES,
+    Interval,
+    Sampled,
+    StageScore,
+    Verdict,
+    drop_interval,
+    gate,
+    resamples,
+)
 from mtl_core.metrics.calibration import calibration
 from mtl_core.runs.predictions import prediction_key, read_predictions
 from mtl_core.runs.run_directory import Run, RunRecords
@@ -51,11 +60,11 @@ def stored_meter(
     return meter
 
 
-def first_and_last(run: RunRecords) -> dict[str, tuple[int, int]]:
-    """Per task the first and the last stage after which its whole split was scored."""
+def scored_stages(run: RunRecords) -> dict[str, list[int]]:
+    """Per task the stages after which its whole split was scored, first to last."""
     records = run.records()
     stages = records[records["scope"] == "stage"].groupby("task")["stage"]
-    return {str(task): (int(own.min()), int(own.max())) for task, own in stages}
+    return {str(task): sorted({int(stage) for stage in own}) for task, own in stages}
 
 
 def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list[Verdict]:
@@ -67,27 +76,30 @@ def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list
             yet are passed over.
         draws: of the bootstrap.
     """
-    ends = first_and_last(run)
+    scored = scored_stages(run)
     floors = RunConfig.from_dict(run.manifest["config"]).floors
     found = []
-    for task in [task for task in splits if task in ends]:
-        split, (first, last) = splits[task], ends[task]
+    for task in [task for task in splits if task in scored]:
+        split = splits[task]
         metric = TASKS.infos[task].metrics[0]
-        final = stored_meter(run, last, split)
+        truths, counts = truths_of(split), resamples(len(split.items), draws)
+        meters = {stage: stored_meter(run, stage, split, truths) for stage in scored[task]}
+        drawn = {stage: Sampled.of(meter, metric, counts) for stage, meter in meters.items()}
+        base = drawn[scored[task][0]]
+        stages = [
+            StageScore(n, Interval.of(*own), None if own is base else drop_interval(base, own))
+            for n, own in drawn.items()
+        ]
+        final, drop = meters[stages[-1].stage], stages[-1].drop
         score = final.score()
         floor_metric, least = TASKS[task](split.class_names).floor(split)
         least = floors.get(task, least)
-        base, drop = score.values[metric], None
-        if first != last:
-            before = stored_meter(run, first, split)
-            base = before.score().values[metric]
-            drop = drop_interval(before, final, metric, resamples(len(split.items), draws))
         reached, answers = score.values[floor_metric], final.answers()
         found.append(
             Verdict(
                 task=task,
                 metric=metric,
-                base=base,
+                base=base.value,
                 final=score.values[metric],
                 drop=drop,
                 floor_metric=floor_metric,
@@ -95,6 +107,7 @@ def verdicts(run: Run, splits: dict[str, Split], draws: int = RESAMPLES) -> list
                 reached=reached,
                 verdict=gate(drop, reached, least),
                 n=score.n,
+                stages=stages,
                 ece=None if answers is None else calibration(*answers).error,
             )
         )

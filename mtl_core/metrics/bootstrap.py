@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -53,11 +53,31 @@ def relative_drop(base: np.ndarray, final: np.ndarray) -> np.ndarray:
         return np.where(base > 0, (base - final) / base, np.nan)
 
 
-def drop_interval(base: Meter, final: Meter, metric: str, counts: np.ndarray) -> Interval:
-    """The relative drop of a metric, both meters fed the same images."""
-    values = (np.array(m.score().values[metric]) for m in (base, final))
-    draws = (m.resampled(counts)[metric] for m in (base, final))
-    return Interval.of(float(relative_drop(*values)), relative_drop(*draws))
+class Sampled(NamedTuple):
+    """A score on all images, and on each of R draws of them (R)."""
+
+    value: float
+    draws: np.ndarray
+
+    @staticmethod
+    def of(meter: Meter, metric: str, counts: np.ndarray) -> Sampled:
+        """Of one metric; counts as ``resamples`` gives them."""
+        return Sampled(meter.score().values[metric], meter.resampled(counts)[metric])
+
+
+def drop_interval(base: Sampled, final: Sampled) -> Interval:
+    """The relative drop of a metric, both drawn from the same images in the same draws."""
+    value = relative_drop(np.array(base.value), np.array(final.value))
+    return Interval.of(float(value), relative_drop(base.draws, final.draws))
+
+
+@dataclass(frozen=True)
+class StageScore:
+    """A task's score after one stage, and its drop since its own; None there."""
+
+    stage: int
+    score: Interval
+    drop: Interval | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +95,7 @@ class Verdict:
         reached: the final score in ``floor_metric``.
         verdict: pass, fail, or undecided where the interval holds the allowed drop.
         n: images measured.
+        stages: the score after each stage from the task's own on.
         ece: expected calibration error of the final answers' probabilities, 0 to 1; None for a
             task that states none.
     """
@@ -89,6 +110,7 @@ class Verdict:
     reached: float
     verdict: Literal["pass", "fail", "undecided"]
     n: int
+    stages: list[StageScore]
     ece: float | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def test_figures_follow_the_run(site):
 @pytest.mark.parametrize("words", [Words("en"), Words("zh-TW")], ids=["en", "zh"])
 def test_values_and_sentences_are_in_the_visitors_language(site, words):
     outputs = forgetting_figures(site, "forgets", "kept", None, words)
-    *_, matrix, _, methods = (text for text in outputs if "oh-tools" in str(text))
+    curve, matrix, _, methods = (text for text in outputs if "oh-tools" in str(text))
+    assert "<td>2</td>" in curve and "<td>2.000</td>" not in curve
     values = matrix.partition("<table")[2] + methods.partition("<table")[2]
     assert "✓" in values and not re.search(r">(True|False|None|nan)<", values)
     viewed = ViewedImage(np.zeros((60, 80, 3), np.uint8))
@@ -92,7 +93,8 @@ def test_a_run_alone_with_its_images_shows_the_study_and_says_so(tmp_path):
     for words in (Words("en"), Words("zh-TW")):
         site = Site(RunShelf(runs), EngineShelf(StandInEngine))
         *_, methods, told = forgetting_figures(site, "large", "kept", "seg", words)
-        assert [trace.name for trace in methods["value"].data] == ["keeps", "forgets"]
+        names = [trace.name for trace in methods["value"].data]
+        assert names == [f"{words('method.distill')}: {name}" for name in ("keeps", "forgets")]
         assert told.startswith(words("methods.elsewhere", run="large"))
         *_, told = forgetting_figures(site, "keeps", "kept", "seg", words)
         assert told == words("methods.made_on", images=f"{words.task('seg')} 240 + 60")

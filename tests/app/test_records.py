@@ -11,6 +11,7 @@ from app.results.run_tables import (
     class_drops,
     curves,
     drops,
+    scores_table,
     side_by_side,
     stage_matrix,
     stage_scores,
@@ -163,3 +164,17 @@ def test_a_task_that_nobody_registered_is_measured_by_its_first_metric():
     ]
     (depth,) = drops(pd.DataFrame(rows), ["depth", "seg"])
     assert (depth.metric, depth.drop) == ("delta1", pytest.approx(0.75))
+
+
+def test_every_score_comes_with_its_interval_and_the_seeds_range():
+    ends = {"value": 0.5, "low": 0.4, "high": 0.6}
+    stages = [{"stage": n, "score": ends, "drop": ends if n > 1 else None} for n in (1, 2, 3)]
+    frame = pd.DataFrame(record_rows())
+    judged = {"seg": {"drop": ends, "stages": stages}, "det": {"drop": ends}}  # det: of version 0.1
+    table = scores_table(frame, ORDER, judged, {(1, "seg"): (0.3, 0.7, 3)})
+    table = table.set_index(["task", "stage"])
+    assert (table.loc["seg"][["low", "high"]] == (0.4, 0.6)).all(axis=None)
+    assert table.loc["seg"].drop_low.tolist() == pytest.approx([math.nan, 0.4, 0.4], nan_ok=True)
+    assert table.loc["seg"]["drop"].notna().tolist() == [False, True, True]
+    assert table.loc["det"].drop_high.tolist() == pytest.approx([math.nan, 0.6], nan_ok=True)
+    assert table.loc["seg", 1][["seeds_low", "seeds_high", "seeds"]].tolist() == [0.3, 0.7, 3]

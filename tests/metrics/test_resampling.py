@@ -13,6 +13,7 @@ from mtl_core.data.splits import DetItem, Split
 from mtl_core.metrics.base import Meter
 from mtl_core.metrics.bootstrap import (
     Interval,
+    Sampled,
     drop_interval,
     finite,
     gate,
@@ -139,7 +140,8 @@ def test_draws_are_with_replacement_and_the_same_for_the_same_seed():
 def test_pairing_leaves_no_doubt_where_both_are_the_same():
     meter = seg_meter(np.random.default_rng(0), 12, 0.3)
     counts = resamples(12, 200)
-    drop = drop_interval(meter, meter, "mIoU", counts)
+    drawn = Sampled.of(meter, "mIoU", counts)
+    drop = drop_interval(drawn, drawn)
     assert drop == Interval(0.0, 0.0, 0.0)
 
 
@@ -149,7 +151,8 @@ def test_intervals_hold_the_value_and_narrow_with_more_images():
         rng = np.random.default_rng(0)
         base = cls_meter((rng.random(n) < 0.9).tolist())
         final = cls_meter((rng.random(n) < 0.6).tolist())
-        drop = drop_interval(base, final, "top1", resamples(n, 500))
+        counts = resamples(n, 500)
+        drop = drop_interval(*(Sampled.of(meter, "top1", counts) for meter in (base, final)))
         assert drop.low < drop.value < drop.high
         widths.append(drop.high - drop.low)
     assert widths[1] < widths[0] / 2
@@ -157,7 +160,8 @@ def test_intervals_hold_the_value_and_narrow_with_more_images():
 
 def test_a_drop_from_nothing_is_undefined():
     nothing = cls_meter([False] * 6)
-    drop = drop_interval(nothing, nothing, "top1", resamples(6, 50))
+    drawn = Sampled.of(nothing, "top1", resamples(6, 50))
+    drop = drop_interval(drawn, drawn)
     assert math.isnan(drop.value) and math.isnan(drop.low) and math.isnan(drop.high)
 
 
