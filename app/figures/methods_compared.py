@@ -61,7 +61,9 @@ def methods_compared(table: pd.DataFrame, words: Words) -> go.Figure:
     figure = go.Figure()
     figure.add_hline(y=1 - ALLOWED_DROP, line=dict(color=GREY, width=1, dash="dash"))
     low, high = float(table.reached.min()), float(table.reached.max())
-    room, tall = 0.05 * max(high - low, 0.05), max(1.05, float(table.kept.max()) + 0.05)
+    # At least a tenth wide: ticks of whole percents are told apart.
+    room = max(0.05 * (high - low), (0.1 - (high - low)) / 2)
+    tall = max(1.05, float(table.kept.max()) + 0.05)
     own = table[table.own]
     alone = own.method.value_counts() == 1
     for index, row in enumerate(own.sort_values("kept", ascending=False).itertuples()):

@@ -97,6 +97,9 @@ def test_methods(words):
     low, high = figure.layout.xaxis.range  # no room is kept for anything but the marks
     assert 0.49 < low < 0.5 and 0.6 < high < 0.61 and not figure.layout.xaxis.tickvals
     assert figure.data[0].marker.symbol.endswith("-dot")  # all at once is marked
+    # Marks that lie close do not make ticks of one and the same percent.
+    low, high = methods_compared(table.assign(reached=[0.98, 0.985]), words).layout.xaxis.range
+    assert high - low == pytest.approx(0.1)
 
 
 def test_the_budget_stays_in_sight_whatever_was_measured(words):
