@@ -77,7 +77,8 @@ def test_the_widest_span_comes_first_and_filters_narrow_it(run: Run):
     assert "“python app.py --run RUN --data DIR” brings them" in told
     assert "<div><dt>mask eaten</dt><dd>parts of an object now taken for background</dd>" in kinds
     assert "box" not in kinds and "of the whole image" in kinds
-    assert told.endswith("RUN is the run's directory.") and str(run.path.parent) not in told
+    assert "RUN is the run's directory." in told and told.endswith("</details>")
+    assert str(run.path.parent) not in told
     assert gallery["visible"] is False and shown == []
     assert list(table["value"]["image"]) == ["p1", "p2"]
     _, kind, _, told, *_, table, _ = broken_rows(

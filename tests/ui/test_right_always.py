@@ -156,5 +156,5 @@ def test_results_and_how_it_is_computed_are_one_click_from_a_figure(visit):
     visitor.wait_drawn("matrix")
     tools = visitor.page.locator(".oh-tools[data-plot=matrix]")
     answer = visitor.page.request.get(tools.locator("a").evaluate("a => a.href"))
-    assert answer.ok and "# Results" in answer.text()
-    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.ok and "<h1>Results</h1>" in answer.text()
+    assert answer.headers["content-type"].startswith("text/html")
