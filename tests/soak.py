@@ -73,7 +73,7 @@ class Mixed:
             "mask": [file, run, 1],
             "matrix": [run],
             "take_image": [file, None, run, self.draw.choice(["", *self.runs])],
-            "every_stage": [None, file],
+            "every_stage": [None, file, self.runs],
             "refused": [file, "no such run", "last"],
         }
         name = "predict" if kind == "refused" else kind
