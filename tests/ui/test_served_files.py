@@ -103,7 +103,7 @@ def test_a_request_that_names_another_file_is_refused(ask, name, place):
     file = file_at(place)
     data = {
         "take_image": [file, None, "keeps", ""],
-        "every_stage": [None, file],
+        "every_stage": [None, file, ["keeps"]],
         "predict": [file, "", 0],
     }
     said = asked_as_a_stranger(ask, endpoints(ask)[name], data[name])
