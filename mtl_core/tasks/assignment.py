@@ -47,14 +47,14 @@ def assign(
         labels: G class indices.
     """
     device, count = boxes.device, len(boxes)
+    if count == 0:
+        nothing = torch.zeros(0, dtype=torch.int64, device=device)
+        return Assignment(nothing, nothing, nothing.float())
     # Many small steps, each of which waits for the one before: work for a processor, wherever the
     # network is.
     predicted_xyxy, scores, centres, boxes, labels = (
         part.cpu() for part in (predicted_xyxy, scores, centres, boxes, labels)
     )
-    if count == 0:
-        nothing = torch.zeros(0, dtype=torch.int64, device=device)
-        return Assignment(nothing, nothing, nothing.float())
     left_top = centres[None] - boxes[:, None, :2]
     right_bottom = boxes[:, None, 2:] - centres[None]
     inside = torch.cat([left_top, right_bottom], -1).amin(-1) > 0  # G x A

@@ -107,6 +107,12 @@ def test_a_visitors_own_run_is_nobodys_default(tmp_path):
     assert shelf.get(None).name == "shipped"
 
 
+def test_the_first_look_is_the_shipped_network_beside_itself_without_anything_against_forgetting():
+    shelf = RunShelf(shipped_runs())
+    assert opening_sides(Site(shelf, EngineShelf(StandInEngine))) == ("onehead", "onehead-finetune")
+    assert shelf.get(None).name == "onehead"
+
+
 def test_shipped_runs_pass_over_what_is_no_run(tmp_path, capsys):
     make_run(tmp_path, "other")
     make_run(tmp_path, "onehead")
