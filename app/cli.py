@@ -13,7 +13,7 @@ import gradio as gr
 from app.components.sides import opening_sides
 from app.page import build_page, launch_options
 from app.services.engines import EngineShelf
-from app.services.memory import share_arenas
+from app.services.memory import keep_small
 from app.services.runs import RunShelf, open_run, shipped_runs
 from app.services.validation_images import ValidationImages
 from app.site import Site
@@ -51,7 +51,7 @@ def main(demo: gr.Blocks, site: Site, arguments: Sequence[str] | None = None) ->
     Runs or a host on the command line make the page anew; without them the given one is served.
     """
     options = _parser().parse_args(arguments)
-    share_arenas()
+    keep_small()
     if options.run or options.host or options.data:
         try:
             site = site_of(options.run, options.host, options.data)

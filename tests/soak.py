@@ -1,6 +1,9 @@
 """Hours of mixed traffic in minutes: what memory the page holds after some and after many requests.
 
 python -m tests.soak --requests 2000 --settled 200
+
+The traffic rests before every measurement, until the page has given back what it freed; the most
+that it held while it answered is told beside.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import secrets
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +22,7 @@ import httpx
 import tyro
 from tqdm import tqdm
 
+from app.services.memory import GIVEN_BACK_EVERY_S
 from mtl_core.types import InputError
 from tests.load import images
 from tests.served_page import ROOT, PageClient, Refused, ServedPage, memory_mb, served
@@ -94,18 +99,22 @@ async def traffic(page: ServedPage, options: Options) -> tuple[list[tuple[int, f
     failed: Counter = Counter()
     async with PageClient(page.address) as client:
         mixed = Mixed(client, options.seed)
-        waiting = iter(tqdm(range(1, options.requests + 1), disable=not sys.stderr.isatty()))
+        progress = tqdm(total=options.requests, disable=not sys.stderr.isatty())
 
-        async def work() -> None:
-            for number in waiting:
+        async def work(waiting: Iterator[int]) -> None:
+            for _ in waiting:
                 kind = mixed.kind()
                 if not await mixed.send(kind):
                     failed[kind] += 1
-                if number % options.settled == 0:
-                    held.append((number, memory_mb("VmRSS", page.pid)))
-                    print(f"{number}: {held[-1][1]:.0f} MB", flush=True)
+                progress.update()
 
-        await asyncio.gather(*(work() for _ in range(options.at_once)))
+        for number in range(options.settled, options.requests + 1, options.settled):
+            waiting = iter(range(options.settled))
+            await asyncio.gather(*(work(waiting) for _ in range(options.at_once)))
+            await asyncio.sleep(1.5 * GIVEN_BACK_EVERY_S)
+            held.append((number, memory_mb("VmRSS", page.pid)))
+            most = memory_mb("VmHWM", page.pid)
+            print(f"{number}: {held[-1][1]:.0f} MB, {most:.0f} at most so far", flush=True)
     return held, failed
 
 

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
+import time
 
 _M_ARENA_MAX = -8  # malloc.h of the GNU C library
 _ARENAS = 2
+GIVEN_BACK_EVERY_S = 10.0
 
 
-def share_arenas() -> None:
-    """Let the page's many threads allocate from two arenas.
+def keep_small() -> None:
+    """Hold the process near the memory that it uses, where its C library is GNU's.
 
-    By default the GNU C library gives every thread its own, each of which keeps what the largest
-    image in it took. Other C libraries have no such arenas, and are left alone.
+    That library gives every one of the page's many threads an arena of its own, each of which keeps
+    what the largest image in it took; they share two. And it keeps freed pages that lie among
+    others in use, about half of all after a crowd: they go back to the system.
     """
-    if sys.platform != "linux":
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if not hasattr(library, "malloc_trim"):  # others keep no such pages
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, _ARENAS)
+    library.mallopt(_M_ARENA_MAX, _ARENAS)
+    threading.Thread(target=_give_back, args=(library,), name="memory", daemon=True).start()
+
+
+def _give_back(library: ctypes.CDLL) -> None:
+    while True:
+        time.sleep(GIVEN_BACK_EVERY_S)
+        library.malloc_trim(0)

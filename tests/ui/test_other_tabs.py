@@ -41,7 +41,8 @@ def test_forgetting_draws_every_figure_with_its_numbers(visit):
     cells = "".join(texts(visitor, "matrix"))
     for score in ("0.500", "0.490", "0.480", "0.950", "not yet"):
         assert score in cells
-    named = {t["name"] for t in traces(visitor, "methods")}
+    # A taught run that another visitor left makes two of a method: then the run is named beside it.
+    named = {t["name"].split(":")[0] for t in traces(visitor, "methods")}
     assert {"Distillation", "Nothing against forgetting"} <= named
     assert "dining table" in texts(visitor, "classes")
     visitor.shoot("forgetting")
