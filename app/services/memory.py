@@ -19,8 +19,7 @@ def keep_small() -> None:
     what the largest image in it took; they share two. And it keeps freed pages that lie among
     others in use, about half of all after a crowd: they go back to the system.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if not hasattr(library, "malloc_trim"):  # others keep no such pages
+    if sys.platform != "linux" or not hasattr(library := ctypes.CDLL(None), "malloc_trim"):
         return
     library.mallopt(_M_ARENA_MAX, _ARENAS)
     threading.Thread(target=_give_back, args=(library,), name="memory", daemon=True).start()
