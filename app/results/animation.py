@@ -16,8 +16,8 @@ FRAME_MS = 1300
 _HEAD = "data:image/jpeg;base64,"
 
 
-def animated_webp(frames: Sequence[str]) -> bytes:
-    """The frames one after another, over and over.
+def animated_gif(frames: Sequence[str]) -> bytes:
+    """The frames one after another, over and over, as slide programs take them.
 
     Args:
         frames: JPEG data addresses of one size, at most 1200 pixels a side.
@@ -34,7 +34,7 @@ def animated_webp(frames: Sequence[str]) -> bytes:
         raise Refusal("save.no_frames")
     buffer = io.BytesIO()
     timing = {"duration": FRAME_MS, "loop": 0}
-    first.save(buffer, "WEBP", save_all=True, append_images=others, quality=82, **timing)
+    first.save(buffer, "GIF", save_all=True, append_images=others, **timing)
     return buffer.getvalue()
 
 
@@ -46,6 +46,6 @@ def _frame(address: str) -> Image.Image:
         with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
             if max(image.size) > MOST_PX:
                 raise Refusal("save.no_frames")
-            return image.convert("RGB")
+            return image.convert("RGB").quantize()
     except (binascii.Error, OSError) as error:
         raise Refusal("save.no_frames") from error

@@ -14,7 +14,7 @@ from PIL import Image
 
 from app.language import Refusal
 from app.palette import class_key, is_background, rgb_of
-from app.results.animation import animated_webp
+from app.results.animation import animated_gif
 from app.results.overlay import overlay
 from mtl_core.types import Boxes, InputError, LabelMap, Prediction
 
@@ -167,7 +167,7 @@ def saved_animation(frames: Sequence[str], stem: str) -> dict[str, str]:
     Raises:
         Refusal: they are not what a browser draws.
     """
-    return _file(f"{stem}-stages.webp", "image/webp", animated_webp(frames))
+    return _file(f"{stem}-stages.gif", "image/gif", animated_gif(frames))
 
 
 def _file(name: str, kind: str, content: bytes) -> dict[str, str]:

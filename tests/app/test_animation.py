@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.language import Refusal
-from app.results.animation import FRAME_MS, MOST_FRAMES, MOST_PX, animated_webp
+from app.results.animation import FRAME_MS, MOST_FRAMES, MOST_PX, animated_gif
 from app.results.downloads import saved_animation
 
 
@@ -21,16 +21,16 @@ def sent(grey: int, size: tuple[int, int] = (60, 40), kind: str = "JPEG") -> str
 
 
 def test_frames_follow_each_other_over_and_over():
-    film = Image.open(io.BytesIO(animated_webp([sent(grey) for grey in (20, 120, 220)])))
-    assert (film.format, film.n_frames, film.info["loop"]) == ("WEBP", 3, 0)
+    film = Image.open(io.BytesIO(animated_gif([sent(grey) for grey in (20, 120, 220)])))
+    assert (film.format, film.n_frames, film.info["loop"]) == ("GIF", 3, 0)
     for number, grey in enumerate((20, 120, 220)):
         film.seek(number)
         film.load()
         assert film.info["duration"] == FRAME_MS
         assert abs(np.asarray(film.convert("RGB")).mean() - grey) < 4
     file = saved_animation([sent(20), sent(90)], "astronaut-keeps")
-    assert file["name"] == "astronaut-keeps-stages.webp"
-    assert file["href"].startswith("data:image/webp;base64,")
+    assert file["name"] == "astronaut-keeps-stages.gif"
+    assert file["href"].startswith("data:image/gif;base64,")
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_frames_follow_each_other_over_and_over():
 )
 def test_what_no_browser_draws_is_refused(frames):
     with pytest.raises(Refusal, match="did not arrive whole"):
-        animated_webp(frames)
+        animated_gif(frames)
 
 
 def test_more_stages_than_an_animation_holds_are_refused_as_that():
     with pytest.raises(Refusal, match="at most 12 pictures, and here are 13"):
-        animated_webp([sent(1)] * (MOST_FRAMES + 1))
+        animated_gif([sent(1)] * (MOST_FRAMES + 1))

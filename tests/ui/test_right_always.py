@@ -127,7 +127,7 @@ def test_all_stages_are_saved_as_an_animation_with_their_names(visit):
     visitor = visit("?run=forgets&left=keeps")
     with visitor.page.expect_download() as saved:
         visitor.page.click(".ov-animate")
-    assert saved.value.suggested_filename == "onehead-astronaut-forgets-stages.webp"
+    assert saved.value.suggested_filename == "onehead-astronaut-forgets-stages.gif"
     film = Image.open(io.BytesIO(saved.value.path().read_bytes()))
     assert film.format == "WEBP" and film.n_frames == 3 and film.info["loop"] == 0
     frames = []
