@@ -68,6 +68,40 @@ def methods_table(
     return pd.DataFrame(rows, columns=columns)
 
 
+def task_losses(
+    runs: dict[str, Run], studies: Mapping[str, pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """What every run lost of every task: the numbers behind the plane of methods.
+
+    Args:
+        runs: as ``methods_table``.
+        studies: as ``methods_table``.
+
+    Returns:
+        Columns run, method, seed, task, metric, n (images), base, final, drop, drop_low and drop_high
+        (95 % interval over the images; NaN where the run was not judged, and of other seeds). A
+        task after which no stage came has no drop.
+    """
+    rows = []
+    for name, run in runs.items():
+        told = drops(run.records(), stage_order(run.manifest))
+        judged, study = run.verdicts(), (studies or {}).get(name)
+        others = seeds_of(run, told, study) if study is not None else pd.DataFrame()
+        others = others[others.seed != seed_of(run)] if len(others) else others
+        for drop in told:
+            last = drop.final_stage == drop.base_stage
+            interval = {} if last else (judged.get(drop.task) or {}).get("drop") or {}
+            scores = [(seed_of(run), drop.base, drop.final, drop.drop, interval)]
+            for row in others[others.task == drop.task].itertuples() if len(others) else ():
+                scores.append((row.seed, row.base, row.final, 1 - row.retention, {}))
+            for seed, base, final, lost, ends in scores:
+                of_seed = (name, method_of(run), seed, drop.task, drop.metric, drop.n)
+                low, high = (ends.get(end, math.nan) for end in ("low", "high"))
+                rows.append((*of_seed, base, final, math.nan if last else lost, low, high))
+    columns = ["run", "method", "seed", "task", "metric", "n"]
+    return pd.DataFrame(rows, columns=[*columns, "base", "final", "drop", "drop_low", "drop_high"])
+
+
 def _kept(shares: Sequence[float], at_once: bool) -> float:
     # Nothing can be kept of a base of zero, and min() would overlook that.
     known = shares and not any(map(math.isnan, shares))

@@ -15,7 +15,7 @@ from app.figures.forgetting_curves import View, forgetting_curves
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
 from app.language import Words
-from app.results.methods_table import methods_table
+from app.results.methods_table import methods_table, task_losses
 from app.results.run_tables import (
     class_drops,
     curves,
@@ -158,7 +158,8 @@ def forgetting_figures(
     judged = with_base_reached(run.verdicts(), records, fates)
     names = site.runs.names_for(visitor)
     beside = side_by_side({name: site.runs.get(name) for name in names}, run)
-    side = methods_table(beside, {name: study_beside(other) for name, other in beside.items()})
+    studies = {name: study_beside(other) for name, other in beside.items()}
+    side = methods_table(beside, studies)
     seeds = seed_spread(seeds_of(run, fates, study_beside(run)), fates)
     points, metrics = curves(records, order), metrics_of(records)
     curve = forgetting_curves(points, order, words, metrics, view)
@@ -168,7 +169,8 @@ def forgetting_figures(
     drawn = {"curve": points, "matrix": scores, "classes": lost}
     # Where all others are left out of the table, nothing stands side by side.
     several = side.own.sum() > 1
-    drawn["methods"] = side if several else None
+    losses = side.drop(columns=["low", "high"]).merge(task_losses(beside, studies))
+    drawn["methods"] = losses if several else None
     return (
         verdict_cards(fates, judged, words),
         gr.update(value=curve, visible=True),

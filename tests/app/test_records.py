@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from stand_in import ORDER, drop, make_run, record_rows
 
-from app.results.methods_table import methods_table
+from app.results.methods_table import methods_table, task_losses
 from app.results.run_tables import (
     class_drops,
     curves,
@@ -126,6 +126,31 @@ def test_methods_are_compared_by_worst_kept_and_share_reached_of_the_best(tmp_pa
     wanted = [sum(b[task] / best[task] for task in best) / 2 for b in bases]
     assert table.reached.tolist() == pytest.approx(wanted) and max(wanted) == 1
     json.dumps(table.to_dict("records"))
+
+
+def test_what_was_lost_of_every_task_stands_with_its_interval_seed_and_images(tmp_path):
+    runs = {name: make_run(tmp_path, name, "distill") for name in ("keeps", "judged")}
+    verdict = {"tasks": [{"task": "seg", "drop": {"low": 0.01, "high": 0.07}}]}
+    (runs["judged"].path / "verdicts.json").write_text(json.dumps(verdict))
+    told = drops(runs["judged"].records(), ORDER)
+    rows = [
+        {"method": "distill", "seed": seed, "strength": 1.0, "without": "", "task": drop.task}
+        | {"base": drop.base, "final": drop.final - seed / 10, "retention": 0.5}
+        for seed in (0, 1)
+        for drop in told
+    ]
+    table = task_losses(runs, {"judged": pd.DataFrame(rows)})
+    assert table[table.run == "keeps"].task.tolist() == ORDER
+    own = table[(table.run == "judged") & (table.seed == 0)].set_index("task")
+    assert own.loc["seg", ["drop_low", "drop_high"]].tolist() == [0.01, 0.07]
+    assert own["drop"].tolist() == pytest.approx(
+        [told[0].drop, told[1].drop, math.nan], nan_ok=True
+    )
+    assert own.n.tolist() == [drop.n for drop in told]
+    other = table[table.seed == 1].set_index("task")
+    assert other.loc["seg", "final"] == pytest.approx(told[0].final - 0.1)
+    assert other["drop"].tolist() == pytest.approx([0.5, 0.5, math.nan], nan_ok=True)
+    assert other.drop_low.isna().all()
 
 
 def test_only_runs_of_the_same_images_are_laid_side_by_side(tmp_path):
