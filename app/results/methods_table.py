@@ -78,9 +78,9 @@ def task_losses(
         studies: as ``methods_table``.
 
     Returns:
-        Columns run, method, seed, task, metric, n (images), base, final, drop, drop_low and drop_high
-        (95 % interval over the images; NaN where the run was not judged, and of other seeds). A
-        task after which no stage came has no drop.
+        Columns run, method, seed, task, metric, n (images), base, final, drop, drop_low and
+        drop_high (95 % interval over the images; NaN where the run was not judged, and of other
+        seeds). A task after which no stage came has no drop.
     """
     rows = []
     for name, run in runs.items():
