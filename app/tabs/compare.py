@@ -268,7 +268,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     ).success(**drawn)
     picked.input(**drawn, **latest)
     taken = grid.select(from_grid, asked, shown, **private)
-    taken.success(js="() => document.querySelector('.ov-hero').scrollIntoView()", **here)
+    taken.success(js="() => document.querySelector('.ov-main').scrollIntoView()", **here)
     taken.failure(js=FREE, **here)
     viewer.download(save, [viewed, image], to_save, **private).success(
         None, to_save, None, js=_SAVE_JS, api_visibility="private"

@@ -83,7 +83,7 @@ async function receive() {
 function inSight() {
   const box = canvas.getBoundingClientRect();
   if (root.offsetParent && matchMedia("(max-width: 900px)").matches && (box.bottom < 80 || box.top > innerHeight - 120))
-    find(".ov-hero").scrollIntoView({ block: "start" });
+    find(".ov-main").scrollIntoView({ block: "start" });
 }
 
 // The address follows what is seen; another run, side or image is a step that Back undoes.

@@ -254,6 +254,19 @@ def test_the_sides_names_fit_on_a_phone(visit):
         assert not visitor.page.evaluate(cut), part
 
 
+def test_what_a_tap_far_below_changes_comes_in_sight_on_a_phone(visit):
+    visitor = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    before = visitor.viewer("key")
+    visitor.page.get_by_alt_text("Example image: the face").last.tap()
+    visitor.wait_other_answer(before)
+    visitor.page.wait_for_function(
+        """() => {
+          const box = document.querySelector('.ov-canvas').getBoundingClientRect();
+          return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight;
+        }"""
+    )
+
+
 def test_what_a_run_is_stands_where_it_is_chosen(visit):
     for language, told in (("en", "Nothing against forgetting"), ("zh-TW", "不防遺忘")):
         visitor = visit(f"?lang={language}")
