@@ -73,7 +73,7 @@ async function receive() {
   label();
   repaint();
   if (!first) inSight();
-  if (linked.has("own") && first) find(".ov-copy-note").textContent = words["viewer.link_without_image"];
+  if (first || other) find(".ov-link-note").textContent = first && linked.has("own") ? words["viewer.link_without_image"] : "";
   remember();
   trigger("input"); // what is chosen above and beside the image follows what is shown
   setTimeout(() => window.dispatchEvent(new Event("onehead-run")), 100);

@@ -66,7 +66,7 @@ def test_a_link_from_an_image_of_ones_own_says_that_it_is_not_in_it(visit, tmp_p
     page.click(".ov-copy")
     link = visitor.viewer("link")
     again = visit(link[link.index("?") :])
-    assert "is not in it" in again.page.inner_text(".ov-copy-note")
+    assert "is not in it" in again.page.inner_text(".ov-link-note")
 
 
 def test_odd_sizes_fit_the_screen(visit, tmp_path):
