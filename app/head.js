@@ -95,23 +95,27 @@
     link.href = href; link.download = name;
     document.body.append(link); link.click(); link.remove();
   };
-  // Arrow keys go through tabs and choices, as they do where radios have a common name.
+  // Arrow keys go through the tabs, as browsers let them go through radios of one name.
   document.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    const group = event.target.closest?.("#tabs [role=tablist], fieldset");
-    const one = event.target.closest?.("[role=tab], input[type=radio]");
-    if (!step || !group || !one) return;
-    const all = [...group.querySelectorAll("[role=tab], input[type=radio]")].filter((e) => e.getClientRects().length && !e.disabled);
+    const one = event.target.closest?.("#tabs [role=tab]");
+    if (!step || !one) return;
+    const all = [...one.closest("[role=tablist]").querySelectorAll("[role=tab]")].filter((e) => e.getClientRects().length && !e.disabled);
     const next = all[(all.indexOf(one) + step + all.length) % all.length];
     event.preventDefault();
     next.focus();
     next.click();
   });
-  // Titles are headings for screen readers, too.
-  new MutationObserver(() => document.querySelectorAll(".prose.oh-title:not([role])").forEach((title) => {
-    title.setAttribute("role", "heading");
-    title.setAttribute("aria-level", "2");
-  })).observe(document.documentElement, { childList: true, subtree: true });
+  new MutationObserver(() => {
+    // Titles are headings for screen readers, too.
+    document.querySelectorAll(".prose.oh-title:not([role])").forEach((title) => {
+      title.setAttribute("role", "heading");
+      title.setAttribute("aria-level", "2");
+    });
+    // Gradio names every radio by itself: a choice would be as many stops of the Tab key as it has radios.
+    document.querySelectorAll("fieldset[id]").forEach((group) =>
+      group.querySelectorAll("input[type=radio]").forEach((radio) => { radio.name = group.id; }));
+  }).observe(document.documentElement, { childList: true, subtree: true });
   // Where the row of runs is wider than the page, the chosen one is in sight.
   const inRow = () => {
     const one = document.querySelector("#run label.selected"), row = one?.parentElement; // Gradio has other .wrap

@@ -67,7 +67,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
                 left = lasting(
                     gr.Dropdown(label=t("sides.left"), elem_id="left", scale=1, min_width=120)
                 )
-                swap = gr.Button(t("sides.swap"), elem_id="swap", scale=0, min_width=44)
+                swap = gr.Button(t("sides.swap"), size="sm", elem_id="swap", scale=0, min_width=44)
             image = image_upload(
                 label=t("image.label"),
                 sources=["upload", "clipboard", "webcam"],

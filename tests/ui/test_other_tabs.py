@@ -322,6 +322,22 @@ def test_accessibility(visit, scheme):
     assert not serious
 
 
+def test_a_choice_is_one_stop_of_the_tab_key_and_arrows_go_through_it(visit):
+    visitor = visit()
+    page = visitor.page
+    page.locator("#run input:checked").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "tab"
+    page.keyboard.press("Shift+Tab")
+    asked = page.evaluate(
+        "(all => all[(all.findIndex(i => i.checked) + 1) % all.length].value)"
+        "([...document.querySelectorAll('#run input')])"
+    )
+    page.keyboard.press("ArrowRight")
+    visitor.wait_checked(asked)
+    page.wait_for_function(f"document.querySelector('.ov').dataset.run === {asked!r}")
+
+
 def test_the_page_by_keyboard(visit):
     page = visit().page
     page.focus(".ov-canvas")
