@@ -83,7 +83,7 @@ def verdict_of(drop: Drop, judged: dict[str, Any] | None, words: Words, last: st
     if math.isnan(drop.drop):
         return Verdict("never", "–", "", words("verdict.nothing"), (), tuple(small))
     plain: list[str] = []
-    kind = drop.outcome(judged)
+    kind = drop.outcome(judged and judged["drop"])
     if judged is not None:
         low, high = (judged["drop"][end] for end in ("low", "high"))
         if low is not None and high is not None:

@@ -11,6 +11,7 @@ from app.results.percentages import percent
 from app.results.run_tables import (
     Drop,
     drops,
+    judged_at,
     measured_on,
     method_of,
     stage_order,
@@ -62,26 +63,29 @@ def _outcomes(run: Run, stage: int) -> list[tuple[Drop, str]]:
     upto = records[pd.to_numeric(records["stage"]) <= stage]
     told = drops(upto, stage_order(run.manifest)) if len(upto) else []
     after = [d for d in told if d.final_stage > d.base_stage and d.drop == d.drop]
-    judged = run.verdicts() if stage == run.stages[-1].number else {}
-    return [(d, d.outcome(judged.get(d.task))) for d in sorted(after, key=lambda d: -d.drop)]
+    judged, last = run.verdicts(), run.stages[-1].number
+    return [
+        (d, d.outcome(judged_at(judged.get(d.task), d.final_stage, last).get("drop")))
+        for d in sorted(after, key=lambda d: -d.drop)
+    ]
 
 
 def _clause(run: Run, outcomes: list[tuple[Drop, str]], where: str, words: Words) -> str:
     if not outcomes:
         at_once = together(drops(run.records(), stage_order(run.manifest)))
         return words("headline.at_once" if at_once else "headline.no_later", where=where)
-    unsure = {drop.task for drop, outcome in outcomes if outcome == "undecided"}
     lost = words("headline.comma").join(
         words(
-            "headline.perhaps_part" if drop.task in unsure else "headline.part",
+            "headline.part" if outcome == "forgotten" else "headline.perhaps_part",
             amount=percent(drop.drop),
             task=words.task(drop.task),
         )
-        for drop, _ in outcomes
-        if not drop.within_gate
+        for drop, outcome in outcomes
+        if outcome == "forgotten" or (outcome == "undecided" and not drop.within_gate)
     )
     if lost:
         return words("headline.lost", where=where, what=lost)
+    unsure = any(outcome == "undecided" for _, outcome in outcomes)
     return words("headline.perhaps" if unsure else "headline.kept", where=where)
 
 

@@ -121,10 +121,22 @@ def test_the_sentence_is_no_surer_than_the_verdicts_and_true_of_a_joint_run(tmp_
         "Lost on the left: perhaps 80 % of segmentation, perhaps 40 % of detection;"
         " all tasks trained at once on the right. On 60 validation images."
     )
-    # The verdicts are of the last stage.
+    # These verdicts are of the last stage alone.
     said = "Lost: 40 % of segmentation. On 60 validation images."
     assert loss_sentence((doubtful, 2), None, Words("en")) == said
     assert loss_sentence((joint, 3), None, Words("en")) == ""
+
+
+@pytest.mark.parametrize(
+    ("high", "said"),
+    [(0.09, "Perhaps all kept (too few images to tell)."), (0.04, "All kept.")],
+)
+def test_an_earlier_stage_is_told_by_its_own_interval(tmp_path, high, said):
+    run = make_run(tmp_path)  # 2 % of segmentation is gone after stage 2
+    stages = [{"stage": 2, "score": None, "drop": {"value": 0.02, "low": 0.003, "high": high}}]
+    row = {"task": "seg", "verdict": "pass", "drop": {"low": 0.0, "high": 0.01}, "stages": stages}
+    write_sealed(run.path / "verdicts.json", {"tasks": [row]})
+    assert loss_sentence((run, 2), None, Words("en")).startswith(said)
 
 
 def test_what_makes_two_runs_hard_to_compare_is_said(site, image):
