@@ -33,7 +33,8 @@ def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: W
         words: the visitor's language.
 
     Returns:
-        What was lost and on how many images that was measured; empty where the records do not tell.
+        What was lost and on how many images that was measured; empty where the records
+        do not tell.
     """
     sides = {"alone": right} if left is None else {"left": left, "right": right}
     try:
@@ -48,13 +49,25 @@ def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: W
         _clause(sides[where][0], outcomes, words(f"headline.{where}"), words)
         for where, outcomes in found.items()
     )
-    lost = [drop for drop in told if not drop.within_gate]
-    counts = dict.fromkeys(str(drop.n) for drop in lost or told if drop.n)
-    measured = words(
-        "headline.measured" if counts else "headline.measured_on_some",
-        counts=words("headline.and").join(counts),
-    )
-    return said[:1].upper() + said[1:] + measured
+    return said[:1].upper() + said[1:] + _measured(found, words)
+
+
+def _measured(found: dict[str, list[tuple[Drop, str]]], words: Words) -> str:
+    """On how many images; of each side where the sides differ."""
+    counts = {
+        where: words("headline.and").join(map(str, sorted({d.n for d, _ in outcomes if d.n})))
+        for where, outcomes in found.items()
+        if outcomes
+    }
+    if len(set(counts.values())) > 1:
+        each = [
+            words("headline.measured_there", counts=n, where=words(f"headline.{where}"))
+            for where, n in counts.items()
+            if n
+        ]
+        return words("headline.measured_apart", counts=words("headline.comma").join(each))
+    (of_all,) = set(counts.values())
+    return words("headline.measured" if of_all else "headline.measured_on_some", counts=of_all)
 
 
 def _outcomes(run: Run, stage: int) -> list[tuple[Drop, str]]:

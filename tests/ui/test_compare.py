@@ -180,7 +180,7 @@ def test_the_page_opens_on_what_was_forgotten_beside_what_was_kept(visit):
     said = page.inner_text(".ov-headline")
     assert said == (
         "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right."
-        " On 60 validation images."
+        " Measured on 60 validation images, not on the image shown."
     )
     assert "Nothing against forgetting (forgets) · Stage 3" in page.inner_text(".ov-name-left")
     assert "Distillation (keeps) · Stage 3" in page.inner_text(".ov-name-right")
