@@ -10,9 +10,14 @@ function tag(name, attributes = {}, ...children) {
   return node;
 }
 
+// As app/results/percentages.py says it: what is not 0 or 100 % does not read so.
 function percent(share) {
   const value = share * 100;
-  return `${value >= 9.95 || value === 0 ? Math.round(value) : value.toFixed(1)} %`;
+  for (const [start, end, said] of [[0, 0.05, "< 0.1 %"], [99.95, 100, "> 99.9 %"], [100, 100.05, "> 100 %"]]) {
+    if (start < value && value < end) return said;
+  }
+  const whole = value === 0 || value === 100 || (value >= 9.95 && value < 99.5) || value > 100.5;
+  return `${value.toFixed(whole ? 0 : 1)} %`;
 }
 
 const taskName = (task, words) => words["task." + task] ?? task;

@@ -9,6 +9,7 @@ import pytest
 import app.viewer
 from app.language import Words
 from app.results.changes import MATCH_IOU, STEADY_IOU, compare_boxes, compare_masks
+from app.results.percentages import percent
 from mtl_core.types import Boxes
 
 VIEWER = Path(app.viewer.__file__).parent
@@ -57,6 +58,25 @@ def test_boxes_and_masks_are_compared_as_programs_are_told(page, seed):
     groups = {(m["before"]["name"], m["after"]["name"]): m["share"] for m in moved}
     expected = {(c.before, c.after): c.share for c in compare_masks(*masks, NAMES, NAMES)}
     assert groups == pytest.approx(expected)
+
+
+def test_percentages_read_as_in_python(page):
+    shares = [
+        0,
+        0.0001,
+        0.0007,
+        0.004,
+        0.0994,
+        0.123,
+        0.9949,
+        0.9968,
+        0.9999,
+        1,
+        1.0001,
+        1.004,
+        1.2,
+    ]
+    assert asked(page, "given.map(percent)", *shares) == [percent(share) for share in shares]
 
 
 def sides(name: str = "dog"):
