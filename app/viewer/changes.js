@@ -50,8 +50,14 @@ function movedPixels(a, b) {
 }
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
-const TREMBLE = 0.001; // below this a mask's edge has merely trembled
 const best = (part) => part.probabilities.indexOf(Math.max(...part.probabilities));
+
+const movedShare = (moved) => moved.reduce((sum, m) => sum + m.share, 0);
+
+function pixelWords(moved, words) {
+  if (!moved.length) return words["changes.pixels_same"];
+  return fill(words["changes.pixels"], { share: percent(movedShare(moved)) });
+}
 
 const topClass = (part) => (part.known === false ? null : part.classes[best(part)].name);
 const sameTop = (a, b) => topClass(a) === topClass(b);
@@ -83,9 +89,9 @@ function changesTable(before, after, visible, rules, tasks, words) {
           list.length > 4 ? fill(words["changes.and_more"], { count: list.length - 4 }) : "")));
       section.append(rows.length ? tag("table", {}, ...rows) : tag("p", {}, words["changes.no_boxes"]));
     } else if (a.kind === "label_map") {
-      const moved = compareMasks(a, b), share = moved.reduce((sum, m) => sum + m.share, 0);
-      section.append(tag("p", {}, share < TREMBLE ? words["changes.pixels_same"] : fill(words["changes.pixels"], { share: percent(share) })));
-      if (share >= TREMBLE) section.append(tag("table", {}, ...moved.filter((m) => m.share >= TREMBLE).slice(0, 4).map((m) => tag("tr", {},
+      const moved = compareMasks(a, b);
+      section.append(tag("p", {}, pixelWords(moved, words)));
+      if (moved.length) section.append(tag("table", {}, ...moved.slice(0, 4).map((m) => tag("tr", {},
         tag("td", {}, chip(m.before, m.before.shown), " → ", chip(m.after, m.after.shown)), tag("td", { class: "ov-number" }, percent(m.share))))));
     } else if (a.kind === "bars") section.append(tag("p", {}, topWords(a, b, words)));
     else section.append(tag("p", {}, `${rangeWords(a)} → ${rangeWords(b)}`));
@@ -111,10 +117,8 @@ function changesLine(before, after, visible, rules, tasks, words) {
       const found = compareBoxes(visible(a), visible(b), rules.match_iou, rules.steady_iou);
       const counts = ["lost", "renamed", "shifted", "found"].filter((k) => found[k].length).map((k) => `${found[k].length} ${words["changes." + k]}`);
       if (counts.length) said.push(`${words["changes.boxes"]}: ${counts.join(", ")}`);
-    } else if (a.kind === "label_map") {
-      const share = compareMasks(a, b).reduce((sum, m) => sum + m.share, 0);
-      said.push(share < TREMBLE ? words["changes.pixels_same"] : fill(words["changes.pixels"], { share: percent(share) }));
-    } else if (a.kind === "bars" && !sameTop(a, b)) said.push(topWords(a, b, words));
+    } else if (a.kind === "label_map") said.push(pixelWords(compareMasks(a, b), words));
+    else if (a.kind === "bars" && !sameTop(a, b)) said.push(topWords(a, b, words));
   }
   return said.join("; ") || words["changes.none"];
 }

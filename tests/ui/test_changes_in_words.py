@@ -107,6 +107,17 @@ def test_lost_boxes_moved_pixels_and_another_top_class_are_told(page):
         assert words in html
 
 
+@pytest.mark.parametrize(("pixels", "said"), [(3000, "&lt; 0.1 %"), (1500, "0.1 %")])
+def test_few_changed_pixels_are_not_called_none(page, pixels, said):
+    before, after = sides()
+    before["parts"]["seg"]["ids"] = [1] * pixels
+    after["parts"]["seg"]["ids"] = [0] + [1] * (pixels - 1)
+    html = table(page, before, after)
+    assert f"{said} of the pixels changed class" in html and f">{said}</td>" in html
+    after["parts"]["seg"]["ids"] = [1] * pixels
+    assert "no pixel changed class" in table(page, before, after)
+
+
 def test_none_of_these_is_a_class_of_its_own(page):
     before, after = sides()
     after["parts"]["cls"]["known"] = False
