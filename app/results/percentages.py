@@ -8,7 +8,7 @@ def percent(share: float) -> str:
 
     What is not 0 or 100 % does not read so. ``percent`` of app/viewer/panels.js says the same.
     """
-    value = share * 100
+    value = round(share * 100, 6)  # sums of shares are all or none but for the last digits
     close = (0, 0.05, "< 0.1 %"), (99.95, 100, "> 99.9 %"), (100, 100.05, "> 100 %")
     for start, end, said in close:
         if start < value < end:

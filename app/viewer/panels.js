@@ -12,7 +12,7 @@ function tag(name, attributes = {}, ...children) {
 
 // As app/results/percentages.py says it: what is not 0 or 100 % does not read so.
 function percent(share) {
-  const value = share * 100;
+  const value = Math.round(share * 1e8) / 1e6; // sums of shares are all or none but for the last digits
   for (const [start, end, said] of [[0, 0.05, "< 0.1 %"], [99.95, 100, "> 99.9 %"], [100, 100.05, "> 100 %"]]) {
     if (start < value && value < end) return said;
   }
