@@ -91,8 +91,10 @@ function changesTable(before, after, visible, rules, tasks, words) {
     } else if (a.kind === "label_map") {
       const moved = compareMasks(a, b);
       section.append(tag("p", {}, pixelWords(moved, words)));
-      if (moved.length) section.append(tag("table", {}, ...moved.slice(0, 4).map((m) => tag("tr", {},
-        tag("td", {}, chip(m.before, m.before.shown), " → ", chip(m.after, m.after.shown)), tag("td", { class: "ov-number" }, percent(m.share))))));
+      const row = (share, ...what) => tag("tr", {}, tag("td", {}, ...what), tag("td", { class: "ov-number" }, percent(share)));
+      const rows = moved.slice(0, 4).map((m) => row(m.share, chip(m.before, m.before.shown), " → ", chip(m.after, m.after.shown)));
+      if (moved.length > 4) rows.push(row(movedShare(moved.slice(4)), words["changes.others"]));
+      if (rows.length) section.append(tag("table", {}, ...rows));
     } else if (a.kind === "bars") section.append(tag("p", {}, topWords(a, b, words)));
     else section.append(tag("p", {}, `${rangeWords(a)} → ${rangeWords(b)}`));
     return section;

@@ -1,6 +1,7 @@
 """What changed, as the browser says it: the same as programs are told, from the same answers."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,21 @@ def test_few_changed_pixels_are_not_called_none(page, pixels, said):
     assert f"{said} of the pixels changed class" in html and f">{said}</td>" in html
     after["parts"]["seg"]["ids"] = [1] * pixels
     assert "no pixel changed class" in table(page, before, after)
+
+
+def test_rows_of_moved_pixels_add_up_to_all_that_moved(page):
+    before, after = sides()
+    classes = [{**CLASSES[0], "name": name, "shown": name} for name in "abcdef"]
+    before["parts"]["seg"] |= {"classes": classes, "ids": [0] * 20}
+    after["parts"]["seg"] |= {
+        "classes": classes,
+        "ids": [0] * 4 + [1] * 6 + [2] * 4 + [3] * 3 + [4] * 2 + [5],
+    }
+    html = table(page, before, after)
+    assert "80 % of the pixels changed class" in html
+    assert re.findall(r"([\d.]+) %</td>", html) == ["30", "20", "15", "10", "5.0"]
+    assert "<td>others</td>" in html
+    assert "others" not in table(page, *sides())
 
 
 def test_none_of_these_is_a_class_of_its_own(page):
