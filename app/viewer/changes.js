@@ -73,8 +73,8 @@ function chip(c, text) {
   return tag("span", { class: "ov-mark" }, tag("i", { style: `--c:${c.background ? "transparent" : c.color}` }), text);
 }
 
-// One section per task that either side was trained.
-function changesTable(before, after, visible, rules, tasks, words) {
+// One section per task that either side was trained. Switched-off classes are not drawn, but count here.
+function changesTable(before, after, counting, rules, tasks, words) {
   return tasks.map((task) => {
     const section = tag("section", {}, tag("h4", {}, words["task." + task] ?? task));
     const a = before.parts[task], b = after.parts[task];
@@ -82,7 +82,7 @@ function changesTable(before, after, visible, rules, tasks, words) {
       if (!a && !b) return null;
       section.append(tag("p", { class: "ov-quiet" }, fill(words["changes.new_task"], { task: words["task." + task] ?? task })));
     } else if (a.kind === "boxes") {
-      const found = compareBoxes(visible(a), visible(b), rules.match_iou, rules.steady_iou);
+      const found = compareBoxes(counting(a), counting(b), rules.match_iou, rules.steady_iou);
       const rows = Object.entries(found).filter(([, list]) => list.length).map(([kind, list]) => tag("tr", {},
         tag("th", { scope: "row" }, `${list.length} ${words["changes." + kind]}`),
         tag("td", {}, ...list.slice(0, 4).map((change) => boxChip(kind, change, words)),
@@ -110,13 +110,13 @@ function boxChip(kind, { before, after, iou }, words) {
 }
 
 // The same in one line, for the space under a small image.
-function changesLine(before, after, visible, rules, tasks, words) {
+function changesLine(before, after, counting, rules, tasks, words) {
   const said = [];
   for (const task of tasks) {
     const a = before.parts[task], b = after.parts[task];
     if (!a || !b) continue;
     if (a.kind === "boxes") {
-      const found = compareBoxes(visible(a), visible(b), rules.match_iou, rules.steady_iou);
+      const found = compareBoxes(counting(a), counting(b), rules.match_iou, rules.steady_iou);
       const counts = ["lost", "renamed", "shifted", "found"].filter((k) => found[k].length).map((k) => `${found[k].length} ${words["changes." + k]}`);
       if (counts.length) said.push(`${words["changes.boxes"]}: ${counts.join(", ")}`);
     } else if (a.kind === "label_map") said.push(pixelWords(compareMasks(a, b), words));

@@ -73,6 +73,7 @@ def test_percentages_read_as_in_python(page):
         0.9968,
         0.9999,
         1,
+        1 + 2e-16,
         1.0001,
         1.004,
         1.2,

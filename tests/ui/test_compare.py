@@ -240,6 +240,15 @@ def test_the_words_follow_the_score_and_hidden_classes(visit):
     assert "lost" not in visitor.page.locator(".ov-frame").nth(2).inner_text()
 
 
+def test_a_class_that_is_switched_off_still_counts_as_a_change(visit):
+    page = visit("?run=keeps&left=keeps:2").page
+    told, line = page.locator(".ov-changes"), page.locator(".ov-frame").nth(2).locator(".ov-change")
+    before = told.inner_text(), line.inner_text()
+    assert "1 lost" in before[0] and "1 lost" in before[1]
+    page.uncheck('.ov-chip [data-class="person"]')
+    assert (told.inner_text(), line.inner_text()) == before
+
+
 def test_what_another_run_draws_is_not_lost_by_this_one(visit):
     told = visit("?run=keeps&left=forgets:2").page.locator(".ov-changes").inner_text()
     assert "1 only left" in told and "lost" not in told
