@@ -29,14 +29,16 @@ function showBars(parent, part, task, words, limit = 5) {
     return;
   }
   const order = part.probabilities.map((p, i) => [p, part.classes[i]]).sort((a, b) => b[0] - a[0]).slice(0, limit);
+  if (part.known === false) order.unshift([null, { shown: words["viewer.none"] }]); // the answer comes first
   // Bars are kept and resized, so that a flip between stages is seen as a movement.
   while (parent.children.length > order.length || parent.querySelector(".ov-none")) parent.lastChild.remove();
   order.forEach(([p, c], i) => {
     let bar = parent.children[i];
     if (!bar) parent.append((bar = tag("div", { class: "ov-bar" }, tag("span"), tag("span"), tag("i"))));
     bar.children[0].textContent = c.shown;
-    bar.children[1].textContent = percent(p);
-    bar.style.setProperty("--p", p.toFixed(4));
+    bar.children[1].textContent = p === null ? "" : percent(p);
+    bar.children[2].hidden = p === null;
+    bar.style.setProperty("--p", p ?? 0);
     bar.style.setProperty("--c", c.color);
   });
 }
@@ -68,9 +70,10 @@ function boxWords(boxes, all, words, threshold) {
 
 // What the bars' numbers can be read as, which depends on whether the network may say "none of these".
 function barsHint(part, words) {
-  const known = part?.known ?? null, count = { count: part?.classes.length };
-  if (known === null) return part ? fill(words["viewer.bars_hint"], count) : "";
-  return fill(known ? words["viewer.bars_known"] : words["viewer.bars_none"], count);
+  if (!part) return "";
+  const known = part.known ?? null, said = known === null ? "hint" : known ? "known" : "none";
+  const numbers = { count: part.classes.length, certainty: part.certainty?.toFixed(2), least: part.least?.toFixed(2) };
+  return fill(words[`viewer.bars_${said}`] + (numbers.least ? words["viewer.bars_cut"] : ""), numbers);
 }
 
 // A task's answer in a few words.

@@ -120,6 +120,19 @@ def test_few_changed_pixels_are_not_called_none(page, pixels, said):
     assert "no pixel changed class" in table(page, before, after)
 
 
+def test_none_of_these_is_the_answer_and_comes_before_the_best_class(page):
+    part = sides()[0]["parts"]["cls"] | {"known": False, "certainty": 2.314, "least": 3.029}
+    call = "(() => { const p = tag('div'); showBars(p, ...given); return p.innerHTML; })()"
+    rows = re.findall(
+        r"<span>(.*?)</span><span>(.*?)</span>", asked(page, call, part, "cls", Words("en").table)
+    )
+    assert rows == [("none of these", ""), ("dog", "80 %"), ("person", "20 %")]
+    hint = asked(page, "barsHint(...given)", part, Words("en").table)
+    assert hint.endswith("(certainty 2.31; below 3.03 the answer is “none of these”)")
+    rows = asked(page, call, part | {"known": True}, "cls", Words("en").table)
+    assert "none of these" not in rows
+
+
 def test_rows_of_moved_pixels_add_up_to_all_that_moved(page):
     before, after = sides()
     classes = [{**CLASSES[0], "name": name, "shown": name} for name in "abcdef"]
@@ -143,7 +156,7 @@ def test_none_of_these_is_a_class_of_its_own(page):
     said = asked(page, "partWords(given[0], null, given[1], 0)", after["parts"]["cls"], words)
     assert said == "none of these (closest: person 60 %)"
     hint = "barsHint(given[0], given[1])"
-    assert asked(page, hint, after["parts"]["cls"], words).startswith("None of these")
+    assert asked(page, hint, after["parts"]["cls"], words).startswith("the image looks like none")
     assert "whatever is in the image" in asked(page, hint, before["parts"]["cls"], words)
 
 
