@@ -170,7 +170,7 @@ def forgetting_figures(
     several = side.own.sum() > 1
     drawn["methods"] = side if several else None
     return (
-        verdict_cards(fates, judged, words),
+        verdict_cards(fates, judged, words, bool(seeds)),
         gr.update(value=curve, visible=True),
         gr.update(value=score_matrix(table, order, words, metrics, seeds), visible=True),
         choice,

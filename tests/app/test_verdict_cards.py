@@ -36,6 +36,11 @@ def test_a_verdict_comes_with_its_interval(verdict: str, high: float, words: str
     assert words in page and f"95 %: {low} % to 101 %" in page and "bootstrap" in page
 
 
+def test_one_training_is_spoken_of_only_where_no_other_seed_is_shown():
+    assert "One training: another seed" in verdict_cards([SEG], judged(), WORDS)
+    assert "seed" not in verdict_cards([SEG], judged(), WORDS, several_seeds=True)
+
+
 def test_an_end_below_all_is_not_rounded_to_all():
     page = verdict_cards([SEG], judged("undecided", 0.003, 0.09), WORDS)
     assert "Something was lost for certain" in page and "95 %: 91 % to 99.7 %" in page
