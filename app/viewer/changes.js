@@ -63,10 +63,9 @@ const topClass = (part) => (part.known === false ? null : part.classes[best(part
 const sameTop = (a, b) => topClass(a) === topClass(b);
 
 function topWords(a, b, words) {
-  const [i, j] = [best(a), best(b)], [before, after] = [percent(a.probabilities[i]), percent(b.probabilities[j])];
-  const shown = (part, index) => (part.known === false ? words["viewer.none"] : part.classes[index].shown);
-  if (sameTop(a, b)) return fill(words["changes.top_same"], { name: shown(b, j), before, after });
-  return fill(words["changes.top_other"], { name_before: shown(a, i), before, name_after: shown(b, j), after });
+  const share = (part) => percent(part.probabilities[best(part)]);
+  if (sameTop(a, b) && b.known !== false) return fill(words["changes.top_same"], { name: b.classes[best(b)].shown, before: share(a), after: share(b) });
+  return [a, b].map((part) => partWords(part, null, words)).join(" → ");
 }
 
 function chip(c, text) {
