@@ -124,10 +124,14 @@ class Probabilities:
         values: C float32 that sum to 1.
         known: False where the image seems to be of none of the classes; None where the network
             was not fitted to say so.
+        certainty: the score by which ``known`` was told; None where it was not.
+        least: the score's least value of an image that is known.
     """
 
     values: np.ndarray
     known: bool | None = None
+    certainty: float | None = None
+    least: float | None = None
     kind: ClassVar[Kind] = "bars"
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from app.components.class_legend import legend_html
 from app.language import Words
+from app.results.percentages import percent
 from app.results.teaching_points import first_kept
 from app.services.teaching import Training
 from mtl_core.data.synthetic.shapes import KIND_NAMES
@@ -68,15 +69,15 @@ def _kept(training: Training, words: Words) -> str:
     }
     if last > base:
         return _said(
-            words("teach.gained", **values, share=f"{last / base - 1:.0%}"), "oh-teach-kept"
+            words("teach.gained", **values, share=percent(last / base - 1)), "oh-teach-kept"
         )
-    return _said(words("teach.kept", **values, share=f"{last / base:.0%}"), "oh-teach-kept")
+    return _said(words("teach.kept", **values, share=percent(last / base)), "oh-teach-kept")
 
 
 def _named(words_before: str, scene: dict[str, Any], words: Words) -> str:
     if "class" not in scene:
         return words_before
-    return f"{words_before}: {words.class_name(scene['class'])} {scene['share']:.0%}"
+    return f"{words_before}: {words.class_name(scene['class'])} {percent(scene['share'])}"
 
 
 def _said(text: str, kind: str = "oh-plain") -> str:

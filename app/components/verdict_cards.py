@@ -41,7 +41,12 @@ class Verdict:
     small: tuple[str, ...]
 
 
-def verdict_cards(drops: list[Drop], judged: dict[str, dict[str, Any]], words: Words) -> str:
+def verdict_cards(
+    drops: list[Drop],
+    judged: dict[str, dict[str, Any]],
+    words: Words,
+    several_seeds: bool = False,
+) -> str:
     """HTML for a row of cards, one per task.
 
     Args:
@@ -50,15 +55,17 @@ def verdict_cards(drops: list[Drop], judged: dict[str, dict[str, Any]], words: W
             ``base_reached`` where it is known, the floor's metric right after the task's own stage;
             a task that is not there is shown by its drop alone.
         words: the visitor's language.
+        several_seeds: whether the scores of other seeds are shown, too.
     """
     if not drops:
         return f"<p class='oh-quiet'>{escape(words('forgetting.empty'))}</p>"
     last = words("verdict.together" if together(drops) else "verdict.last")
     cards = "".join(_card(drop, judged.get(drop.task), words, last) for drop in drops)
-    note = "verdict.method" if judged else "verdict.caution"
-    return (
-        f"<div class='oh-cards'>{cards}</div><p class='oh-quiet oh-small'>{escape(words(note))}</p>"
-    )
+    notes = [words("verdict.method" if judged else "verdict.caution")]
+    if judged and not several_seeds:
+        notes.append(words("verdict.one_seed"))
+    note = escape(" ".join(notes))
+    return f"<div class='oh-cards'>{cards}</div><p class='oh-quiet oh-small'>{note}</p>"
 
 
 def verdict_of(drop: Drop, judged: dict[str, Any] | None, words: Words, last: str) -> Verdict:
@@ -83,7 +90,7 @@ def verdict_of(drop: Drop, judged: dict[str, Any] | None, words: Words, last: st
     if math.isnan(drop.drop):
         return Verdict("never", "–", "", words("verdict.nothing"), (), tuple(small))
     plain: list[str] = []
-    kind = drop.outcome(judged)
+    kind = drop.outcome(judged and judged["drop"])
     if judged is not None:
         low, high = (judged["drop"][end] for end in ("low", "high"))
         if low is not None and high is not None:

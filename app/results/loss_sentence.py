@@ -11,6 +11,7 @@ from app.results.percentages import percent
 from app.results.run_tables import (
     Drop,
     drops,
+    judged_at,
     measured_on,
     method_of,
     stage_order,
@@ -32,7 +33,8 @@ def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: W
         words: the visitor's language.
 
     Returns:
-        What was lost and on how many images that was measured; empty where the records do not tell.
+        What was lost and on how many images that was measured; empty where the records
+        do not tell.
     """
     sides = {"alone": right} if left is None else {"left": left, "right": right}
     try:
@@ -47,13 +49,25 @@ def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: W
         _clause(sides[where][0], outcomes, words(f"headline.{where}"), words)
         for where, outcomes in found.items()
     )
-    lost = [drop for drop in told if not drop.within_gate]
-    counts = dict.fromkeys(str(drop.n) for drop in lost or told if drop.n)
-    measured = words(
-        "headline.measured" if counts else "headline.measured_on_some",
-        counts=words("headline.and").join(counts),
-    )
-    return said[:1].upper() + said[1:] + measured
+    return said[:1].upper() + said[1:] + _measured(found, words)
+
+
+def _measured(found: dict[str, list[tuple[Drop, str]]], words: Words) -> str:
+    """On how many images; of each side where the sides differ."""
+    counts = {
+        where: words("headline.and").join(map(str, sorted({d.n for d, _ in outcomes if d.n})))
+        for where, outcomes in found.items()
+        if outcomes
+    }
+    if len(set(counts.values())) > 1:
+        each = [
+            words("headline.measured_there", counts=n, where=words(f"headline.{where}"))
+            for where, n in counts.items()
+            if n
+        ]
+        return words("headline.measured_apart", counts=words("headline.comma").join(each))
+    (of_all,) = set(counts.values())
+    return words("headline.measured" if of_all else "headline.measured_on_some", counts=of_all)
 
 
 def _outcomes(run: Run, stage: int) -> list[tuple[Drop, str]]:
@@ -62,26 +76,29 @@ def _outcomes(run: Run, stage: int) -> list[tuple[Drop, str]]:
     upto = records[pd.to_numeric(records["stage"]) <= stage]
     told = drops(upto, stage_order(run.manifest)) if len(upto) else []
     after = [d for d in told if d.final_stage > d.base_stage and d.drop == d.drop]
-    judged = run.verdicts() if stage == run.stages[-1].number else {}
-    return [(d, d.outcome(judged.get(d.task))) for d in sorted(after, key=lambda d: -d.drop)]
+    judged, last = run.verdicts(), run.stages[-1].number
+    return [
+        (d, d.outcome(judged_at(judged.get(d.task), d.final_stage, last).get("drop")))
+        for d in sorted(after, key=lambda d: -d.drop)
+    ]
 
 
 def _clause(run: Run, outcomes: list[tuple[Drop, str]], where: str, words: Words) -> str:
     if not outcomes:
         at_once = together(drops(run.records(), stage_order(run.manifest)))
         return words("headline.at_once" if at_once else "headline.no_later", where=where)
-    unsure = {drop.task for drop, outcome in outcomes if outcome == "undecided"}
     lost = words("headline.comma").join(
         words(
-            "headline.perhaps_part" if drop.task in unsure else "headline.part",
+            "headline.part" if outcome == "forgotten" else "headline.perhaps_part",
             amount=percent(drop.drop),
             task=words.task(drop.task),
         )
-        for drop, _ in outcomes
-        if not drop.within_gate
+        for drop, outcome in outcomes
+        if outcome == "forgotten" or (outcome == "undecided" and not drop.within_gate)
     )
     if lost:
         return words("headline.lost", where=where, what=lost)
+    unsure = any(outcome == "undecided" for _, outcome in outcomes)
     return words("headline.perhaps" if unsure else "headline.kept", where=where)
 
 

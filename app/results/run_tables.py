@@ -39,15 +39,14 @@ class Drop(Retained):
         """Whether at most 5 % of the base was lost."""
         return self.drop <= ALLOWED_DROP
 
-    def outcome(self, judged: dict[str, Any] | None) -> str:
-        """``kept``, ``forgotten`` or, by the interval of its verdict, ``undecided``."""
-        if judged is None:
+    def outcome(self, interval: dict[str, Any] | None) -> str:
+        """``kept``, ``forgotten`` or, where its interval holds the gate, ``undecided``."""
+        if interval is None:
             return "kept" if self.within_gate else "forgotten"
-        kind = {"pass": "kept", "undecided": "undecided"}.get(judged["verdict"], "forgotten")
-        low, high = (judged["drop"][end] for end in ("low", "high"))
-        if kind == "forgotten" and None not in (low, high) and low <= ALLOWED_DROP:
-            return "kept" if high <= ALLOWED_DROP else "undecided"  # it failed by its floor alone
-        return kind
+        low, high = interval["low"], interval["high"]
+        if low is None or high is None or low <= ALLOWED_DROP < high:
+            return "undecided"
+        return "kept" if high <= ALLOWED_DROP else "forgotten"
 
 
 def method_of(run: Run) -> str:
@@ -109,6 +108,16 @@ def with_base_reached(
         own = scores[(scores.task == drop.task) & (scores.stage == drop.base_stage)]
         found[drop.task] = row | {"base_reached": float(own.iloc[-1].value) if len(own) else None}
     return found
+
+
+def judged_at(verdict: dict[str, Any] | None, stage: int, last: int) -> dict[str, Any]:
+    """Score and drop of one stage with their intervals, as far as a task's verdict tells them."""
+    verdict = verdict or {}
+    own: dict[str, Any] | None
+    own = {known["stage"]: known for known in verdict.get("stages", ())}.get(stage)
+    if own is None:  # judged by version 0.1: the last drop alone
+        own = verdict if stage == last else {}
+    return own
 
 
 def curves(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
@@ -257,10 +266,7 @@ def scores_table(
         if drop is None or row.stage < drop.base_stage:
             continue
         kept = row.value / drop.base if drop.base > 0 else math.nan
-        verdict = judged.get(row.task) or {}
-        own = {known["stage"]: known for known in verdict.get("stages", ())}.get(row.stage)
-        if own is None:  # judged by version 0.1: the last drop alone
-            own = verdict if row.stage == drop.final_stage else {}
+        own = judged_at(judged.get(row.task), row.stage, drop.final_stage)
         ends = [(own.get(of) or {}).get(end) for of in ("score", "drop") for end in ("low", "high")]
         lost = 1 - kept if row.stage > drop.base_stage else math.nan
         spread = seeds.get((row.stage, row.task), (math.nan, math.nan, math.nan))

@@ -172,7 +172,7 @@ def forgetting_figures(
     losses = side.drop(columns=["low", "high"]).merge(task_losses(beside, studies))
     drawn["methods"] = losses if several else None
     return (
-        verdict_cards(fates, judged, words),
+        verdict_cards(fates, judged, words, bool(seeds)),
         gr.update(value=curve, visible=True),
         gr.update(value=score_matrix(table, order, words, metrics, seeds), visible=True),
         choice,

@@ -50,25 +50,30 @@ function movedPixels(a, b) {
 }
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
-const TREMBLE = 0.001; // below this a mask's edge has merely trembled
 const best = (part) => part.probabilities.indexOf(Math.max(...part.probabilities));
+
+const movedShare = (moved) => moved.reduce((sum, m) => sum + m.share, 0);
+
+function pixelWords(moved, words) {
+  if (!moved.length) return words["changes.pixels_same"];
+  return fill(words["changes.pixels"], { share: percent(movedShare(moved)) });
+}
 
 const topClass = (part) => (part.known === false ? null : part.classes[best(part)].name);
 const sameTop = (a, b) => topClass(a) === topClass(b);
 
 function topWords(a, b, words) {
-  const [i, j] = [best(a), best(b)], [before, after] = [percent(a.probabilities[i]), percent(b.probabilities[j])];
-  const shown = (part, index) => (part.known === false ? words["viewer.none"] : part.classes[index].shown);
-  if (sameTop(a, b)) return fill(words["changes.top_same"], { name: shown(b, j), before, after });
-  return fill(words["changes.top_other"], { name_before: shown(a, i), before, name_after: shown(b, j), after });
+  const share = (part) => percent(part.probabilities[best(part)]);
+  if (sameTop(a, b) && b.known !== false) return fill(words["changes.top_same"], { name: b.classes[best(b)].shown, before: share(a), after: share(b) });
+  return [a, b].map((part) => partWords(part, null, words)).join(" → ");
 }
 
 function chip(c, text) {
   return tag("span", { class: "ov-mark" }, tag("i", { style: `--c:${c.background ? "transparent" : c.color}` }), text);
 }
 
-// One section per task that either side was trained.
-function changesTable(before, after, visible, rules, tasks, words) {
+// One section per task that either side was trained. Switched-off classes are not drawn, but count here.
+function changesTable(before, after, counting, rules, tasks, words) {
   return tasks.map((task) => {
     const section = tag("section", {}, tag("h4", {}, words["task." + task] ?? task));
     const a = before.parts[task], b = after.parts[task];
@@ -76,17 +81,19 @@ function changesTable(before, after, visible, rules, tasks, words) {
       if (!a && !b) return null;
       section.append(tag("p", { class: "ov-quiet" }, fill(words["changes.new_task"], { task: words["task." + task] ?? task })));
     } else if (a.kind === "boxes") {
-      const found = compareBoxes(visible(a), visible(b), rules.match_iou, rules.steady_iou);
+      const found = compareBoxes(counting(a), counting(b), rules.match_iou, rules.steady_iou);
       const rows = Object.entries(found).filter(([, list]) => list.length).map(([kind, list]) => tag("tr", {},
         tag("th", { scope: "row" }, `${list.length} ${words["changes." + kind]}`),
         tag("td", {}, ...list.slice(0, 4).map((change) => boxChip(kind, change, words)),
           list.length > 4 ? fill(words["changes.and_more"], { count: list.length - 4 }) : "")));
       section.append(rows.length ? tag("table", {}, ...rows) : tag("p", {}, words["changes.no_boxes"]));
     } else if (a.kind === "label_map") {
-      const moved = compareMasks(a, b), share = moved.reduce((sum, m) => sum + m.share, 0);
-      section.append(tag("p", {}, share < TREMBLE ? words["changes.pixels_same"] : fill(words["changes.pixels"], { share: percent(share) })));
-      if (share >= TREMBLE) section.append(tag("table", {}, ...moved.filter((m) => m.share >= TREMBLE).slice(0, 4).map((m) => tag("tr", {},
-        tag("td", {}, chip(m.before, m.before.shown), " → ", chip(m.after, m.after.shown)), tag("td", { class: "ov-number" }, percent(m.share))))));
+      const moved = compareMasks(a, b);
+      section.append(tag("p", {}, pixelWords(moved, words)));
+      const row = (share, ...what) => tag("tr", {}, tag("td", {}, ...what), tag("td", { class: "ov-number" }, percent(share)));
+      const rows = moved.slice(0, 4).map((m) => row(m.share, chip(m.before, m.before.shown), " → ", chip(m.after, m.after.shown)));
+      if (moved.length > 4) rows.push(row(movedShare(moved.slice(4)), words["changes.others"]));
+      if (rows.length) section.append(tag("table", {}, ...rows));
     } else if (a.kind === "bars") section.append(tag("p", {}, topWords(a, b, words)));
     else section.append(tag("p", {}, `${rangeWords(a)} → ${rangeWords(b)}`));
     return section;
@@ -102,19 +109,17 @@ function boxChip(kind, { before, after, iou }, words) {
 }
 
 // The same in one line, for the space under a small image.
-function changesLine(before, after, visible, rules, tasks, words) {
+function changesLine(before, after, counting, rules, tasks, words) {
   const said = [];
   for (const task of tasks) {
     const a = before.parts[task], b = after.parts[task];
     if (!a || !b) continue;
     if (a.kind === "boxes") {
-      const found = compareBoxes(visible(a), visible(b), rules.match_iou, rules.steady_iou);
+      const found = compareBoxes(counting(a), counting(b), rules.match_iou, rules.steady_iou);
       const counts = ["lost", "renamed", "shifted", "found"].filter((k) => found[k].length).map((k) => `${found[k].length} ${words["changes." + k]}`);
       if (counts.length) said.push(`${words["changes.boxes"]}: ${counts.join(", ")}`);
-    } else if (a.kind === "label_map") {
-      const share = compareMasks(a, b).reduce((sum, m) => sum + m.share, 0);
-      said.push(share < TREMBLE ? words["changes.pixels_same"] : fill(words["changes.pixels"], { share: percent(share) }));
-    } else if (a.kind === "bars" && !sameTop(a, b)) said.push(topWords(a, b, words));
+    } else if (a.kind === "label_map") said.push(pixelWords(compareMasks(a, b), words));
+    else if (a.kind === "bars" && !sameTop(a, b)) said.push(topWords(a, b, words));
   }
   return said.join("; ") || words["changes.none"];
 }

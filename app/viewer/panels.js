@@ -10,9 +10,14 @@ function tag(name, attributes = {}, ...children) {
   return node;
 }
 
+// As app/results/percentages.py says it: what is not 0 or 100 % does not read so.
 function percent(share) {
-  const value = share * 100;
-  return `${value >= 9.95 || value === 0 ? Math.round(value) : value.toFixed(1)} %`;
+  const value = Math.round(share * 1e8) / 1e6; // sums of shares are all or none but for the last digits
+  for (const [start, end, said] of [[0, 0.05, "< 0.1 %"], [99.95, 100, "> 99.9 %"], [100, 100.05, "> 100 %"]]) {
+    if (start < value && value < end) return said;
+  }
+  const whole = value === 0 || value === 100 || (value >= 9.95 && value < 99.5) || value > 100.5;
+  return `${value.toFixed(whole ? 0 : 1)} %`;
 }
 
 const taskName = (task, words) => words["task." + task] ?? task;
@@ -24,14 +29,16 @@ function showBars(parent, part, task, words, limit = 5) {
     return;
   }
   const order = part.probabilities.map((p, i) => [p, part.classes[i]]).sort((a, b) => b[0] - a[0]).slice(0, limit);
+  if (part.known === false) order.unshift([null, { shown: words["viewer.none"] }]); // the answer comes first
   // Bars are kept and resized, so that a flip between stages is seen as a movement.
   while (parent.children.length > order.length || parent.querySelector(".ov-none")) parent.lastChild.remove();
   order.forEach(([p, c], i) => {
     let bar = parent.children[i];
     if (!bar) parent.append((bar = tag("div", { class: "ov-bar" }, tag("span"), tag("span"), tag("i"))));
     bar.children[0].textContent = c.shown;
-    bar.children[1].textContent = percent(p);
-    bar.style.setProperty("--p", p.toFixed(4));
+    bar.children[1].textContent = p === null ? "" : percent(p);
+    bar.children[2].hidden = p === null;
+    bar.style.setProperty("--p", p ?? 0);
     bar.style.setProperty("--c", c.color);
   });
 }
@@ -63,9 +70,10 @@ function boxWords(boxes, all, words, threshold) {
 
 // What the bars' numbers can be read as, which depends on whether the network may say "none of these".
 function barsHint(part, words) {
-  const known = part?.known ?? null, count = { count: part?.classes.length };
-  if (known === null) return part ? fill(words["viewer.bars_hint"], count) : "";
-  return fill(known ? words["viewer.bars_known"] : words["viewer.bars_none"], count);
+  if (!part) return "";
+  const known = part.known ?? null, said = known === null ? "hint" : known ? "known" : "none";
+  const numbers = { count: part.classes.length, certainty: part.certainty?.toFixed(2), least: part.least?.toFixed(2) };
+  return fill(words[`viewer.bars_${said}`] + (numbers.least ? words["viewer.bars_cut"] : ""), numbers);
 }
 
 // A task's answer in a few words.

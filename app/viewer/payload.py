@@ -153,7 +153,12 @@ def _scalar_map(part: ScalarMap, names: list[str], size_wh: Any, scale: float) -
 
 
 def _bars(part: Probabilities, names: list[str], size_wh: Any, scale: float) -> dict[str, Any]:
-    return {"probabilities": [round(float(p), 5) for p in part.values], "known": part.known}
+    return {
+        "probabilities": [round(float(p), 5) for p in part.values],
+        "known": part.known,
+        "certainty": part.certainty,
+        "least": part.least,
+    }
 
 
 _PACKED: dict[type[Part], Callable[..., dict[str, Any]]] = {

@@ -8,7 +8,8 @@ const view = { at: 0, divide: 0.5, threshold: null, opacity: 0.65, hidden: new S
 const linked = new URLSearchParams(window.location.search);
 let payload = null, words = {}, image = null, lifted = null, generation = 0, playing = 0;
 
-view.visible = (part) => part.boxes.filter((b) => b.score >= view.threshold && !view.hidden.has(b.c.name));
+view.scored = (part) => part.boxes.filter((b) => b.score >= view.threshold);
+view.visible = (part) => view.scored(part).filter((b) => !view.hidden.has(b.c.name));
 const nearest = () => Math.round(view.at);
 const sides = () => [payload, payload.left].filter(Boolean);
 const boxesOf = (stage) => Object.values(stage.parts).filter((part) => part.kind === "boxes").flatMap(view.visible);
@@ -118,7 +119,7 @@ function strip() {
     frame.children[2].replaceChildren(facts(payload.stages[i], view, words));
     const change = frame.lastChild, now = payload.stages[i], before = payload.stages[i - 1];
     change.replaceChildren();
-    if (before && now.number) change.append(tag("b", {}, fill(words["viewer.since"], { number: before.number })), " ", changesLine(before, now, view.visible, payload, view.tasks, words));
+    if (before && now.number) change.append(tag("b", {}, fill(words["viewer.since"], { number: before.number })), " ", changesLine(before, now, view.scored, payload, view.tasks, words));
     else if (now.number) change.append(words["viewer.first"]);
   });
 }
@@ -215,7 +216,7 @@ function describe(stage) {
   scalars(stage);
   const before = left ?? payload.stages[index - 1];
   find(".ov-changes-title").textContent = left ? words["viewer.changes"] : before ? fill(words["viewer.since"], { number: before.number }) : words["viewer.first"];
-  find(".ov-changes").replaceChildren(...(before ? changesTable(before, stage, view.visible, payload, view.tasks, left ? sideWords(left, stage) : words) : []));
+  find(".ov-changes").replaceChildren(...(before ? changesTable(before, stage, view.scored, payload, view.tasks, left ? sideWords(left, stage) : words) : []));
   const kinds = Object.values(stage.parts).map((part) => part.kind);
   find("[data-kind=boxes]").disabled = !kinds.includes("boxes");
   find("[data-kind=mask]").disabled = !kinds.includes("label_map");

@@ -37,7 +37,8 @@ def probabilities_of(logits: np.ndarray, acceptance: Acceptance | None = None) -
         acceptance: from where on an image counts as one of the classes; None does not judge that.
     """
     powers = np.exp(logits - logits.max())
-    known = None
-    if acceptance is not None:
-        known = ACCEPTANCE_SCORES[acceptance.score](logits) >= acceptance.least
-    return Probabilities((powers / powers.sum()).astype(np.float32), known)
+    values = (powers / powers.sum()).astype(np.float32)
+    if acceptance is None:
+        return Probabilities(values)
+    certainty = ACCEPTANCE_SCORES[acceptance.score](logits)
+    return Probabilities(values, certainty >= acceptance.least, certainty, acceptance.least)

@@ -72,7 +72,22 @@ def test_a_task_that_one_side_was_never_trained_is_not_compared(image):
 
 
 @pytest.mark.parametrize(
-    ("share", "shown"), [(0, "0 %"), (0.004, "0.4 %"), (0.123, "12 %"), (1, "100 %")]
+    ("share", "shown"),
+    [
+        (0, "0 %"),
+        (0.0001, "< 0.1 %"),
+        (0.004, "0.4 %"),
+        (0.123, "12 %"),
+        (0.9949, "99 %"),
+        (0.9968, "99.7 %"),
+        (0.9999, "> 99.9 %"),
+        (1, "100 %"),
+        (1 + 2e-16, "100 %"),
+        (sum([0.1] * 10), "100 %"),
+        (1.0001, "> 100 %"),
+        (1.004, "100.4 %"),
+        (1.0068, "101 %"),
+    ],
 )
 def test_percent(share, shown):
     assert percent(share) == shown

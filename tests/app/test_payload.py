@@ -103,9 +103,10 @@ def test_another_run_stands_on_the_left_with_what_was_lost_in_words(site, image)
     assert len(payload["left"]["stages"]) == 3 and payload["left"]["pinned"] is None
     assert payload["headlines"] == [
         "No stage came later yet, so nothing could be forgotten.",
-        "Lost on the left: 40 % of segmentation; all kept on the right. On 60 validation images.",
+        "Lost on the left: 40 % of segmentation; all kept on the right."
+        " Measured on 60 validation images, not on the image shown.",
         "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right."
-        " On 60 validation images.",
+        " Measured on 60 validation images, not on the image shown.",
     ]
     assert payload["note"] == ""
 
@@ -119,12 +120,44 @@ def test_the_sentence_is_no_surer_than_the_verdicts_and_true_of_a_joint_run(tmp_
     write_sealed(doubtful.path / "verdicts.json", {"tasks": told})
     assert loss_sentence((joint, 3), (doubtful, 3), Words("en")) == (
         "Lost on the left: perhaps 80 % of segmentation, perhaps 40 % of detection;"
-        " all tasks trained at once on the right. On 60 validation images."
+        " all tasks trained at once on the right."
+        " Measured on 60 validation images, not on the image shown."
     )
-    # The verdicts are of the last stage.
-    said = "Lost: 40 % of segmentation. On 60 validation images."
+    # These verdicts are of the last stage alone.
+    said = "Lost: 40 % of segmentation. Measured on 60 validation images, not on the image shown."
     assert loss_sentence((doubtful, 2), None, Words("en")) == said
     assert loss_sentence((joint, 3), None, Words("en")) == ""
+
+
+@pytest.mark.parametrize(
+    ("high", "said"),
+    [(0.09, "Perhaps all kept (too few images to tell)."), (0.04, "All kept.")],
+)
+def test_an_earlier_stage_is_told_by_its_own_interval(tmp_path, high, said):
+    run = make_run(tmp_path)  # 2 % of segmentation is gone after stage 2
+    stages = [{"stage": 2, "score": None, "drop": {"value": 0.02, "low": 0.003, "high": high}}]
+    row = {"task": "seg", "verdict": "pass", "drop": {"low": 0.0, "high": 0.01}, "stages": stages}
+    write_sealed(run.path / "verdicts.json", {"tasks": [row]})
+    assert loss_sentence((run, 2), None, Words("en")).startswith(said)
+
+
+def test_numbers_of_images_are_told_of_both_sides(tmp_path):
+    left, right = make_run(tmp_path, "forgets", "finetune"), make_run(tmp_path)
+    file = right.path / "records.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for row in rows:
+        row["n"] = {"seg": 150, "det": 120}.get(row["task"], 60)
+    file.write_text("\n".join(map(json.dumps, rows)))
+    said = {
+        loss_sentence(a, b, Words("en")).split(". ")[1]
+        for a, b in (((right, 3), (left, 3)), ((right, 2), (left, 2)), ((right, 2), None))
+    }
+    assert said == {
+        "Measured on validation images (60 on the left, 120 and 150 on the right),"
+        " not on the image shown.",
+        "Measured on validation images (60 on the left, 150 on the right), not on the image shown.",
+        "Measured on 150 validation images, not on the image shown.",
+    }
 
 
 def test_what_makes_two_runs_hard_to_compare_is_said(site, image):

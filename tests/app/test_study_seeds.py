@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from stand_in import make_run, make_study
+from stand_in import StandInEngine, make_run, make_study
 
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
@@ -11,7 +11,12 @@ from app.language import Words
 from app.results.methods_table import methods_table
 from app.results.run_tables import drops, stage_matrix, stage_order
 from app.results.study_seeds import seed_spread, seeds_of
+from app.services.engines import EngineShelf
+from app.services.runs import RunShelf
 from app.services.study import study_beside
+from app.site import Site
+from app.tabs.forgetting import forgetting_figures
+from mtl_core.runs.sealed_json import write_sealed
 
 WORDS = Words("en")
 
@@ -43,6 +48,17 @@ def test_the_matrix_tells_the_lowest_and_the_highest_of_all_seeds(runs):
     order, metrics = stage_order(run.manifest), {"seg": "mIoU"}
     figure = score_matrix(stage_matrix(run.records()), order, WORDS, metrics, spread)
     assert any("3 seeds:<br>.050–.200" in a.text for a in figure.layout.annotations)
+
+
+@pytest.mark.parametrize(("name", "said"), [("keeps", True), ("forgets", False)])
+def test_another_seed_is_not_spoken_of_as_unknown_above_the_scores_of_three(runs, name, said):
+    for run in runs:
+        row = {"task": "seg", "floor_metric": "mIoU", "floor": 0.1, "reached": 0.3, "base": 0.5}
+        row |= {"metric": "mIoU", "verdict": "undecided", "drop": {"low": 0.01, "high": 0.9}}
+        write_sealed(run.path / "verdicts.json", {"tasks": [row]})
+    site = Site(RunShelf(runs), EngineShelf(StandInEngine))
+    cards = forgetting_figures(site, name, "kept", None, WORDS)[0]
+    assert "bootstrap" in cards and ("One training" in cards) is said
 
 
 def test_a_damaged_table_leaves_the_run_alone(runs, tmp_path, capsys):

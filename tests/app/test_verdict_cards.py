@@ -28,12 +28,22 @@ def test_without_a_verdict_the_drop_alone_is_told():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "words"),
-    [("pass", "✓ kept"), ("undecided", "? undecided")],
+    ("verdict", "high", "words", "low"),
+    [("pass", 0.04, "✓ kept", 96), ("undecided", 0.08, "? undecided", 92)],
 )
-def test_a_verdict_comes_with_its_interval(verdict: str, words: str):
-    page = verdict_cards([SEG], judged(verdict), WORDS)
-    assert words in page and "95 %: 96 % to 101 %" in page and "bootstrap" in page
+def test_a_verdict_comes_with_its_interval(verdict: str, high: float, words: str, low: int):
+    page = verdict_cards([SEG], judged(verdict, high=high), WORDS)
+    assert words in page and f"95 %: {low} % to 101 %" in page and "bootstrap" in page
+
+
+def test_one_training_is_spoken_of_only_where_no_other_seed_is_shown():
+    assert "One training: another seed" in verdict_cards([SEG], judged(), WORDS)
+    assert "seed" not in verdict_cards([SEG], judged(), WORDS, several_seeds=True)
+
+
+def test_an_end_below_all_is_not_rounded_to_all():
+    page = verdict_cards([SEG], judged("undecided", 0.003, 0.09), WORDS)
+    assert "Something was lost for certain" in page and "95 %: 91 % to 99.7 %" in page
 
 
 def test_a_task_that_never_reached_its_floor_was_never_learned():

@@ -1,6 +1,7 @@
 """What changed, as the browser says it: the same as programs are told, from the same answers."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import app.viewer
 from app.language import Words
 from app.results.changes import MATCH_IOU, STEADY_IOU, compare_boxes, compare_masks
+from app.results.percentages import percent
 from mtl_core.types import Boxes
 
 VIEWER = Path(app.viewer.__file__).parent
@@ -59,6 +61,26 @@ def test_boxes_and_masks_are_compared_as_programs_are_told(page, seed):
     assert groups == pytest.approx(expected)
 
 
+def test_percentages_read_as_in_python(page):
+    shares = [
+        0,
+        0.0001,
+        0.0007,
+        0.004,
+        0.0994,
+        0.123,
+        0.9949,
+        0.9968,
+        0.9999,
+        1,
+        1 + 2e-16,
+        1.0001,
+        1.004,
+        1.2,
+    ]
+    assert asked(page, "given.map(percent)", *shares) == [percent(share) for share in shares]
+
+
 def sides(name: str = "dog"):
     classes = [CLASSES[0], {**CLASSES[1], "name": name, "shown": name}]
     mask = {"kind": "label_map", "classes": classes}
@@ -83,19 +105,59 @@ def table(page, before, after) -> str:
 
 def test_lost_boxes_moved_pixels_and_another_top_class_are_told(page):
     html = table(page, *sides())
-    for words in ("1 lost", "50 % of the pixels changed class", "dog (80 %) → person (60 %)"):
+    for words in ("1 lost", "50 % of the pixels changed class", "dog 80 % → person 60 %"):
         assert words in html
+
+
+@pytest.mark.parametrize(("pixels", "said"), [(3000, "&lt; 0.1 %"), (1500, "0.1 %")])
+def test_few_changed_pixels_are_not_called_none(page, pixels, said):
+    before, after = sides()
+    before["parts"]["seg"]["ids"] = [1] * pixels
+    after["parts"]["seg"]["ids"] = [0] + [1] * (pixels - 1)
+    html = table(page, before, after)
+    assert f"{said} of the pixels changed class" in html and f">{said}</td>" in html
+    after["parts"]["seg"]["ids"] = [1] * pixels
+    assert "no pixel changed class" in table(page, before, after)
+
+
+def test_none_of_these_is_the_answer_and_comes_before_the_best_class(page):
+    part = sides()[0]["parts"]["cls"] | {"known": False, "certainty": 2.314, "least": 3.029}
+    call = "(() => { const p = tag('div'); showBars(p, ...given); return p.innerHTML; })()"
+    rows = re.findall(
+        r"<span>(.*?)</span><span>(.*?)</span>", asked(page, call, part, "cls", Words("en").table)
+    )
+    assert rows == [("none of these", ""), ("dog", "80 %"), ("person", "20 %")]
+    hint = asked(page, "barsHint(...given)", part, Words("en").table)
+    assert hint.endswith("(certainty 2.31; below 3.03 the answer is “none of these”)")
+    rows = asked(page, call, part | {"known": True}, "cls", Words("en").table)
+    assert "none of these" not in rows
+
+
+def test_rows_of_moved_pixels_add_up_to_all_that_moved(page):
+    before, after = sides()
+    classes = [{**CLASSES[0], "name": name, "shown": name} for name in "abcdef"]
+    before["parts"]["seg"] |= {"classes": classes, "ids": [0] * 20}
+    after["parts"]["seg"] |= {
+        "classes": classes,
+        "ids": [0] * 4 + [1] * 6 + [2] * 4 + [3] * 3 + [4] * 2 + [5],
+    }
+    html = table(page, before, after)
+    assert "80 % of the pixels changed class" in html
+    assert re.findall(r"([\d.]+) %</td>", html) == ["30", "20", "15", "10", "5.0"]
+    assert "<td>others</td>" in html
+    assert "others" not in table(page, *sides())
 
 
 def test_none_of_these_is_a_class_of_its_own(page):
     before, after = sides()
     after["parts"]["cls"]["known"] = False
-    assert "dog (80 %) → none of these (60 %)" in table(page, before, after)
+    assert "dog 80 % → none of these (closest: person 60 %)" in table(page, before, after)
+    assert "none of these (closest: person 60 %) → none of these" in table(page, after, after)
     words = Words("en").table
     said = asked(page, "partWords(given[0], null, given[1], 0)", after["parts"]["cls"], words)
     assert said == "none of these (closest: person 60 %)"
     hint = "barsHint(given[0], given[1])"
-    assert asked(page, hint, after["parts"]["cls"], words).startswith("None of these")
+    assert asked(page, hint, after["parts"]["cls"], words).startswith("the image looks like none")
     assert "whatever is in the image" in asked(page, hint, before["parts"]["cls"], words)
 
 

@@ -180,7 +180,7 @@ def test_the_page_opens_on_what_was_forgotten_beside_what_was_kept(visit):
     said = page.inner_text(".ov-headline")
     assert said == (
         "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right."
-        " On 60 validation images."
+        " Measured on 60 validation images, not on the image shown."
     )
     assert "Nothing against forgetting (forgets) · Stage 3" in page.inner_text(".ov-name-left")
     assert "Distillation (keeps) · Stage 3" in page.inner_text(".ov-name-right")
@@ -238,6 +238,15 @@ def test_the_words_follow_the_score_and_hidden_classes(visit):
     assert "No boxes on either side" in told.inner_text()
     assert "no pixel changed class" in visitor.page.locator(".ov-frame").nth(1).inner_text()
     assert "lost" not in visitor.page.locator(".ov-frame").nth(2).inner_text()
+
+
+def test_a_class_that_is_switched_off_still_counts_as_a_change(visit):
+    page = visit("?run=keeps&left=keeps:2").page
+    told, line = page.locator(".ov-changes"), page.locator(".ov-frame").nth(2).locator(".ov-change")
+    before = told.inner_text(), line.inner_text()
+    assert "1 lost" in before[0] and "1 lost" in before[1]
+    page.uncheck('.ov-chip [data-class="person"]')
+    assert (told.inner_text(), line.inner_text()) == before
 
 
 def test_what_another_run_draws_is_not_lost_by_this_one(visit):
