@@ -134,20 +134,33 @@ root.querySelectorAll(".ov-save").forEach((button) => button.addEventListener("c
 }));
 
 // The divider, or all stages of both sides, as one labelled PNG.
-root.querySelectorAll(".ov-shot").forEach((button) => button.addEventListener("click", () => {
-  const rows = button.dataset.shot === "divider" ? [[null]] : [payload.left, payload].filter(Boolean).map((side) => payload.stages.map((s, i) => ({ side, i })).filter(({ i }) => payload.stages[i].number));
-  const cells = rows.map((row) => row.map((cell) => {
-    const small = makeCanvas(cell ? 480 : 960, 1);
-    small.height = Math.round(small.width * payload.height / payload.width);
-    if (!cell) composeSides(small, [[nearest(), 1]], 1.5, null);
-    else compose(small, cell.side, [[cell.side === payload ? cell.i : beside(cell.i), 1]], 1, null, [0, small.width]);
-    const stage = cell && cell.side.stages[cell.side === payload ? cell.i : beside(cell.i)];
-    const title = cell ? `${cell.side.title} · ${stageName(stage)}` : `${find(".ov-name-left").textContent}  |  ${find(".ov-name-right").textContent}`;
-    return { image: small, title, lines: [] };
-  }));
-  const heading = button.dataset.shot === "divider" ? find(".ov-headline").textContent : words["viewer.strip"];
-  window.oneHeadSheet(cells, heading, `onehead-${payload.link.example || "image"}-${button.dataset.shot}.png`);
-}));
+const numbered = () => payload.stages.map((stage, i) => ({ stage, i })).filter(({ stage }) => stage.number);
+const stageTitle = (stage) => `${stageName(stage)}: ${taskName(stage.task, words)}`;
+const drawSide = (target, side, i, ratio) => compose(target, side, [[i, 1]], ratio, null, [0, target.width]);
+const saveSheet = (kind, shown, table) => window.oneHeadSheet({
+  ...table, note: payload.note, shape: payload.width / payload.height, legend: drawnClasses(shown, view), name: savedName(payload.picture, [payload.left, payload].filter(Boolean), kind + ".png"),
+});
+find("[data-shot=divider]").addEventListener("click", () => {
+  const shown = [payload.left.stages[beside(nearest())], payload.stages[nearest()]];
+  const cell = { draw: (target) => composeSides(target, [[nearest(), 1]], target.width / 640, null), lines: [] };
+  const title = `${find(".ov-name-left").textContent}  |  ${find(".ov-name-right").textContent}`;
+  saveSheet("divider", shown, { heading: find(".ov-headline").textContent, columns: [title], rows: [{ cells: [cell] }] });
+});
+find("[data-shot=strip]").addEventListener("click", () => {
+  const shown = [];
+  const rows = [payload.left, payload].filter(Boolean).map((side) => ({ head: [side.method, side.run], cells: numbered().map(({ stage, i }) => {
+    const at = side === payload ? i : beside(i), own = side.stages[at];
+    shown.push(own);
+    return { draw: (target) => drawSide(target, side, at, Math.max(1.2, target.width / 420)), lines: own.number === stage.number ? [] : [stageTitle(own)] };
+  }) }));
+  saveSheet("strip", shown, { heading: words["viewer.strip"], columns: numbered().map(({ stage }) => stageTitle(stage)), rows });
+});
+
+// The grid stands at the page's end: it is opened, and comes into sight once it stands.
+find(".ov-to-grid").addEventListener("click", () => {
+  window.addEventListener("onehead-grid", () => document.querySelector("#draw-grid").scrollIntoView(), { once: true });
+  document.querySelector("#draw-grid").click();
+});
 
 // Every stage as the large image would show it, its name written under it; the server joins them.
 find(".ov-animate").addEventListener("click", () => {
