@@ -209,8 +209,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         # What is seen is saved, even while another run's answer is on its way.
         name, number = str(asked["run"]), int(asked["stage"])
         if asked["kind"] == "animation":
-            stem = f"onehead-{found.picture}-{name}"
-            return saved_animation([str(frame) for frame in asked["frames"]], stem)
+            runs = "-".join(str(run) for run in asked["runs"])
+            frames = [str(frame) for frame in asked["frames"]]
+            return saved_animation(frames, f"onehead-{found.picture}-{runs}")
         if found.truth is not None and number == found.truth.number:
             answer = found.truth
         else:

@@ -162,23 +162,30 @@ find(".ov-to-grid").addEventListener("click", () => {
   document.querySelector("#draw-grid").click();
 });
 
-// Every stage as the large image would show it, its name written under it; the server joins them.
+// Every stage, of both sides' runs at once, under their names; the server joins the frames.
 find(".ov-animate").addEventListener("click", () => {
-  const frames = payload.stages.map((stage, i) => {
-    const scale = Math.min(720 / payload.width, 720 / payload.height), bar = 44;
-    const drawn = makeCanvas(Math.max(1, Math.round(payload.width * scale)), Math.max(1, Math.round(payload.height * scale)));
-    composeSides(drawn, [[i, 1]], 1.5, null);
-    // Beside a narrow image there is room for the words under it.
-    const frame = makeCanvas(Math.max(240, drawn.width), drawn.height + bar), context = frame.getContext("2d");
+  const runs = [payload.left?.run !== payload.run && payload.left, payload].filter(Boolean);
+  const scale = Math.min(1260 / runs.length / payload.width, 720 / payload.height);
+  const drawn = [payload.width, payload.height].map((size) => Math.max(1, Math.round(size * scale)));
+  // Beside a narrow image there is room for the words above it.
+  const wide = Math.max(420, drawn[0]), bar = 96;
+  const frames = numbered().map(({ stage, i }) => {
+    const frame = makeCanvas(runs.length * (wide + 20) - 20, drawn[1] + bar), context = frame.getContext("2d");
     context.fillStyle = "#111827"; context.fillRect(0, 0, frame.width, frame.height);
-    context.drawImage(drawn, Math.round((frame.width - drawn.width) / 2), 0);
-    context.fillStyle = "#fff"; context.textBaseline = "middle";
-    const write = (weight, px, text, y) => { context.font = `${weight} ${px}px system-ui, "Noto Sans TC", sans-serif`; context.fillText(text, 10, drawn.height + y, frame.width - 20); };
-    write(600, 15, `${stageName(stage)}: ${taskName(stage.task, words)}`, 14);
-    write(400, 12, [payload.left && `${payload.left.title} · ${stageName(payload.left.stages[beside(i)])}`, payload.title].filter(Boolean).join("  |  "), 32);
+    context.textBaseline = "middle";
+    runs.forEach((side, k) => {
+      const x = k * (wide + 20), panel = makeCanvas(...drawn);
+      const at = side === payload ? i : Math.max(0, side.stages.findLastIndex((s) => s.number <= stage.number));
+      drawSide(panel, side, at, 1.5);
+      context.drawImage(panel, x + Math.round((wide - panel.width) / 2), bar);
+      context.fillStyle = "#fff";
+      const write = (weight, text, y) => { context.font = `${weight} 30px system-ui, "Noto Sans TC", sans-serif`; context.fillText(text, x + 12, y, wide - 24); };
+      write(600, side.method, 28);
+      write(400, `${stageTitle(side.stages[at])} · ${side.run}`, 68);
+    });
     return frame.toDataURL("image/jpeg", 0.9);
   });
-  trigger("download", { kind: "animation", run: payload.link.run, stage: payload.stages[nearest()].number, frames });
+  trigger("download", { kind: "animation", run: payload.link.run, runs: runs.map((side) => side.run), stage: payload.stages[nearest()].number, frames });
 });
 
 find(".ov-copy").addEventListener("click", async () => {
