@@ -36,58 +36,87 @@
     if (differs("run") && run) run.click();
     else if (differs("stage")) window.dispatchEvent(new CustomEvent("onehead-stage", { detail: Number(asked.get("stage")) }));
   });
-  // Rows of images, each with a title and lines under it, and the colours' names, as one PNG that is
-  // saved at once; what is wider than its image goes on in the next line.
-  window.oneHeadSheet = (rows, heading, name, legend = []) => {
-    const gap = 16, line = 20, sheet = document.createElement("canvas"), context = sheet.getContext("2d");
+  // Rows of drawings under column heads and behind row heads, with lines of words and the colours'
+  // names, as one PNG for a slide of 1920 x 1080 that is saved at once; the drawings are as large as
+  // fits, words beside or below them. What is wider than its room goes on in the next line; many
+  // rows make it longer. ``shape`` is a drawing's width over its height; ``draw`` fills a canvas.
+  window.oneHeadSheet = ({ heading, note = "", columns = [], rows, shape, legend = [], name }) => {
+    const wide = 1920, high = 1080, gap = 20, line = 27, sheet = document.createElement("canvas"), context = sheet.getContext("2d");
     const font = (weight, px) => { context.font = `${weight} ${px}px system-ui, "Noto Sans TC", sans-serif`; };
-    const wrapped = (text, width) => text.split(/(?<=[\s_-])|(?=[(\u3000-\u9fff])/).reduce((lines, word) => {
-      const longer = lines.at(-1) + word;
-      if (lines.at(-1) && context.measureText(longer.trimEnd()).width > width) return [...lines, word];
-      return [...lines.slice(0, -1), longer];
-    }, [""]);
-    const cells = rows.map((row) => row.map(({ image, title, lines }) => {
-      font(600, 15);
-      const titles = wrapped(title, image.width);
-      font(400, 14);
-      return { image, titles, lines: lines.flatMap((text) => wrapped(text, image.width)) };
-    }));
-    const most = (row, key) => Math.max(...row.map((cell) => cell[key].length));
-    const tops = cells.map((row) => line * most(row, "titles") + 6);
-    const heights = cells.map((row, i) => tops[i] + Math.max(...row.map((c) => c.image.height + line * c.lines.length)) + gap);
-    sheet.width = gap + Math.max(...cells.map((row) => row.reduce((sum, c) => sum + c.image.width + gap, 0)));
-    font(400, 14);
-    let end = gap, below = legend.length ? line : 0;
-    const marks = legend.map(({ color, name }) => {
-      const width = context.measureText(name).width + 34;
-      if (end + width > sheet.width && end > gap) { end = gap; below += line; }
-      end += width;
-      return { color, name, x: end - width, y: below };
-    });
-    font(600, 20);
-    const head = wrapped(heading, sheet.width - 2 * gap);
-    sheet.height = 22 + 26 * head.length + heights.reduce((a, b) => a + b, 0) + below + 28;
+    const wrapped = (weight, px, text, width) => {
+      font(weight, px);
+      return text.split(/(?<=[\s_-])(?!%)|(?=[(\u3000-\u9fff])/).reduce((lines, word) => {
+        const longer = lines.at(-1) + word;
+        if (lines.at(-1) && context.measureText(longer.trimEnd()).width > width) return [...lines, word];
+        return [...lines.slice(0, -1), longer];
+      }, [""]).filter(Boolean);
+    };
+    const count = Math.max(...rows.map((row) => row.cells.length)), head = rows.some((row) => row.head) ? 250 : 0;
+    const said = rows.some((row) => row.cells.some((cell) => cell.lines.length));
+    // What stands around the drawings, where the sheet is this wide and a column that.
+    const around = (width, column) => {
+      font(400, 22);
+      let end = gap, below = legend.length ? 34 : 0;
+      const marks = legend.map(({ color, shown }) => {
+        const length = context.measureText(shown).width + 54;
+        if (end + length > width && end > gap) { end = gap; below += 34; }
+        end += length;
+        return { color, shown, x: end - length, y: below };
+      });
+      const titles = columns.map((text) => wrapped(600, 28, text, column));
+      const top = { heading: wrapped(600, 36, heading, width - 2 * gap), note: wrapped(400, 22, note, width - 2 * gap) };
+      const start = gap + 46 * top.heading.length + 30 * top.note.length + 36 * Math.max(0, ...titles.map((lines) => lines.length)) + 8;
+      return { ...top, titles, marks, start, rest: below + 44 };
+    };
+    const most = Math.floor((wide - 2 * gap - head - gap * (count - 1)) / count), first = around(wide, most);
+    const room = Math.max(220, (high - first.start - first.rest) / rows.length - gap);
+    const fits = (tall, beside) => {
+      const width = tall * shape, text = beside ? most - width - 12 : most;
+      if (width > most || (said && text < 190)) return null;
+      const cells = rows.map((row) => row.cells.map((cell) => cell.lines.flatMap((words) => wrapped(400, 22, words, text))));
+      const heights = cells.map((row) => Math.max(...row.map((lines) => beside ? Math.max(tall, line * lines.length) : tall + line * lines.length)));
+      return { width: Math.round(width), tall: Math.round(tall), beside, cells, heights, fit: Math.max(...heights) <= room + 1 };
+    };
+    let chosen = null;
+    for (let tall = room; tall >= 120 && !chosen; tall -= 4) chosen = [true, false].map((beside) => fits(tall, beside)).find((one) => one?.fit);
+    const tall = Math.min(220, most / shape);
+    chosen ??= fits(tall, true) ?? fits(tall, false);
+    const column = said ? most : chosen.width;
+    sheet.width = Math.max(960, 2 * gap + head + count * (column + gap) - gap);
+    const { titles, marks, start, rest, ...top } = around(sheet.width, column);
+    sheet.height = start + chosen.heights.reduce((a, b) => a + b + gap, 0) + rest;
     context.fillStyle = "#fff"; context.fillRect(0, 0, sheet.width, sheet.height);
     context.fillStyle = "#111"; context.textBaseline = "middle";
     const write = (weight, px, lines, x, y, step) => { font(weight, px); lines.forEach((text, k) => context.fillText(text, x, y + step * k)); };
-    write(600, 20, head, gap, 26, 26);
-    let y = 22 + 26 * head.length;
-    cells.forEach((row, i) => {
-      let x = gap;
-      for (const { image, titles, lines } of row) {
-        write(600, 15, titles, x, y + 13, line);
-        context.drawImage(image, x, y + tops[i]);
-        write(400, 14, lines, x, y + tops[i] + image.height + 12, line);
-        x += image.width + gap;
+    write(600, 36, top.heading, gap, gap + 20, 46);
+    write(400, 22, top.note, gap, gap + 46 * top.heading.length + 12, 30);
+    const across = (k) => gap + head + k * (column + gap);
+    titles.forEach((lines, k) => write(600, 28, lines, across(k), start - 8 - 36 * lines.length + 16, 36));
+    let y = start;
+    rows.forEach((row, i) => {
+      if (row.head) {
+        const method = wrapped(600, 28, row.head[0], head - gap);
+        write(600, 28, method, gap, y + 18, 34);
+        write(400, 20, wrapped(400, 20, row.head[1], head - gap), gap, y + 18 + 34 * method.length, 26);
       }
-      y += heights[i];
+      row.cells.forEach((cell, k) => {
+        if (cell.draw) {
+          const drawing = document.createElement("canvas");
+          [drawing.width, drawing.height] = [chosen.width, chosen.tall];
+          cell.draw(drawing);
+          context.drawImage(drawing, across(k), y);
+        }
+        const [right, down] = !cell.draw ? [0, 0] : chosen.beside ? [chosen.width + 12, 0] : [0, chosen.tall];
+        write(400, 22, chosen.cells[i][k], across(k) + right, y + down + 14, line);
+      });
+      y += chosen.heights[i] + gap;
     });
     for (const mark of marks) {
-      context.fillStyle = mark.color; context.fillRect(mark.x, y + mark.y - 16, 12, 12);
-      context.fillStyle = "#111"; write(400, 14, [mark.name], mark.x + 18, y + mark.y - 10, line);
+      context.fillStyle = mark.color; context.fillRect(mark.x, y + mark.y - 30, 20, 20);
+      context.fillStyle = "#111"; write(400, 22, [mark.shown], mark.x + 28, y + mark.y - 19, line);
     }
-    font(400, 13); context.fillStyle = "#555";
-    context.fillText(`OneHead · ${new Date().toISOString().slice(0, 10)}`, gap, sheet.height - 16);
+    font(400, 18); context.fillStyle = "#555";
+    context.fillText(`OneHead · ${new Date().toISOString().slice(0, 10)}`, gap, sheet.height - 20);
     sheet.toBlob((blob) => window.oneHeadSave(URL.createObjectURL(blob), name));
   };
   window.oneHeadSave = (href, name) => {

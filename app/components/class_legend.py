@@ -12,8 +12,7 @@ from app.palette import color_of
 def legend_html(classes: Iterable[str], words: Words) -> str:
     """A list of these classes, each behind its colour."""
     marks = "".join(
-        f"<li data-color='{color_of(name)}' style='--c:{color_of(name)}'>"
-        f"{escape(words.class_name(name))}</li>"
+        f"<li style='--c:{color_of(name)}'>{escape(words.class_name(name))}</li>"
         for name in classes
     )
     return f"<ul class='oh-legend'>{marks}</ul>"

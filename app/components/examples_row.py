@@ -53,9 +53,13 @@ def examples_html(words: Words) -> str:
 
 
 def example_alt(name: str, words: Words) -> str:
-    """An example image in words."""
-    told = words.table.get(f"example.{name}", name)
-    return words("examples.alt", name=told)
+    """An example image in words, as one."""
+    return words("examples.alt", name=example_told(name, words))
+
+
+def example_told(name: str, words: Words) -> str:
+    """What an example image shows."""
+    return words.table.get(f"example.{name}", name)
 
 
 def _thumbnail(path: Path) -> str:

@@ -84,7 +84,7 @@ def left_side(
             return None
         number = stages[0].number
     answers = viewed.of(name, site.runs, site.engines)
-    return Side(name, run_title(site, name, words), answers, number)
+    return Side(name, method_name(site.runs.get(name), words), answers, number)
 
 
 def compared(site: Site, left: Side | None, right: Side, words: Words) -> dict[str, Any]:
@@ -100,5 +100,5 @@ def compared(site: Site, left: Side | None, right: Side, words: Words) -> dict[s
         at = (left.pinned or (numbers or [left.answers[0].number])[-1]) if left else 0
         beside = (other, at) if other is not None else None
         headlines.append(loss_sentence((run, answer.number), beside, words))
-    note = differences(other, run, words) if other is not None and other is not run else ""
+    note = differences([other, run], words) if other is not None and other is not run else ""
     return {"left": left, "headlines": headlines, "note": note}

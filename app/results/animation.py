@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.language import Refusal
 
-MOST_FRAMES, MOST_PX, MOST_BYTES = 12, 1200, 3 * 2**20
+MOST_FRAMES, MOST_PX, MOST_BYTES = 12, 1280, 3 * 2**20
 FRAME_MS = 1300
 _HEAD = "data:image/jpeg;base64,"
 
@@ -20,7 +20,7 @@ def animated_gif(frames: Sequence[str]) -> bytes:
     """The frames one after another, over and over, as slide programs take them.
 
     Args:
-        frames: JPEG data addresses of one size, at most 1200 pixels a side.
+        frames: JPEG data addresses of one size, at most 1280 pixels a side.
 
     Raises:
         Refusal: there are none, too many, too large ones, or what is no such image.

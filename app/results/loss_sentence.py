@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import pandas as pd
 
@@ -102,40 +104,38 @@ def _clause(run: Run, outcomes: list[tuple[Drop, str]], where: str, words: Words
     return words("headline.perhaps" if unsure else "headline.kept", where=where)
 
 
-def differences(left: Run, right: Run, words: Words) -> str:
-    """What besides the method differs between two runs, or nothing where they compare."""
+def differences(runs: Sequence[Run], words: Words) -> str:
+    """What besides the method differs between runs, or nothing where they compare."""
     found = []
-    if left.input_px != right.input_px:
-        found.append(words("differs.input", left=left.input_px, right=right.input_px))
-    if left.manifest.get("data_fingerprint") != right.manifest.get("data_fingerprint"):
-        found.append(words("differs.images"))
-    for key in ("seed", "preset"):
-        ours, theirs = (r.manifest["config"].get(key) for r in (left, right))
-        if ours != theirs:
-            found.append(words(f"differs.{key}", left=ours, right=theirs))
-    if stage_order(left.manifest) != stage_order(right.manifest):
-        found.append(words("differs.order"))
-    if changed := _settings_that_differ(left, right):
+    configs = [run.manifest["config"] for run in runs]
+    for key, values in (
+        ("input", [run.input_px for run in runs]),
+        ("images", [run.manifest.get("data_fingerprint") for run in runs]),
+        ("seed", [config.get("seed") for config in configs]),
+        ("preset", [config.get("preset") for config in configs]),
+        ("order", [stage_order(run.manifest) for run in runs]),
+        ("start", [run.manifest.get("initial_weights", {}) for run in runs]),
+    ):
+        unlike = [value for i, value in enumerate(values) if value not in values[:i]]
+        if len(unlike) > 1:
+            told = words("differs.and").join(map(str, unlike))
+            found.append(words(f"differs.{key}", values=told))
+    if changed := _settings_that_differ(configs):
         found.append(words("differs.settings", what=", ".join(changed)))
-    starts = [r.manifest.get("initial_weights", {}) for r in (left, right)]
-    if starts[0] != starts[1]:
-        found.append(words("differs.start"))
     return words("differs.besides", what="; ".join(found)) if found else ""
 
 
-def _settings_that_differ(left: Run, right: Run) -> list[str]:
+def _settings_that_differ(configs: Sequence[dict[str, Any]]) -> list[str]:
     """Names of the stages' settings that are not the method's own and differ for some task."""
-    ours, theirs = (
-        {stage["task"]: stage for stage in run.manifest["config"].get("stages", [])}
-        for run in (left, right)
-    )
+    first, *others = ({s["task"]: s for s in config.get("stages", [])} for config in configs)
     return [
         described.name
         for described in fields(StageConfig)
         if described.name not in _OF_METHODS
         and any(
-            ours[task].get(described.name) != theirs[task].get(described.name)
-            for task in ours.keys() & theirs.keys()
+            first[task].get(described.name) != other[task].get(described.name)
+            for other in others
+            for task in first.keys() & other.keys()
         )
     ]
 

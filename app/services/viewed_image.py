@@ -52,6 +52,11 @@ class ViewedImage:
     versions: dict[str, list[Any]] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
 
+    @property
+    def picture(self) -> str:
+        """Its name in names of files: the example's, or that of its own file."""
+        return self.example or Path(self.file_name).stem
+
     @classmethod
     def read(cls, path: Path, **known: Any) -> Self:
         """The image of a file.

@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 
 from app.components.examples_row import example_alt, examples_row
-from app.components.grid import first_picked, grid_html, stage_grid
+from app.components.grid import first_picked, grid_value, stage_grid
 from app.components.lasting_choice import lasting
-from app.components.sides import compared, left_choices, left_side, run_title, side_of
+from app.components.sides import compared, left_choices, left_side, side_of
 from app.components.upload import image_upload, uploaded_path
 from app.language import Refusal, Sentence, Words
 from app.results.downloads import saved_animation, saved_file
-from app.results.run_words import run_choices, run_description
+from app.results.run_words import method_name, run_choices, run_description
 from app.services.engines import StageAnswer
 from app.services.viewed_image import ViewedImage, example_images, example_view, is_copy
 from app.site import IMAGES, QUICK, Site, says_refusals, visitor_of, words_for
@@ -151,11 +151,13 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
 
     @says_refusals
     @site.turns.taken
-    def every_stage(viewed: Shown, path: str | None, names: list[str], request: gr.Request) -> str:
+    def every_stage(
+        viewed: Shown, path: str | None, names: list[str], request: gr.Request
+    ) -> dict[str, Any]:
         found = view_again(viewed, path)
         if found is None:
             raise Refusal("save.no_image")
-        return grid_html(site, found, words_for(request), names, visitor_of(request))
+        return grid_value(site, found, words_for(request), names, visitor_of(request))
 
     @says_refusals
     def offered(
@@ -207,8 +209,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
         # What is seen is saved, even while another run's answer is on its way.
         name, number = str(asked["run"]), int(asked["stage"])
         if asked["kind"] == "animation":
-            stem = f"onehead-{found.example or 'image'}-{name}"
-            return saved_animation([str(frame) for frame in asked["frames"]], stem)
+            runs = "-".join(str(run) for run in asked["runs"])
+            frames = [str(frame) for frame in asked["frames"]]
+            return saved_animation(frames, f"onehead-{found.picture}-{runs}")
         if found.truth is not None and number == found.truth.number:
             answer = found.truth
         else:
@@ -221,7 +224,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             said
             if kind == "overlay"
             else found.in_sent_frame(said, LabelMap if kind == "mask" else Boxes),
-            f"{found.example or 'image'}-{name}-stage{answer.number}",
+            f"onehead-{found.picture}-{name}-stage{answer.number}",
             opacity=float(asked["opacity"]),
             score_threshold=float(asked["threshold"]),
             boxes=bool(asked["boxes"]),
@@ -319,7 +322,7 @@ def show(
             viewed.annotated if site.validation_images.opens(run, task, stem) else ""
         )
     alt = example_alt(viewed.example, words) if viewed.example else words("image.yours")
-    right = Side(name, run_title(site, name, words), [*answers, *truth])
+    right = Side(name, method_name(run, words), [*answers, *truth])
     payload = viewer_payload(
         viewed.image,
         right,
@@ -329,6 +332,7 @@ def show(
         alt=alt,
         link=link,
         stage=stage,
+        picture=viewed.picture,
         **compared(site, beside, right, words),
     )
     timing = words(

@@ -10,7 +10,13 @@ from app.language import Words
 
 _HERE = Path(__file__).parent
 # Order matters: the parts run as one function body, and the last one starts the viewer.
-_SCRIPTS = ("drawing.js", "panels.js", "changes.js", "viewer.js", "labels.js", "controls.js")
+_DRAWING = ("drawing.js", "panels.js", "changes.js")
+_SCRIPTS = (*_DRAWING, "viewer.js", "labels.js", "controls.js")
+
+
+def drawing_scripts() -> str:
+    """What draws answers and says them in words, for a component's own script to follow."""
+    return "\n".join(_read(name) for name in _DRAWING)
 
 
 def stage_viewer() -> gr.HTML:

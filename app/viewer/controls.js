@@ -134,38 +134,58 @@ root.querySelectorAll(".ov-save").forEach((button) => button.addEventListener("c
 }));
 
 // The divider, or all stages of both sides, as one labelled PNG.
-root.querySelectorAll(".ov-shot").forEach((button) => button.addEventListener("click", () => {
-  const rows = button.dataset.shot === "divider" ? [[null]] : [payload.left, payload].filter(Boolean).map((side) => payload.stages.map((s, i) => ({ side, i })).filter(({ i }) => payload.stages[i].number));
-  const cells = rows.map((row) => row.map((cell) => {
-    const small = makeCanvas(cell ? 480 : 960, 1);
-    small.height = Math.round(small.width * payload.height / payload.width);
-    if (!cell) composeSides(small, [[nearest(), 1]], 1.5, null);
-    else compose(small, cell.side, [[cell.side === payload ? cell.i : beside(cell.i), 1]], 1, null, [0, small.width]);
-    const stage = cell && cell.side.stages[cell.side === payload ? cell.i : beside(cell.i)];
-    const title = cell ? `${cell.side.title} · ${stageName(stage)}` : `${find(".ov-name-left").textContent}  |  ${find(".ov-name-right").textContent}`;
-    return { image: small, title, lines: [] };
-  }));
-  const heading = button.dataset.shot === "divider" ? find(".ov-headline").textContent : words["viewer.strip"];
-  window.oneHeadSheet(cells, heading, `onehead-${payload.link.example || "image"}-${button.dataset.shot}.png`);
-}));
+const numbered = () => payload.stages.map((stage, i) => ({ stage, i })).filter(({ stage }) => stage.number);
+const stageTitle = (stage) => `${stageName(stage)}: ${taskName(stage.task, words)}`;
+const drawSide = (target, side, i, ratio) => compose(target, side, [[i, 1]], ratio, null, [0, target.width]);
+const saveSheet = (kind, shown, table) => window.oneHeadSheet({
+  ...table, note: payload.note, shape: payload.width / payload.height, legend: drawnClasses(shown, view), name: savedName(payload.picture, [payload.left, payload].filter(Boolean), kind + ".png"),
+});
+find("[data-shot=divider]").addEventListener("click", () => {
+  const shown = [payload.left.stages[beside(nearest())], payload.stages[nearest()]];
+  const cell = { draw: (target) => composeSides(target, [[nearest(), 1]], target.width / 640, null), lines: [] };
+  const title = `${find(".ov-name-left").textContent}  |  ${find(".ov-name-right").textContent}`;
+  saveSheet("divider", shown, { heading: find(".ov-headline").textContent, columns: [title], rows: [{ cells: [cell] }] });
+});
+find("[data-shot=strip]").addEventListener("click", () => {
+  const shown = [];
+  const rows = [payload.left, payload].filter(Boolean).map((side) => ({ head: [side.method, side.run], cells: numbered().map(({ stage, i }) => {
+    const at = side === payload ? i : beside(i), own = side.stages[at];
+    shown.push(own);
+    return { draw: (target) => drawSide(target, side, at, Math.max(1.2, target.width / 420)), lines: own.number === stage.number ? [] : [stageTitle(own)] };
+  }) }));
+  saveSheet("strip", shown, { heading: words["viewer.strip"], columns: numbered().map(({ stage }) => stageTitle(stage)), rows });
+});
 
-// Every stage as the large image would show it, its name written under it; the server joins them.
+// The grid stands at the page's end: it is opened, and comes into sight once it stands.
+find(".ov-to-grid").addEventListener("click", () => {
+  window.addEventListener("onehead-grid", () => document.querySelector("#draw-grid").scrollIntoView(), { once: true });
+  document.querySelector("#draw-grid").click();
+});
+
+// Every stage, of both sides' runs at once, under their names; the server joins the frames.
 find(".ov-animate").addEventListener("click", () => {
-  const frames = payload.stages.map((stage, i) => {
-    const scale = Math.min(720 / payload.width, 720 / payload.height), bar = 44;
-    const drawn = makeCanvas(Math.max(1, Math.round(payload.width * scale)), Math.max(1, Math.round(payload.height * scale)));
-    composeSides(drawn, [[i, 1]], 1.5, null);
-    // Beside a narrow image there is room for the words under it.
-    const frame = makeCanvas(Math.max(240, drawn.width), drawn.height + bar), context = frame.getContext("2d");
+  const runs = [payload.left?.run !== payload.run && payload.left, payload].filter(Boolean);
+  const scale = Math.min(1260 / runs.length / payload.width, 720 / payload.height);
+  const drawn = [payload.width, payload.height].map((size) => Math.max(1, Math.round(size * scale)));
+  // Beside a narrow image there is room for the words above it.
+  const wide = Math.max(420, drawn[0]), bar = 96;
+  const frames = numbered().map(({ stage, i }) => {
+    const frame = makeCanvas(runs.length * (wide + 20) - 20, drawn[1] + bar), context = frame.getContext("2d");
     context.fillStyle = "#111827"; context.fillRect(0, 0, frame.width, frame.height);
-    context.drawImage(drawn, Math.round((frame.width - drawn.width) / 2), 0);
-    context.fillStyle = "#fff"; context.textBaseline = "middle";
-    const write = (weight, px, text, y) => { context.font = `${weight} ${px}px system-ui, "Noto Sans TC", sans-serif`; context.fillText(text, 10, drawn.height + y, frame.width - 20); };
-    write(600, 15, `${stageName(stage)}: ${taskName(stage.task, words)}`, 14);
-    write(400, 12, [payload.left && `${payload.left.title} · ${stageName(payload.left.stages[beside(i)])}`, payload.title].filter(Boolean).join("  |  "), 32);
+    context.textBaseline = "middle";
+    runs.forEach((side, k) => {
+      const x = k * (wide + 20), panel = makeCanvas(...drawn);
+      const at = side === payload ? i : Math.max(0, side.stages.findLastIndex((s) => s.number <= stage.number));
+      drawSide(panel, side, at, 1.5);
+      context.drawImage(panel, x + Math.round((wide - panel.width) / 2), bar);
+      context.fillStyle = "#fff";
+      const write = (weight, text, y) => { context.font = `${weight} 30px system-ui, "Noto Sans TC", sans-serif`; context.fillText(text, x + 12, y, wide - 24); };
+      write(600, side.method, 28);
+      write(400, `${stageTitle(side.stages[at])} · ${side.run}`, 68);
+    });
     return frame.toDataURL("image/jpeg", 0.9);
   });
-  trigger("download", { kind: "animation", run: payload.link.run, stage: payload.stages[nearest()].number, frames });
+  trigger("download", { kind: "animation", run: payload.link.run, runs: runs.map((side) => side.run), stage: payload.stages[nearest()].number, frames });
 });
 
 find(".ov-copy").addEventListener("click", async () => {

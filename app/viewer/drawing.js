@@ -130,3 +130,42 @@ function drawBoxes(context, boxes, scale, alpha, ratio, lifted, room) {
   }
   context.globalAlpha = 1;
 }
+
+// Parts get what drawing needs: the bytes of their maps, and the classes of their side.
+async function unpack(side) {
+  for (const stage of side.stages) for (const [task, part] of Object.entries(stage.parts)) {
+    part.task = task;
+    part.classes = side.classes[task] || [];
+    if (part.ids) part.ids = await inflate(part.ids);
+    for (const box of part.boxes || []) box.c = part.classes[box.label];
+  }
+}
+
+// The layers of a side's maps, without what is hidden.
+function paintMaps(side, { width, height, ramp }, hidden) {
+  for (const part of side.stages.flatMap((stage) => Object.values(stage.parts))) {
+    if (part.kind === "label_map") part.canvas = paintMask(part.ids, width, height, part.classes, hidden);
+    if (part.kind === "scalar_map") part.canvas ??= paintSteps(part.ids, width, height, ramp);
+  }
+}
+
+const visibleBoxes = (stage, view) => Object.values(stage.parts).filter((part) => part.kind === "boxes").flatMap(view.visible);
+
+// An image ``width`` wide with stages' answers on it, each with its weight; the number of boxes drawn.
+function drawStages(target, image, width, weights, view, scratch, ratio, highlight, room) {
+  const context = target.getContext("2d");
+  context.globalAlpha = 1;
+  context.drawImage(image, 0, 0, target.width, target.height);
+  for (const kind of ["scalar_map", "label_map"]) {
+    if (!view.shows[kind]) continue;
+    const layers = weights.flatMap(([stage, alpha]) => Object.values(stage.parts).filter((part) => part.kind === kind).map((part) => ({ canvas: part.canvas, alpha })));
+    drawMasks(context, target, layers, view.opacity, scratch);
+  }
+  let drawn = 0;
+  if (view.shows.boxes) for (const [stage, alpha] of weights) {
+    const boxes = visibleBoxes(stage, view);
+    if (alpha > 0) drawBoxes(context, boxes, target.width / width, alpha, ratio, highlight, room);
+    if (alpha >= 0.5) drawn = boxes.length;
+  }
+  return drawn;
+}

@@ -109,3 +109,26 @@ function presentClasses(stages, threshold) {
   }
   return [...found.values()];
 }
+
+// Classes that stages visibly show: a hundredth of some image, or a drawn box.
+function drawnClasses(stages, view) {
+  const found = new Map();
+  const note = (c) => view.hidden.has(c.name) || found.has(c.name) || found.set(c.name, c);
+  const parts = stages.flatMap((stage) => Object.values(stage.parts));
+  if (view.shows.label_map && view.opacity) for (const part of parts.filter((p) => p.kind === "label_map"))
+    for (const [index, share] of part.shares) if (share >= 0.01) note(part.classes[index]);
+  if (view.shows.boxes) for (const part of parts.filter((p) => p.kind === "boxes")) view.visible(part).forEach((box) => note(box.c));
+  return [...found.values()];
+}
+
+// A stage's answer, a line per task.
+function answerLines(stage, view, words) {
+  return Object.values(stage.parts).map((part) => {
+    const said = partWords(part, view.visible, words, view.threshold);
+    if (part.kind === "label_map") return fill(words["grid.pixels"], { said });
+    if (part.kind === "bars") return fill(words["grid.whole"], { said });
+    return part.kind === "boxes" ? said : `${taskName(part.task, words)} ${said}`;
+  });
+}
+
+const savedName = (picture, sides, kind) => ["onehead", picture, ...new Set(sides.map((side) => side.run)), kind].join("-");

@@ -33,15 +33,20 @@ class Side:
 
     Attributes:
         run: the run's name.
-        title: the same for people, with its method.
+        method: the run's, for people.
         answers: one per stage, in order.
         pinned: number of the stage that it always shows; None follows the other side's.
     """
 
     run: str
-    title: str
+    method: str
     answers: Sequence[StageAnswer]
     pinned: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Method and run."""
+        return f"{self.method} ({self.run})"
 
 
 def viewer_payload(
@@ -55,6 +60,7 @@ def viewer_payload(
     link: dict[str, str],
     stage: int | None = None,
     left: Side | None = None,
+    picture: str = "image",
     headlines: Sequence[str] = (),
     note: str = "",
 ) -> dict[str, Any]:
@@ -70,41 +76,80 @@ def viewer_payload(
         link: query parameters that open the page in this state.
         stage: the stage to show first; None keeps the one being looked at.
         left: what stands left of the divider; None shows no divider.
+        picture: the image's name in names of files.
         headlines: what was lost, per stage of the right side.
         note: what makes the sides hard to compare.
     """
+    drawn, (right_drawn, *left_drawn) = _drawn(image, [right, *([left] if left else [])], words)
+    return {
+        **drawn,
+        "viewed": viewed,
+        "key": key,
+        "alt": alt,
+        "link": link,
+        "picture": picture,
+        "stage": stage,
+        "tasks": list(dict.fromkeys(task for answer in right.answers for task in answer.trained)),
+        "score": SHOWN_SCORE,
+        "match_iou": MATCH_IOU,
+        "steady_iou": STEADY_IOU,
+        **right_drawn,
+        "left": left_drawn[0] if left_drawn else None,
+        "headlines": list(headlines),
+        "note": note,
+    }
+
+
+def grid_payload(
+    image: np.ndarray,
+    rows: Sequence[Side],
+    words: Words,
+    *,
+    viewed: str,
+    title: str,
+    picture: str,
+    note: str = "",
+) -> dict[str, Any]:
+    """What the grid needs to draw every stage of several runs; plain JSON types.
+
+    Args:
+        image: H x W x 3 uint8 RGB.
+        rows: the runs.
+        words: the visitor's language.
+        viewed: the same for all answers to one image.
+        title: what stands above.
+        picture: the image's name in names of files.
+        note: what makes the runs hard to compare.
+    """
+    drawn, sides = _drawn(image, rows, words)
+    told = {"viewed": viewed, "title": title, "picture": picture, "note": note}
+    return {**drawn, **told, "rows": sides}
+
+
+def _drawn(
+    image: np.ndarray, sides: Sequence[Side], words: Words
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What drawing answers needs whatever else is around it, and each side's answers."""
     small = bounded(image, VIEW_LONG_SIDE_PX)
     height, width = small.shape[:2]
     scale = width / image.shape[1]
-    tasks = list(dict.fromkeys(task for answer in right.answers for task in answer.trained))
-    prefixes = ("viewer.", "task.", "changes.")
-    return {
-        "viewed": viewed,
-        "key": key,
+    prefixes = ("viewer.", "task.", "changes.", "grid.")
+    shared = {
         "language": words.language,
         "width": width,
         "height": height,
         "image": _data_url(small, "JPEG", quality=88),
-        "alt": alt,
-        "link": link,
-        "stage": stage,
-        "tasks": tasks,
         "ramp": RAMP,
-        "score": SHOWN_SCORE,
-        "match_iou": MATCH_IOU,
-        "steady_iou": STEADY_IOU,
-        **_side(right, (width, height), scale, words),
-        "left": _side(left, (width, height), scale, words) if left else None,
-        "headlines": list(headlines),
-        "note": note,
         "words": {k: v for k, v in words.table.items() if k.startswith(prefixes)},
     }
+    return shared, [_side(side, (width, height), scale, words) for side in sides]
 
 
 def _side(side: Side, size_wh: tuple[int, int], scale: float, words: Words) -> dict[str, Any]:
     names = side.answers[-1].prediction.class_names
     return {
         "run": side.run,
+        "method": side.method,
         "title": side.title,
         "pinned": side.pinned,
         "classes": {task: [_class(n, words) for n in names.get(task, [])] for task in names},

@@ -6,29 +6,20 @@ const canvas = find(".ov-canvas"), range = find(".ov-range"), tip = find(".ov-ti
 const scratch = makeCanvas(1, 1);
 const view = { at: 0, divide: 0.5, threshold: null, opacity: 0.65, hidden: new Set(), shows: {}, tasks: [] };
 const linked = new URLSearchParams(window.location.search);
+window.oneHeadShown = view;
 let payload = null, words = {}, image = null, lifted = null, generation = 0, playing = 0;
 
 view.scored = (part) => part.boxes.filter((b) => b.score >= view.threshold);
 view.visible = (part) => view.scored(part).filter((b) => !view.hidden.has(b.c.name));
 const nearest = () => Math.round(view.at);
 const sides = () => [payload, payload.left].filter(Boolean);
-const boxesOf = (stage) => Object.values(stage.parts).filter((part) => part.kind === "boxes").flatMap(view.visible);
+const boxesOf = (stage) => visibleBoxes(stage, view);
 
 // The left side's stage beside one of the right: its pinned one, or the last that is not later.
 function beside(index) {
   const stages = payload.left.stages, number = payload.left.pinned ?? (payload.stages[index].number || Infinity);
   const found = stages.findLastIndex((s) => s.number <= number);
   return Math.max(found, 0);
-}
-
-// Parts get what drawing needs: the bytes of their maps, and the classes of their side.
-async function unpack(side) {
-  for (const stage of side.stages) for (const [task, part] of Object.entries(stage.parts)) {
-    part.task = task;
-    part.classes = side.classes[task] || [];
-    if (part.ids) part.ids = await inflate(part.ids);
-    for (const box of part.boxes || []) box.c = part.classes[box.label];
-  }
 }
 
 async function receive() {
@@ -100,16 +91,14 @@ function remember() {
 
 // Everything that depends on toggles: map layers and strip, then the large image and its words.
 function repaint() {
-  for (const part of sides().flatMap((side) => side.stages).flatMap((s) => Object.values(s.parts))) {
-    if (part.kind === "label_map") part.canvas = paintMask(part.ids, payload.width, payload.height, part.classes, view.hidden);
-    if (part.kind === "scalar_map") part.canvas ??= paintSteps(part.ids, payload.width, payload.height, payload.ramp);
-  }
+  for (const side of sides()) paintMaps(side, payload, view.hidden);
   strip();
   root.dataset.described = ""; // legend and caption, too
   draw();
 }
 
 function strip() {
+  window.dispatchEvent(new Event("onehead-view")); // what else draws answers follows score, classes, opacity
   [...find(".ov-strip").children].forEach((frame, i) => {
     const small = frame.querySelector("canvas");
     const fit = Math.min(560 / payload.width, 420 / payload.height);
@@ -125,21 +114,7 @@ function strip() {
 }
 
 function compose(target, side, weights, ratio, highlight, room) {
-  const context = target.getContext("2d");
-  context.globalAlpha = 1;
-  context.drawImage(image, 0, 0, target.width, target.height);
-  for (const kind of ["scalar_map", "label_map"]) {
-    if (!view.shows[kind]) continue;
-    const layers = weights.flatMap(([i, alpha]) => Object.values(side.stages[i].parts).filter((part) => part.kind === kind).map((part) => ({ canvas: part.canvas, alpha })));
-    drawMasks(context, target, layers, view.opacity, scratch);
-  }
-  let drawn = 0;
-  if (view.shows.boxes) for (const [i, alpha] of weights) {
-    const boxes = boxesOf(side.stages[i]);
-    if (alpha > 0) drawBoxes(context, boxes, target.width / payload.width, alpha, ratio, highlight, room);
-    if (alpha >= 0.5) drawn = boxes.length;
-  }
-  return drawn;
+  return drawStages(target, image, payload.width, weights.map(([i, alpha]) => [side.stages[i], alpha]), view, scratch, ratio, highlight, room);
 }
 
 // Both sides on one canvas, each on its part of it; the number of boxes drawn on the right.

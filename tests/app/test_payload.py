@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from stand_in import NAMES, make_joint_run, make_run
 
+from app.components.grid import grid_value
 from app.components.sides import (
     NO_SIDE,
     left_choices,
@@ -15,7 +16,7 @@ from app.components.sides import (
     split_side,
 )
 from app.language import Words
-from app.results.loss_sentence import loss_sentence
+from app.results.loss_sentence import differences, loss_sentence
 from app.services.engines import StageAnswer
 from app.services.viewed_image import ViewedImage, example_images, is_copy
 from app.tabs.compare import show
@@ -167,6 +168,20 @@ def test_what_makes_two_runs_hard_to_compare_is_said(site, image):
     _, payload, _ = show(site, ViewedImage(image), "keeps", "forgets", Words("en"))
     assert "input size (384 and None px); seed (1 and 0)" in payload["note"]
     assert payload["note"].endswith("settings of the stages (epochs).")
+
+
+def test_rows_that_do_not_compare_say_so_once(site, image):
+    viewed = ViewedImage(image, file_name="holiday.jpg")
+    grid = grid_value(site, viewed, Words("en"), ["keeps", "forgets"])
+    assert grid["note"] == "" and grid["picture"] == "holiday"
+    assert [row["run"] for row in grid["rows"]] == ["forgets", "keeps"]
+    site.runs.get("forgets").manifest["config"]["seed"] = 1
+    grid = grid_value(site, viewed, Words("en"), ["keeps", "forgets"])
+    assert grid["note"] == "Besides the method, these differ: seed (1 and 0)."
+    three = [site.runs.get(name) for name in ("keeps", "forgets", "keeps")]
+    assert "seed (0 and 1)" in differences(three, Words("en"))
+    assert grid_value(site, viewed, Words("en"), []) == {}
+    json.dumps(grid)
 
 
 def test_a_run_stands_beside_itself_as_it_was(site, image):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 VISIT = """
 import sys
 from app.cli import site_of
-from app.components.grid import grid_html
+from app.components.grid import grid_value
 from app.components.sides import opening_sides
 from app.language import Words
 from app.page import build_page
@@ -32,7 +32,7 @@ name, left = opening_sides(site)
 run = site.runs.get(name)
 viewed = ViewedImage.read(next(iter(example_images().values())))
 show(site, viewed, name, left, words)
-grid_html(site, viewed, words, site.runs.names)
+grid_value(site, viewed, words, site.runs.names)
 answer_json(site.engines.answer(run, run.stages[-1], viewed.image), viewed)
 matrix_json(run)
 list(measure_passes(site.engines.engine(run.stages[-1]), site.engines, viewed.image, 2))

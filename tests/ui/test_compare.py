@@ -273,7 +273,7 @@ def test_files_are_saved(visit):
     with visitor.page.expect_download() as mask:
         visitor.page.click("[data-kind=mask]")
     image = Image.open(io.BytesIO(mask.value.path().read_bytes()))
-    assert mask.value.suggested_filename == "astronaut-forgets-stage3-mask.png"
+    assert mask.value.suggested_filename == "onehead-astronaut-forgets-stage3-mask.png"
     assert image.mode == "P"
     assert set(np.unique(np.asarray(image))) == {0, 3}
     with visitor.page.expect_download() as boxes:
@@ -296,7 +296,7 @@ def test_what_is_seen_is_saved_while_another_run_is_on_its_way(visit):
     held[0] = False
     with visitor.page.expect_download() as mask:
         visitor.page.click("[data-kind=mask]")
-    assert mask.value.suggested_filename == "astronaut-forgets-stage3-mask.png"
+    assert mask.value.suggested_filename == "onehead-astronaut-forgets-stage3-mask.png"
 
 
 def test_hidden_classes_stay_hidden_in_the_same_image(visit):

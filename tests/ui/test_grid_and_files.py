@@ -15,7 +15,8 @@ def test_any_two_cells_of_the_grid_go_into_the_divider(visit):
     page.locator("#grid figure").first.wait_for()
     assert page.locator("#grid tbody tr").count() >= 2
     cell = page.locator("#grid figure[data-run=forgets][data-number='3']")
-    assert "Stage 3: classification" in cell.inner_text()
+    heads = page.locator("#grid thead th").all_text_contents()
+    assert heads == ["Stage 1: segmentation", "Stage 2: detection", "Stage 3: classification"]
     assert "Pixels: cat 14 %" in cell.inner_text() and "1 box: dog 0.91" in cell.inner_text()
     key = visitor.viewer("key")
     cell.locator("[data-side=left]").click()
@@ -34,8 +35,9 @@ def test_any_two_cells_of_the_grid_go_into_the_divider(visit):
     with page.expect_download() as saved:
         page.locator("#grid .oh-grid-head button").click()
     sheet = Image.open(io.BytesIO(saved.value.path().read_bytes()))
-    assert saved.value.suggested_filename == "onehead-grid.png"
-    assert sheet.width > 3 * 320 and sheet.height > 2 * 320
+    rows = page.locator("#grid tbody th small").all_text_contents()
+    assert saved.value.suggested_filename == f"onehead-astronaut-{'-'.join(rows)}-grid.png"
+    assert "forgets" in rows and sheet.width == 1920 and sheet.height < 1200  # for a slide
     # A run that is not ticked is in neither the grid nor the file.
     assert set(page.locator("#grid .oh-legend li").all_text_contents()) == {"cat", "dog", "person"}
     page.locator("#grid-runs label", has_text="forgets").locator("input").click()
@@ -43,7 +45,7 @@ def test_any_two_cells_of_the_grid_go_into_the_divider(visit):
     with page.expect_download() as saved:
         page.locator("#grid .oh-grid-head button").click()
     smaller = Image.open(io.BytesIO(saved.value.path().read_bytes()))
-    assert smaller.width == sheet.width and 320 < smaller.height < sheet.height - 240
+    assert "forgets" not in saved.value.suggested_filename and smaller.width > smaller.height
     # A grid of another image does not stay under it.
     key = visitor.viewer("key")
     page.get_by_role("button", name="Example image: the face of a tabby cat").click()
@@ -51,20 +53,78 @@ def test_any_two_cells_of_the_grid_go_into_the_divider(visit):
     assert not page.locator("#grid figure").first.is_visible()
 
 
+# What a sheet is made of, before it is drawn.
+LISTEN = """() => {
+  const draw = window.oneHeadSheet;
+  window.oneHeadSheet = (table) => {
+    window.sheet = JSON.parse(JSON.stringify(table));
+    draw(table);
+  };
+}"""
+
+
+def test_the_grid_follows_score_classes_and_opacity_on_the_page_and_in_the_file(visit):
+    visitor = visit("?run=keeps&left=none")
+    page = visitor.page
+    page.evaluate(LISTEN)
+    page.click(".ov-to-grid")
+    cell = page.locator("#grid figure[data-run=forgets][data-number='1']")
+    cell.wait_for()
+    page.wait_for_function("document.querySelector('#draw-grid').getBoundingClientRect().top < 200")
+
+    def saved():
+        with page.expect_download():
+            page.locator("#grid .oh-grid-head button").click()
+        table = page.evaluate("window.sheet")
+        assert page.locator("#grid .oh-legend li").all_text_contents() == [
+            mark["shown"] for mark in table["legend"]
+        ]
+        return table, [mark["shown"] for mark in table["legend"]]
+
+    def colour():  # left of the middle, where the first stage of this run sees a dog
+        page.wait_for_timeout(100)
+        return cell.locator("canvas").evaluate(
+            """(canvas, [x, y]) => [...canvas.getContext('2d').getImageData(
+                 Math.round(x * canvas.width), Math.round(y * canvas.height), 1, 1).data]""",
+            LEFT_IN,
+        )[:3]
+
+    table, classes = saved()
+    assert [row["head"][1] for row in table["rows"]] == page.locator(
+        "#grid tbody th small"
+    ).all_text_contents()
+    assert "an astronaut" in table["heading"] and {"dog", "cat", "person"} == set(classes)
+    assert near(colour(), mixed(*LEFT_IN, "dog"))
+    visitor.slide(".ov-opacity", 0)
+    assert near(colour(), photo(*LEFT_IN))
+    visitor.slide(".ov-opacity", 0.65)
+    visitor.slide(".ov-threshold", 0.95)
+    assert "0 boxes" in page.locator("#grid figure[data-number='2']").first.inner_text()
+    assert "person" not in saved()[1]
+    page.locator("[data-class=dog]").first.click()
+    assert near(colour(), photo(*LEFT_IN)) and "dog" not in saved()[1]
+
+
 def test_divider_and_stages_are_saved_with_their_labels(visit):
     visitor = visit("?run=keeps&left=forgets")
-    for shot, least in (("divider", 960), ("strip", 3 * 480)):
+    visitor.page.evaluate(LISTEN)
+    for shot, least in (("divider", 960), ("strip", 1280)):
         with visitor.page.expect_download() as saved:
             visitor.page.click(f"[data-shot={shot}]")
-        assert saved.value.suggested_filename == f"onehead-astronaut-{shot}.png"
+        name = f"onehead-astronaut-forgets-keeps-{shot}.png"
+        assert saved.value.suggested_filename == name
+        assert "cat" in [mark["shown"] for mark in visitor.page.evaluate("window.sheet.legend")]
         assert Image.open(io.BytesIO(saved.value.path().read_bytes())).width >= least
     # A long heading breaks into lines.
-    heights, draw = [], "[[{ image: document.querySelector('.ov-canvas'), title: '', lines: [] }]]"
+    heights, rows = [], "[{ cells: [{ draw() {}, lines: [] }] }]"
     for count in (1, 60):
         with visitor.page.expect_download() as saved:
-            visitor.page.evaluate(f"oneHeadSheet({draw}, 'word '.repeat({count}), 'sheet.png')")
+            visitor.page.evaluate(
+                f"oneHeadSheet({{ heading: 'word '.repeat({count}), rows: {rows}, shape: 1,"
+                " name: 'sheet.png' })"
+            )
         heights.append(Image.open(io.BytesIO(saved.value.path().read_bytes())).height)
-    assert heights[1] > heights[0] + 26
+    assert heights[1] > heights[0]
 
 
 def test_boxes_are_saved_as_seen_with_the_files_name(visit):

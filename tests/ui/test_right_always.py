@@ -127,9 +127,10 @@ def test_all_stages_are_saved_as_an_animation_with_their_names(visit):
     visitor = visit("?run=forgets&left=keeps")
     with visitor.page.expect_download() as saved:
         visitor.page.click(".ov-animate")
-    assert saved.value.suggested_filename == "onehead-astronaut-forgets-stages.gif"
+    assert saved.value.suggested_filename == "onehead-astronaut-keeps-forgets-stages.gif"
     film = Image.open(io.BytesIO(saved.value.path().read_bytes()))
-    assert film.format == "WEBP" and film.n_frames == 3 and film.info["loop"] == 0
+    assert film.size[0] == 1280 and film.size[1] > 700  # both runs, whole, under their names
+    assert film.format == "GIF" and film.n_frames == 3 and film.info["loop"] == 0
     frames = []
     for number in range(3):
         film.seek(number)
@@ -146,9 +147,10 @@ def test_the_animation_of_a_tall_image_keeps_its_shape_and_its_words(visit, tmp_
     with visitor.page.expect_download() as saved:
         visitor.page.click(".ov-animate")
     film = Image.open(io.BytesIO(saved.value.path().read_bytes()))
-    assert film.n_frames == 3 and film.size == (240, 720 + 44)
-    red = [x for x in range(240) if film.convert("RGB").getpixel((x, 20))[0] > 120]
-    assert (red[0], red[-1]) == (102, 137)  # in the middle, 60 : 1200 as it was
+    assert saved.value.suggested_filename == "onehead-tall-forgets-stages.gif"
+    assert film.n_frames == 3 and film.size == (420, 720 + 96)
+    red = [x for x in range(420) if film.convert("RGB").getpixel((x, 96 + 20))[0] > 120]
+    assert (red[0], red[-1]) == (192, 227)  # in the middle, 60 : 1200 as it was
 
 
 def test_results_and_how_it_is_computed_are_one_click_from_a_figure(visit):
