@@ -157,7 +157,7 @@ def test_none_of_these_is_a_class_of_its_own(page):
     said = asked(page, "partWords(given[0], null, given[1], 0)", after["parts"]["cls"], words)
     assert said == "none of these (closest: person 60 %)"
     hint = "barsHint(given[0], given[1])"
-    assert asked(page, hint, after["parts"]["cls"], words).startswith("the image looks like none")
+    assert asked(page, hint, after["parts"]["cls"], words).startswith("The image looks like none")
     assert "whatever is in the image" in asked(page, hint, before["parts"]["cls"], words)
 
 
