@@ -124,27 +124,28 @@
     link.href = href; link.download = name;
     document.body.append(link); link.click(); link.remove();
   };
-  // Arrow keys go through the tabs, as browsers let them go through radios of one name.
+  // Gradio names every radio by itself, so browsers take it for a choice of its own. Arrow keys go
+  // through tabs and choices all the same, and of a choice the chosen one alone is a stop of Tab.
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Tab") for (const group of document.querySelectorAll("fieldset")) {
+      const all = [...group.querySelectorAll("input[type=radio]")], stop = all.find((radio) => radio.checked) || all[0];
+      for (const radio of all) radio.tabIndex = radio === stop ? 0 : -1;
+    }
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    const one = event.target.closest?.("#tabs [role=tab]");
-    if (!step || !one) return;
-    const all = [...one.closest("[role=tablist]").querySelectorAll("[role=tab]")].filter((e) => e.getClientRects().length && !e.disabled);
+    const group = event.target.closest?.("#tabs [role=tablist], fieldset");
+    const one = event.target.closest?.("[role=tab], input[type=radio]");
+    if (!step || !group || !one) return;
+    const all = [...group.querySelectorAll("[role=tab], input[type=radio]")].filter((e) => e.getClientRects().length && !e.disabled);
     const next = all[(all.indexOf(one) + step + all.length) % all.length];
     event.preventDefault();
     next.focus();
     next.click();
   });
-  new MutationObserver(() => {
-    // Titles are headings for screen readers, too.
-    document.querySelectorAll(".prose.oh-title:not([role])").forEach((title) => {
-      title.setAttribute("role", "heading");
-      title.setAttribute("aria-level", "2");
-    });
-    // Gradio names every radio by itself: a choice would be as many stops of the Tab key as it has radios.
-    document.querySelectorAll("fieldset[id]").forEach((group) =>
-      group.querySelectorAll("input[type=radio]").forEach((radio) => { radio.name = group.id; }));
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  // Titles are headings for screen readers, too.
+  new MutationObserver(() => document.querySelectorAll(".prose.oh-title:not([role])").forEach((title) => {
+    title.setAttribute("role", "heading");
+    title.setAttribute("aria-level", "2");
+  })).observe(document.documentElement, { childList: true, subtree: true });
   // Where the row of runs is wider than the page, the chosen one is in sight.
   const inRow = () => {
     const one = document.querySelector("#run label.selected"), row = one?.parentElement; // Gradio has other .wrap
