@@ -35,8 +35,7 @@ def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: W
         words: the visitor's language.
 
     Returns:
-        What was lost and on how many images that was measured; empty where the records
-        do not tell.
+        What was lost and on how many images that was measured; empty where the records do not tell.
     """
     sides = {"alone": right} if left is None else {"left": left, "right": right}
     try:

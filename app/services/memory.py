@@ -17,7 +17,7 @@ def keep_small() -> None:
 
     That library gives every one of the page's many threads an arena of its own, each of which keeps
     what the largest image in it took; they share two. And it keeps freed pages that lie among
-    others in use, about half of all after a crowd: they go back to the system.
+    others in use: they go back to the system.
     """
     if sys.platform != "linux" or not hasattr(library := ctypes.CDLL(None), "malloc_trim"):
         return

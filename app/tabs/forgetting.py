@@ -15,7 +15,7 @@ from app.figures.forgetting_curves import View, forgetting_curves
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
 from app.language import Words
-from app.results.methods_table import methods_table, task_losses
+from app.results.methods_table import methods_table, task_losses, told_of
 from app.results.run_tables import (
     class_drops,
     curves,
@@ -158,8 +158,8 @@ def forgetting_figures(
     judged = with_base_reached(run.verdicts(), records, fates)
     names = site.runs.names_for(visitor)
     beside = side_by_side({name: site.runs.get(name) for name in names}, run)
-    studies = {name: study_beside(other) for name, other in beside.items()}
-    side = methods_table(beside, studies)
+    told = told_of(beside, {name: study_beside(other) for name, other in beside.items()})
+    side = methods_table(told)
     seeds = seed_spread(seeds_of(run, fates, study_beside(run)), fates)
     points, metrics = curves(records, order), metrics_of(records)
     curve = forgetting_curves(points, order, words, metrics, view)
@@ -169,8 +169,8 @@ def forgetting_figures(
     drawn = {"curve": points, "matrix": scores, "classes": lost}
     # Where all others are left out of the table, nothing stands side by side.
     several = side.own.sum() > 1
-    losses = side.drop(columns=["low", "high"]).merge(task_losses(beside, studies))
-    drawn["methods"] = losses if several else None
+    numbers = side.drop(columns=["low", "high"])
+    drawn["methods"] = numbers.merge(task_losses(told)) if several else None
     return (
         verdict_cards(fates, judged, words, bool(seeds)),
         gr.update(value=curve, visible=True),

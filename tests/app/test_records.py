@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from stand_in import ORDER, drop, make_run, record_rows
 
-from app.results.methods_table import methods_table, task_losses
+from app.results.methods_table import methods_table, task_losses, told_of
 from app.results.run_tables import (
     class_drops,
     curves,
@@ -117,7 +117,7 @@ def test_class_drops_are_sorted_by_loss():
 
 def test_methods_are_compared_by_worst_kept_and_share_reached_of_the_best(tmp_path):
     runs = [make_run(tmp_path, "keeps"), make_run(tmp_path, "forgets", "finetune")]
-    table = methods_table({run.name: run for run in runs})
+    table = methods_table(told_of({run.name: run for run in runs}))
     assert table.run.tolist() == ["keeps", "forgets"]
     assert table.method.tolist() == ["distill", "finetune"]
     assert table.kept.tolist() == pytest.approx([0.96, 0.2])
@@ -139,7 +139,7 @@ def test_what_was_lost_of_every_task_stands_with_its_interval_seed_and_images(tm
         for seed in (0, 1)
         for drop in told
     ]
-    table = task_losses(runs, {"judged": pd.DataFrame(rows)})
+    table = task_losses(told_of(runs, {"judged": pd.DataFrame(rows)}))
     assert table[table.run == "keeps"].task.tolist() == ORDER
     own = table[(table.run == "judged") & (table.seed == 0)].set_index("task")
     assert own.loc["seg", ["drop_low", "drop_high"]].tolist() == [0.01, 0.07]

@@ -8,7 +8,7 @@ from stand_in import StandInEngine, make_run, make_study
 from app.figures.methods_compared import methods_compared
 from app.figures.score_matrix import score_matrix
 from app.language import Words
-from app.results.methods_table import methods_table
+from app.results.methods_table import methods_table, told_of
 from app.results.run_tables import drops, stage_matrix, stage_order
 from app.results.study_seeds import seed_spread, seeds_of
 from app.services.engines import EngineShelf
@@ -30,7 +30,9 @@ def runs(tmp_path):
 
 
 def test_seeds_of_the_same_recipe_stand_beside_their_run_alone(runs):
-    table = methods_table({r.name: r for r in runs}, {r.name: study_beside(r) for r in runs})
+    table = methods_table(
+        told_of({r.name: r for r in runs}, {r.name: study_beside(r) for r in runs})
+    )
     assert table.run.tolist() == ["keeps", "forgets", "forgets", "forgets"]
     assert table.own.tolist() == [True, True, False, False]
     assert table.kept.tolist() == pytest.approx([0.96, 0.2, 0.4, 0.1])
