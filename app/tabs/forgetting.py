@@ -170,7 +170,7 @@ def forgetting_figures(
     # Where all others are left out of the table, nothing stands side by side.
     several = side.own.sum() > 1
     numbers = side.drop(columns=["low", "high"])
-    drawn["methods"] = numbers.merge(task_losses(told)) if several else None
+    drawn["methods"] = task_losses(told).merge(numbers) if several else None
     return (
         verdict_cards(fates, judged, words, bool(seeds)),
         gr.update(value=curve, visible=True),
