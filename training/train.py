@@ -56,6 +56,7 @@ class Options:
     init: str | None = None  # backbone weights: a .safetensors file, or hub for timm's; by default
     # the shipped ones, where they are of this backbone, else timm's
     start: Path | None = None  # a run of the same data and seed, whose first stage is taken
+    further: bool = False  # train the second stage of start further, instead of anew
     feature_store: Path | None = None  # folder shared by runs for a resting backbone's maps
     without: str = ""  # leave a part of the recipe out, see training/study/ablation.py
     resume: bool = False  # go on with a run that was stopped
@@ -206,6 +207,8 @@ def trainer_of(options: Options, config: RunConfig) -> Trainer:
     """
     if options.data is None or options.out is None:
         raise InputError("--data and --out are needed to train, --show alone to see the recipe.")
+    if options.further and options.start is None:
+        raise InputError("--further needs --start: expected the run whose second stage goes on.")
     tasks = [stage.task for stage in config.stages]
     if options.check:
         refuse_faults(options, options.data, tasks)
@@ -224,6 +227,7 @@ def trainer_of(options: Options, config: RunConfig) -> Trainer:
         options.out,
         init=initial_weights(options, config),
         start=options.start,
+        further=options.further,
         feature_store=options.feature_store,
         workers=options.workers,
         threads=options.threads,

@@ -58,9 +58,8 @@ def check_resumable(
 
 
 def copy_first_stage(run: Run, out: Path) -> None:
-    """The checkpoint, predictions and records of a run's first stage, into another run."""
+    """Predictions and records of a run's first stage, into another run."""
     (out / "predictions").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run.stage(1).weights, out / "stage1.safetensors")
     for path in (run.path / "predictions").glob("stage1_*.npz"):
         shutil.copyfile(path, out / "predictions" / path.name)
     rows = read_rows(run.path / "records.jsonl")
@@ -108,9 +107,11 @@ def first_stage(manifest: dict[str, Any]) -> dict[str, Any]:
     """What decides a run's first stage, by what to call it, from its manifest."""
     config = manifest["config"]
     task = config["stages"][0]["task"]
+    model = {k: v for k, v in config["model"].items() if k != "frozen_blocks"}
     return {
         "the first stage's settings": config["stages"][0],
-        "the run's settings": {k: v for k, v in config.items() if k not in VARIED},
+        "the run's settings": {k: v for k, v in config.items() if k not in VARIED}
+        | {"model": model},
         "the images": manifest["data_fingerprint"][task],
         "the backbone's first weights": manifest["initial_weights"],
         "the class names": manifest["class_names"],

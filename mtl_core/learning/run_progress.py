@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_core.config import RunConfig
-from mtl_core.engine.network_file import load_network
+from mtl_core.engine.network_file import load_network, save_checkpoint
 from mtl_core.learning.manifest import hardware, manifest
 from mtl_core.learning.resume import (
     changed_images,
@@ -20,9 +20,17 @@ from mtl_core.learning.resume import (
     load_matching,
 )
 from mtl_core.learning.run_data import RunData
-from mtl_core.learning.state_files import LAST, last_state, read_state, start_of, write_state
+from mtl_core.learning.state_files import (
+    LAST,
+    further_of,
+    last_state,
+    read_state,
+    start_of,
+    write_state,
+)
 from mtl_core.model.network import UnifiedVisionSystem
 from mtl_core.retention import Retention, retention_class
+from mtl_core.runs.checkpoint import read_weights, weights_digest
 from mtl_core.runs.run_directory import Run
 from mtl_core.runs.sealed_json import write_sealed
 from mtl_core.types import InputError
@@ -43,6 +51,7 @@ class RunProgress:
         seconds: wall time per finished stage.
         machines: per finished stage what ended it, as ``hardware`` of run.json.
         partial_s: wall time spent in the present stage before it was resumed.
+        trained_before: per stage what the run that was started from had made of it.
         data_changes: images that changed under the run.
         saved_at: when the state was last written, seconds since the epoch.
     """
@@ -63,6 +72,7 @@ class RunProgress:
         self.seconds: dict[str, float] = {}
         self.machines: dict[str, Any] = {}
         self.partial_s = 0.0
+        self.trained_before: dict[str, Any] = {}
         self.data_changes: list[dict[str, Any]] = []
 
     @cached_property
@@ -77,6 +87,7 @@ class RunProgress:
             **manifest(self.config, self.network, self.retention),
             **self.sources,
             "data_changes": self.data_changes,
+            "trained_before": self.trained_before,
             "stage_seconds": self.seconds,
             "stage_hardware": self.machines,
             "wall_time_s": round(sum(self.seconds.values()), 1),
@@ -119,6 +130,7 @@ class RunProgress:
             "config": self.config.to_dict(),
             "sources": self.sources,
             "data_changes": self.data_changes,
+            "trained_before": self.trained_before,
         }
         write_state(folder / LAST, content)
         self.saved_at = time.time()
@@ -144,6 +156,7 @@ class RunProgress:
         )
         self.seconds, self.partial_s = content["seconds"], content["partial_s"]
         self.machines = content.get("machines", {})  # not in states of 0.1
+        self.trained_before = content.get("trained_before", {})
         start = read_state(self.out / "state" / start_of(number), self.device)
         load_matching(self.network, start["network"])
         self.retention.load_state_dict(start["retention"])
@@ -171,6 +184,12 @@ class RunProgress:
         for what, found in first_stage(ours).items():
             if found != first_stage(theirs)[what]:
                 raise InputError(f"{path} differs in {what}: expected the same to start from it.")
+        rested = theirs["config"]["model"]["frozen_blocks"]
+        if rested < self.config.model.frozen_blocks:
+            raise InputError(
+                f"{path} froze {rested} blocks, this run would freeze more: expected "
+                f"model.frozen_blocks of at most {rested} to start from it."
+            )
         state = path / "state" / start_of(2)
         if state.is_file():
             weights = read_state(state, self.device)["network"]
@@ -178,6 +197,45 @@ class RunProgress:
             weights = load_network(run.stage(1).weights)[0].state_dict()
         load_matching(self.network, weights)
         copy_first_stage(run, self.out)
-        self.seconds = {"1": theirs["stage_seconds"]["1"]}
-        self.machines = {"1": theirs.get("stage_hardware", {}).get("1", theirs["hardware"])}
+        # Under a header of its own: the blocks that this run freezes may be fewer.
+        save_checkpoint(
+            self.out / "stage1.safetensors", self.network, 1, [self.config.stages[0].task]
+        )
+        self._note_trained_before(run, 1)
+        before = self.trained_before["1"]
+        self.seconds, self.machines = {"1": before["seconds"]}, {"1": before["hardware"]}
         self.began = time.time()
+
+    def take_second_stage(self, path: Path) -> None:
+        """Take what a run, whose first stage was taken, made of the second, to train it further.
+
+        Raises:
+            InputError: that run has no second stage, or taught another task in it.
+        """
+        run = Run(path)
+        task = run.stage(2).task
+        if [stage.task for stage in self.config.stages[1:2]] != [task]:
+            raise InputError(
+                f"{path} taught {task} in its second stage: expected the same here to train it "
+                "further."
+            )
+        self._note_trained_before(run, 2)
+        network, _ = load_network(run.stage(2).weights)
+        write_state(self.out / "state" / further_of(2), network.state_dict())
+
+    def go_further(self, number: int) -> None:
+        """Put in place what another run made of a stage, where it is trained further."""
+        path = self.out / "state" / further_of(number)
+        if path.is_file():
+            load_matching(self.network, read_state(path, self.device))
+
+    def _note_trained_before(self, run: Run, number: int) -> None:
+        theirs, stage = run.manifest, str(number)
+        self.trained_before[stage] = {
+            "settings": theirs["stages_as_trained"][number - 1],
+            "frozen_blocks": theirs["config"]["model"]["frozen_blocks"],
+            "seconds": theirs["stage_seconds"][stage],
+            "hardware": theirs.get("stage_hardware", {}).get(stage, theirs["hardware"]),
+            "weights_sha256": weights_digest(read_weights(run.stage(number).weights)),
+            "trained_before": theirs.get("trained_before", {}).get(stage),
+        }

@@ -28,6 +28,11 @@ def start_of(number: int) -> str:
     return f"start{number}.safetensors"
 
 
+def further_of(number: int) -> str:
+    """The file of what another run made of a stage that is trained further."""
+    return f"further{number}.safetensors"
+
+
 def write_state(path: Path, content: Any) -> None:
     """Tensors and plain values under their checksum; the file before it is kept beside it.
 

@@ -51,6 +51,8 @@ class Trainer:
         out: the run directory; made if it is missing.
         init: backbone weights (.safetensors); None takes timm's from the Hub.
         start: a run of the same data and seed whose first stage is taken.
+        further: its second stage is trained further, instead of anew from its first; what is kept
+            is held to the first all the same.
         feature_store: folder shared by runs, which compute a resting backbone's maps once.
         workers: processes that decode and augment.
         threads: CPU threads; 0 takes what PyTorch takes.
@@ -67,11 +69,13 @@ class Trainer:
         *,
         init: Path | None = None,
         start: Path | None = None,
+        further: bool = False,
         feature_store: Path | None = None,
         workers: int = 1,
         threads: int = 0,
     ) -> None:
-        self.data, self.out, self.start, self.workers = data, out, start, workers
+        self.data, self.out, self.workers = data, out, workers
+        self.start, self.further = start, further
         self.feature_store, self.threads = feature_store, threads
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if threads:
@@ -123,6 +127,8 @@ class Trainer:
                 number, stage_state = self.progress.restore()
             elif self.start:
                 self.progress.take_first_stage(self.start)
+                if self.further:
+                    self.progress.take_second_stage(self.start)
                 self.retention.after_stage(self.open_stage(1))
                 number = 2
             if not resume:
@@ -201,6 +207,7 @@ class Trainer:
             {task: self.train_sets[task] for task in learning}, self.config.seed, self.workers
         )
         self.retention.before_stage(context)
+        self.progress.go_further(number)
         state = begin_stage(self.network, self.config, stage, earlier, learning, order.total)
         if resumed:
             state.load_state_dict(resumed)

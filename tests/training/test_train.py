@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from mtl_core.config import RunConfig
 from mtl_core.engine.network_file import load_network, read_info
 from mtl_core.learning.run_progress import RunProgress
 from mtl_core.presets import tiny
+from mtl_core.retention import StageContext
+from mtl_core.retention.distill import Distill
+from mtl_core.runs.checkpoint import read_weights, weights_digest
 from mtl_core.runs.run_directory import Run
 from mtl_core.tasks.data_roots import DataRoots
 from mtl_core.types import InputError
@@ -244,6 +248,75 @@ def test_a_first_stage_is_taken_from_a_run_that_was_published_without_its_state(
     theirs, ours = (load_file(run / "stage1.safetensors") for run in (whole_run, tmp_path / "run"))
     assert all((theirs[name] == ours[name]).all() for name in theirs)
     assert (tmp_path / "run" / "stage3.safetensors").is_file()
+
+
+def test_a_second_stage_is_trained_further_and_held_to_the_first(
+    whole_run: Path, options: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    still = {f"stages.det.{name}": 0.0 for name in ("lr_shared", "lr_old", "lr_backbone")}
+    changes = still | {"stages.det.lr": 1e-12, "model.frozen_blocks": 4}
+    held_to = []
+    original = Distill.before_stage
+
+    def watched(self: Distill, context: StageContext) -> None:
+        original(self, context)
+        held_to.append(copy.deepcopy(self.teacher))
+
+    monkeypatch.setattr(Distill, "before_stage", watched)
+    main(options(tmp_path / "run", start=whole_run, further=True, changes=changes))
+    theirs, ours = (load_file(run / "stage2.safetensors") for run in (whole_run, tmp_path / "run"))
+    assert [name for name in theirs if not (theirs[name] == ours[name]).all()] == []
+    first = load_network(whole_run / "stage1.safetensors")[0].state_dict()
+    teacher = held_to[0].state_dict()
+    assert [k for k, v in teacher.items() if not v.half().equal(first[k].half())] == []
+    run = Run(tmp_path / "run")
+    assert {read_info(stage.weights).model.frozen_blocks for stage in run.stages} == {4}
+    before = run.manifest["trained_before"]
+    assert [before[stage]["frozen_blocks"] for stage in "12"] == [8, 8]
+    assert before["2"]["weights_sha256"] == weights_digest(
+        read_weights(whole_run / "stage2.safetensors")
+    )
+
+
+def test_a_stage_trained_further_resumes_from_what_it_began_with(
+    whole_run: Path, options: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    given = {"start": whole_run, "further": True}
+    main(options(tmp_path / "whole", **given))
+    original = RunProgress.go_further
+
+    def stopping(self: RunProgress, number: int) -> None:
+        raise Stopped
+
+    monkeypatch.setattr(RunProgress, "go_further", stopping)
+    with pytest.raises(Stopped):
+        main(options(tmp_path / "run", **given))
+    monkeypatch.setattr(RunProgress, "go_further", original)
+    main(options(tmp_path / "run", resume=True))
+    runs = (tmp_path / name / "stage3.safetensors" for name in ("whole", "run"))
+    whole, resumed = map(load_file, runs)
+    assert [name for name in whole if not (whole[name] == resumed[name]).all()] == []
+    manifest = Run(tmp_path / "run").manifest
+    assert manifest["trained_before"] == Run(tmp_path / "whole").manifest["trained_before"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"further": True}, "--further needs --start"),
+        (
+            {"further": True, "method": "lwf", "tasks": ("seg", "cls", "det")},
+            "taught det in its second stage",
+        ),
+        ({"changes": {"model.frozen_blocks": 12}}, "froze 8 blocks, this run would freeze more"),
+    ],
+)
+def test_what_cannot_be_trained_further_is_told(
+    whole_run: Path, options: Make, tmp_path: Path, changes: dict, words: str
+):
+    start = None if changes == {"further": True} else whole_run
+    with pytest.raises(InputError, match=words):
+        main(options(tmp_path / "run", start=start, **changes))
 
 
 @pytest.mark.parametrize("method", ["ewc", "replay", "progressive", "joint"])
