@@ -46,7 +46,7 @@ class Options:
 
     data: Path | None = None  # root of the sets (see training.prepare_data)
     out: Path | None = None  # run directory to write
-    preset: str = "tuned"  # report, tuned, large, quick or tiny, or package.module:function
+    preset: str = "tuned"  # of mtl_core/presets.py, or package.module:function
     config: Path | None = None  # TOML file of changes to the preset
     show: bool = False  # print the whole recipe as TOML and train nothing
     method: str | None = None  # against forgetting, see mtl_core/retention, or package.module:Class

@@ -108,10 +108,10 @@ def first_stage(manifest: dict[str, Any]) -> dict[str, Any]:
     config = manifest["config"]
     task = config["stages"][0]["task"]
     model = {k: v for k, v in config["model"].items() if k != "frozen_blocks"}
+    settings = {k: v for k, v in config.items() if k not in (*VARIED, "preset")}
     return {
         "the first stage's settings": config["stages"][0],
-        "the run's settings": {k: v for k, v in config.items() if k not in VARIED}
-        | {"model": model},
+        "the run's settings": {**settings, "model": model},
         "the images": manifest["data_fingerprint"][task],
         "the backbone's first weights": manifest["initial_weights"],
         "the class names": manifest["class_names"],
