@@ -20,7 +20,12 @@ function headsOf(rows) {
 
 async function receive() {
   const next = structuredClone(props.value), mine = ++generation;
-  if (!next?.rows) { all.hidden = true; payload = null; return; }
+  if (!next?.rows) {
+    all.hidden = true;
+    if (payload) window.oneHeadAddress({ grid: "" }); // the last run was taken out of it
+    payload = null;
+    return;
+  }
   const loaded = await loadImage(next.image);
   await Promise.all(next.rows.map(unpack));
   if (mine !== generation) return; // a newer answer has overtaken this one
@@ -39,6 +44,7 @@ async function receive() {
     tag("th", { scope: "row" }, row.method, tag("small", {}, row.run)),
     ...columns.map((column) => tag("td", {}, stageAt(row, column.number) ? figure(row, column) : tag("p", { class: "oh-quiet" }, words["grid.none"]))))));
   paint();
+  window.oneHeadAddress({ grid: rows.map((row) => row.run).join(",") });
   window.dispatchEvent(new Event("onehead-grid"));
 }
 

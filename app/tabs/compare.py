@@ -165,7 +165,9 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
     ) -> dict[str, Any]:
         visitor = visitor_of(request)
         choices = run_choices(site.runs, words_for(request), visitor)
-        known = [name for _, name in choices if name in names]
+        # The address names the runs of a grid that was shared.
+        asked = names or str(request.query_params.get("grid", "")).split(",")
+        known = [name for _, name in choices if name in asked]
         chosen = known or first_picked(site, run_name, left, visitor)
         return gr.update(choices=choices, value=chosen, visible=len(choices) > 1)
 

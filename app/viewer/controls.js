@@ -85,13 +85,17 @@ for (const target of [canvas, divider]) {
     target.addEventListener("pointermove", follow);
     if (target === canvas) follow(event);
   });
-  for (const end of ["pointerup", "pointercancel"]) target.addEventListener(end, () => target.removeEventListener("pointermove", follow));
+  for (const end of ["pointerup", "pointercancel"]) target.addEventListener(end, () => {
+    target.removeEventListener("pointermove", follow);
+    remember();
+  });
 }
 divider.addEventListener("keydown", (event) => {
   const to = { ArrowLeft: view.divide - 0.04, ArrowRight: view.divide + 0.04, Home: 0, End: 1 }[event.key];
   if (to === undefined) return;
   event.preventDefault();
   divide(to);
+  remember();
 });
 
 // The smallest box under the pointer, else the mask's class there, of the side that is pointed at.
@@ -155,6 +159,9 @@ find("[data-shot=strip]").addEventListener("click", () => {
   }) }));
   saveSheet("strip", shown, { heading: words["viewer.strip"], columns: numbered().map(({ stage }) => stageTitle(stage)), rows });
 });
+
+// On a phone the upload and the examples stand below all that is said of the image.
+find(".ov-own").addEventListener("click", () => document.querySelector("#image").scrollIntoView({ block: "center" }));
 
 // The grid stands at the page's end: it is opened, and comes into sight once it stands.
 find(".ov-to-grid").addEventListener("click", () => {

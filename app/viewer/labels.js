@@ -6,7 +6,7 @@ function label() {
   put(".ov-threshold-word", "viewer.threshold"); put(".ov-opacity-word", "viewer.opacity"); put(".ov-save-word", "viewer.save");
   put(".ov-copy", "viewer.copy"); put(".ov-play-word", "viewer.play");
   for (const kind of ["overlay", "boxes", "mask"]) put(`[data-kind=${kind}]`, `viewer.save_${kind}`);
-  put("[data-shot=divider]", "viewer.save_divider"); put("[data-shot=strip]", "viewer.save_strip"); put(".ov-animate", "viewer.save_animation"); put(".ov-to-grid", "viewer.save_grid");
+  put("[data-shot=divider]", "viewer.save_divider"); put("[data-shot=strip]", "viewer.save_strip"); put(".ov-animate", "viewer.save_animation"); put(".ov-to-grid", "viewer.save_grid"); put(".ov-own", "viewer.own");
   find(".ov-animate").hidden = payload.stages.filter((s) => s.number).length < 2;
   find("[data-shot=divider]").hidden = !payload.left;
   find(".ov-note").textContent = payload.note;

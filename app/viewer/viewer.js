@@ -6,6 +6,8 @@ const canvas = find(".ov-canvas"), range = find(".ov-range"), tip = find(".ov-ti
 const scratch = makeCanvas(1, 1);
 const view = { at: 0, divide: 0.5, threshold: null, opacity: 0.65, hidden: new Set(), shows: {}, tasks: [] };
 const linked = new URLSearchParams(window.location.search);
+const share = Number(linked.get("divide"));
+if (share > 0 && share <= 1) view.divide = share;
 window.oneHeadShown = view;
 let payload = null, words = {}, image = null, lifted = null, generation = 0, playing = 0;
 
@@ -51,6 +53,7 @@ async function receive() {
   root.dataset.viewed = next.viewed;
   // A grid of another image must not stand under this one.
   document.querySelectorAll("#grid [data-viewed]").forEach((grid) => { grid.hidden = grid.dataset.viewed !== next.viewed; });
+  if (other) window.oneHeadAddress?.({ grid: "" });
   stop();
   // The stage that is asked for, else the one that was seen, of another image too, else the last.
   const place = (number) => next.stages.findIndex((s) => s.number === number);
@@ -69,6 +72,7 @@ async function receive() {
   remember();
   trigger("input"); // what is chosen above and beside the image follows what is shown
   setTimeout(() => window.dispatchEvent(new Event("onehead-run")), 100);
+  if (first && linked.get("grid")) document.querySelector("#draw-grid").click();
 }
 
 // On a narrow page what a tap changes must be seen.
@@ -85,6 +89,7 @@ function remember() {
   const state = { ...payload.link, own: own ? "1" : "", stage: payload.stages[nearest()].number || "", off: [...view.hidden].join(",") };
   state.threshold = view.threshold === payload.score ? "" : String(view.threshold);
   state.opacity = view.opacity === 0.65 ? "" : String(view.opacity);
+  state.divide = view.divide === 0.5 ? "" : view.divide.toFixed(3);
   window.oneHeadView = state;
   window.oneHeadAddress?.(state, ["run", "left", "example", "annotated"]);
 }

@@ -117,3 +117,34 @@ def test_arrow_keys_go_through_runs_and_tabs(visit):
     page.keyboard.press("ArrowRight")
     visitor.wait_drawn("curve")
     assert page.locator("[role=heading]", has_text="Forgetting curves").is_visible()
+
+
+def test_a_link_keeps_the_dividers_place_and_the_grid(visit):
+    visitor = visit("?example=cat&run=keeps&left=forgets")
+    page = visitor.page
+    page.focus(".ov-divider")
+    page.keyboard.press("ArrowLeft")
+    page.click("#draw-grid")
+    page.locator("#grid figure[data-run=forgets]").first.wait_for()
+    page.locator("#grid-runs label", has_text="joint").locator("input").click()
+    page.locator("#grid figure[data-run=joint]").first.wait_for(state="detached")
+    address_holds(visitor, "divide=0.46", "grid=forgets%2Ckeeps")
+    again = visit(page.url[page.url.index("?") :])
+    again.page.locator("#grid figure[data-run=forgets]").first.wait_for()
+    assert again.page.get_attribute(".ov-divider", "aria-valuenow") == "46"
+    assert again.page.locator("#grid tbody tr").count() == 2
+    # It is a grid of that image alone.
+    key = again.viewer("key")
+    again.page.get_by_role("button", name="Example image: an astronaut").click()
+    again.wait_other_answer(key)
+    again.page.wait_for_function("!location.search.includes('grid=')")
+
+
+def test_on_a_phone_the_upload_is_one_tap_away(visit):
+    visitor = visit(viewport={"width": 390, "height": 844})
+    page = visitor.page
+    high = "document.querySelector('#image').getBoundingClientRect().top"
+    assert page.evaluate(high) > 844
+    page.get_by_role("button", name="Your own image").click()
+    page.wait_for_function(f"{high} < 700")
+    assert not visit().page.locator(".ov-own").is_visible()
