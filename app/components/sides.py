@@ -94,11 +94,12 @@ def compared(site: Site, left: Side | None, right: Side, words: Words) -> dict[s
     headlines = []
     for answer in right.answers:
         if not answer.number:  # annotations are no stage
-            headlines.append("")
+            headlines.append({"said": "", "measured": ""})
             continue
         numbers = [a.number for a in left.answers if a.number <= answer.number] if left else []
         at = (left.pinned or (numbers or [left.answers[0].number])[-1]) if left else 0
         beside = (other, at) if other is not None else None
-        headlines.append(loss_sentence((run, answer.number), beside, words))
+        said, measured = loss_sentence((run, answer.number), beside, words)
+        headlines.append({"said": said, "measured": measured})
     note = differences([other, run], words) if other is not None and other is not run else ""
     return {"left": left, "headlines": headlines, "note": note}

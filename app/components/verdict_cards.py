@@ -91,23 +91,28 @@ def verdict_of(drop: Drop, judged: dict[str, Any] | None, words: Words, last: st
         return Verdict("never", "–", "", words("verdict.nothing"), (), tuple(small))
     plain: list[str] = []
     kind = drop.outcome(judged and judged["drop"])
-    if judged is not None:
-        low, high = (judged["drop"][end] for end in ("low", "high"))
-        if low is not None and high is not None:
-            # An interval of the drop; where it is not what leads, told as what is kept.
-            lost = kind == "forgotten"
-            shares = (low, high) if lost else (1 - high, 1 - low)
-            ends = dict(zip(("low", "high"), map(percent, shares), strict=True))
-            small.insert(1, words("verdict.interval", **ends))
-        plain = in_plain_words(drop, judged, words)
+    low, high = (judged["drop"][end] if judged else None for end in ("low", "high"))
+    ends = None if low is None or high is None else (float(low), float(high))
     if kind == "forgotten":
         large, unit = percent(drop.drop), words("verdict.lost")
     elif drop.drop < -_SMALLEST_GAIN:
-        large, unit = f"+{percent(-drop.drop)}", words("verdict.gained")
+        large, unit = _signed(-drop.drop), words("verdict.gained")
+        ends = ends and (-ends[1], -ends[0])
     else:
         large, unit = percent(min(drop.retention, 1.0)), words("verdict.kept")
+        ends = ends and (1 - ends[1], 1 - ends[0])
+    if ends:  # of what leads, and in its words
+        say = _signed if drop.drop < -_SMALLEST_GAIN and kind != "forgotten" else percent
+        said = dict(zip(("low", "high"), map(say, ends), strict=True))
+        small.insert(1, words("verdict.interval", what=unit, **said))
+    if judged is not None:
+        plain = in_plain_words(drop, judged, words)
     sentence = words(f"verdict.{kind}_sentence")
     return Verdict(kind, large, unit, sentence, tuple(plain), tuple(small))
+
+
+def _signed(share: float) -> str:
+    return ("−" if share < 0 else "+") + percent(abs(share))
 
 
 def _at_base(judged: dict[str, Any], after: bool) -> float:

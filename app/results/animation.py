@@ -12,7 +12,7 @@ from PIL import Image
 from app.language import Refusal
 
 MOST_FRAMES, MOST_PX, MOST_BYTES = 12, 1280, 3 * 2**20
-FRAME_MS = 1300
+FRAME_MS = 2500
 _HEAD = "data:image/jpeg;base64,"
 
 

@@ -24,10 +24,17 @@ CATEGORY_IDS = (
 )
 
 
-def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
+def coco_results(
+    prediction: Prediction, name: str = "image", source: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Boxes as a COCO data set of one image: xywh in pixels of the original, with scores.
 
     Category ids count the run's own detection classes from 1 in their order; they are not COCO's.
+
+    Args:
+        prediction: of a network that was trained detection.
+        name: of the image's file.
+        source: what else ``info`` says: which network, and what was left out.
 
     Raises:
         InputError: the network has not been trained detection.
@@ -55,7 +62,7 @@ def coco_results(prediction: Prediction, name: str = "image") -> dict[str, Any]:
         )
     names = prediction.names("boxes")
     return {
-        "info": {"description": CATEGORY_IDS},
+        "info": {"description": CATEGORY_IDS, **(source or {})},
         "images": [{"id": 1, "file_name": name, "width": width, "height": height}],
         "categories": [{"id": i, "name": n} for i, n in enumerate(names, start=1)],
         "annotations": annotations,
@@ -127,6 +134,7 @@ def saved_file(
     boxes: bool = True,
     hidden: Collection[str] = (),
     name: str = "image",
+    source: dict[str, Any] | None = None,
 ) -> dict[str, str]:
     """A file for the browser to save: its name and its content as a data address.
 
@@ -138,6 +146,7 @@ def saved_file(
         boxes: whether the overlay shows boxes.
         hidden: keys of classes that overlay and boxes leave out.
         name: of the image's file.
+        source: which network answered, for the boxes' file.
 
     Raises:
         InputError: the kind is unknown, or the network was not trained what it holds.
@@ -149,7 +158,9 @@ def saved_file(
         return _file(f"{stem}-mask.png", "image/png", mask_png(prediction))
     if kind == "boxes":
         seen = without_classes(prediction.above(score_threshold), hidden)
-        text = json.dumps(coco_results(seen, name), indent=1, ensure_ascii=False)
+        left_out = {"score_threshold": score_threshold, "hidden_classes": sorted(hidden)}
+        content_of = coco_results(seen, name, {**(source or {}), **left_out})
+        text = json.dumps(content_of, indent=1, ensure_ascii=False)
         return _file(f"{stem}-boxes.json", "application/json", text.encode())
     raise InputError(f"{kind!r} cannot be saved, expected overlay, boxes or mask.")
 

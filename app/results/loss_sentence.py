@@ -23,10 +23,13 @@ from mtl_core.config import StageConfig
 from mtl_core.runs.run_directory import Run
 from mtl_core.types import InputError
 
+_SETTINGS_NAMED = 3  # of those that differ; the others are counted
 _OF_METHODS = ("temperature", "distill", "distill_neck")  # settings that a method alone reads
 
 
-def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: Words) -> str:
+def loss_sentence(
+    right: tuple[Run, int], left: tuple[Run, int] | None, words: Words
+) -> tuple[str, str]:
     """What is gone of every earlier task on the left and on the right, by validation images.
 
     Args:
@@ -35,40 +38,48 @@ def loss_sentence(right: tuple[Run, int], left: tuple[Run, int] | None, words: W
         words: the visitor's language.
 
     Returns:
-        What was lost and on how many images that was measured; empty where the records do not tell.
+        What was lost, and the scores that tell so with their numbers of images; empty where the
+        records do not tell.
     """
+    if left is not None and (left[0].path, left[1]) == (right[0].path, right[1]):
+        return words("headline.same"), ""
     sides = {"alone": right} if left is None else {"left": left, "right": right}
     try:
         found = {where: _outcomes(*side) for where, side in sides.items()}
     except InputError:
-        return ""
+        return "", ""
     told = [drop for outcomes in found.values() for drop, _ in outcomes]
     if not told:
         alone = any(len(run.stages) < 2 for run, _ in sides.values())
-        return "" if alone else words("headline.nothing_came")
+        return "" if alone else words("headline.nothing_came"), ""
     said = words("headline.then").join(
         _clause(sides[where][0], outcomes, words(f"headline.{where}"), words)
         for where, outcomes in found.items()
     )
-    return said[:1].upper() + said[1:] + _measured(found, words)
+    return said[:1].upper() + said[1:] + words("headline.end"), _measured(found, words)
 
 
 def _measured(found: dict[str, list[tuple[Drop, str]]], words: Words) -> str:
-    """On how many images; of each side where the sides differ."""
-    counts = {
-        where: words("headline.and").join(map(str, sorted({d.n for d, _ in outcomes if d.n})))
+    """The scores of each side, before and after, and on how many images."""
+    sides = {
+        where: words("headline.comma").join(
+            words(
+                "headline.score" if drop.n else "headline.score_uncounted",
+                metric=drop.metric,
+                base=f"{drop.base:.3f}",
+                final=f"{drop.final:.3f}",
+                n=drop.n,
+            )
+            for drop, _ in outcomes
+        )
         for where, outcomes in found.items()
         if outcomes
     }
-    if len(set(counts.values())) > 1:
-        each = [
-            words("headline.measured_there", counts=n, where=words(f"headline.{where}"))
-            for where, n in counts.items()
-            if n
-        ]
-        return words("headline.measured_apart", counts=words("headline.comma").join(each))
-    (of_all,) = set(counts.values())
-    return words("headline.measured" if of_all else "headline.measured_on_some", counts=of_all)
+    each = [
+        words("headline.scores", where=words(f"headline.{where}"), scores=scores).strip()
+        for where, scores in sides.items()
+    ]
+    return words("headline.measured", scores=words("headline.then").join(each))
 
 
 def _outcomes(run: Run, stage: int) -> list[tuple[Drop, str]]:
@@ -120,7 +131,11 @@ def differences(runs: Sequence[Run], words: Words) -> str:
             told = words("differs.and").join(map(str, unlike))
             found.append(words(f"differs.{key}", values=told))
     if changed := _settings_that_differ(configs):
-        found.append(words("differs.settings", what=", ".join(changed)))
+        more = len(changed) - _SETTINGS_NAMED
+        what = ", ".join(changed[:_SETTINGS_NAMED]) + (
+            words("differs.more", n=more) if more > 0 else ""
+        )
+        found.append(words("differs.settings", what=what))
     return words("differs.besides", what="; ".join(found)) if found else ""
 
 

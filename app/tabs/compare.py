@@ -232,6 +232,7 @@ def build_compare(site: Site, run_choice: gr.Radio, header: gr.HTML, t: gr.I18n)
             boxes=bool(asked["boxes"]),
             hidden={str(name) for name in asked["hidden"]},
             name=found.file_name,
+            source={"run": name, "stage": answer.number},
         )
 
     shown = [viewed, viewer, timing]

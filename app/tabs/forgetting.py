@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from app.results.run_tables import (
     side_by_side,
     stage_matrix,
     stage_order,
+    together,
     with_base_reached,
 )
 from app.results.run_words import images_description
@@ -166,10 +168,18 @@ def forgetting_figures(
     name = site.runs.name_of(run)
     scores = scores_table(records, order, judged, seeds)
     scores.insert(0, "run", name)
-    drawn = {"curve": points, "matrix": scores, "classes": lost}
+    images = next((fate.n for fate in fates if fate.task == chosen), None)
+    drawn = {
+        "curve": points.assign(run=name),
+        "matrix": scores,
+        "classes": lost.assign(run=name, task=chosen, n=images),
+    }
     # Where all others are left out of the table, nothing stands side by side.
     several = side.own.sum() > 1
-    numbers = side.drop(columns=["low", "high"])
+    # What a run kept of its worst task; of each task its own row tells.
+    numbers = side.drop(columns=["low", "high"]).rename(columns={"kept": "kept_of_worst"})
+    at_once = [name for name, one in told.items() if together(one.drops)]
+    numbers.loc[numbers.run.isin(at_once), "kept_of_worst"] = math.nan  # nothing came later
     drawn["methods"] = task_losses(told).merge(numbers) if several else None
     return (
         verdict_cards(fates, judged, words, bool(seeds)),

@@ -142,7 +142,7 @@ const numbered = () => payload.stages.map((stage, i) => ({ stage, i })).filter((
 const stageTitle = (stage) => `${stageName(stage)}: ${taskName(stage.task, words)}`;
 const drawSide = (target, side, i, ratio) => compose(target, side, [[i, 1]], ratio, null, [0, target.width]);
 const saveSheet = (kind, shown, table) => window.oneHeadSheet({
-  ...table, note: payload.note, shape: payload.width / payload.height, legend: drawnClasses(shown, view), name: savedName(payload.picture, [payload.left, payload].filter(Boolean), kind + ".png"),
+  ...table, note: [headline().measured, payload.note].filter(Boolean).join(" "), shape: payload.width / payload.height, legend: drawnClasses(shown, view), name: savedName(payload.picture, [payload.left, payload].filter(Boolean), kind + ".png"),
 });
 find("[data-shot=divider]").addEventListener("click", () => {
   const shown = [payload.left.stages[beside(nearest())], payload.stages[nearest()]];
@@ -157,7 +157,7 @@ find("[data-shot=strip]").addEventListener("click", () => {
     shown.push(own);
     return { draw: (target) => drawSide(target, side, at, Math.max(1.2, target.width / 420)), lines: own.number === stage.number ? [] : [stageTitle(own)] };
   }) }));
-  saveSheet("strip", shown, { heading: words["viewer.strip"], columns: numbered().map(({ stage }) => stageTitle(stage)), rows });
+  saveSheet("strip", shown, { heading: `${words["viewer.every"]}: ${payload.picture}`, columns: numbered().map(({ stage }) => stageTitle(stage)), rows });
 });
 
 // On a phone the upload and the examples stand below all that is said of the image.

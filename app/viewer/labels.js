@@ -2,7 +2,7 @@
 
 function label() {
   const put = (selector, key) => { find(selector).textContent = words[key]; };
-  put(".ov-bars-title", "viewer.bars"); put(".ov-legend-title", "viewer.legend"); put(".ov-strip-title", "viewer.strip");
+  put(".ov-bars-title", "viewer.bars"); put(".ov-legend-title", "viewer.legend"); find(".ov-strip-title").textContent = fill(words["viewer.strip"], { run: payload.title });
   put(".ov-threshold-word", "viewer.threshold"); put(".ov-opacity-word", "viewer.opacity"); put(".ov-save-word", "viewer.save");
   put(".ov-copy", "viewer.copy"); put(".ov-play-word", "viewer.play");
   for (const kind of ["overlay", "boxes", "mask"]) put(`[data-kind=${kind}]`, `viewer.save_${kind}`);

@@ -54,7 +54,7 @@ function boxCount(words, count) {
 
 function maskWords(part, words, limit = 3) {
   const said = part.shares.slice(0, limit).map(([index, share]) => `${part.classes[index].shown} ${percent(share)}`);
-  return said.length ? said.join(", ") : words["viewer.background"];
+  return said.length ? said.join(", ") : words[part.specks ? "viewer.specks" : "viewer.background"];
 }
 
 function boxWords(boxes, all, words, threshold) {
@@ -110,13 +110,13 @@ function presentClasses(stages, threshold) {
   return [...found.values()];
 }
 
-// Classes that stages visibly show: a hundredth of some image, or a drawn box.
+// Classes that stages visibly show, in more than specks.
 function drawnClasses(stages, view) {
   const found = new Map();
   const note = (c) => view.hidden.has(c.name) || found.has(c.name) || found.set(c.name, c);
   const parts = stages.flatMap((stage) => Object.values(stage.parts));
   if (view.shows.label_map && view.opacity) for (const part of parts.filter((p) => p.kind === "label_map"))
-    for (const [index, share] of part.shares) if (share >= 0.01) note(part.classes[index]);
+    for (const [index] of part.shares) note(part.classes[index]);
   if (view.shows.boxes) for (const part of parts.filter((p) => p.kind === "boxes")) view.visible(part).forEach((box) => note(box.c));
   return [...found.values()];
 }

@@ -61,7 +61,7 @@ def viewer_payload(
     stage: int | None = None,
     left: Side | None = None,
     picture: str = "image",
-    headlines: Sequence[str] = (),
+    headlines: Sequence[dict[str, str]] = (),
     note: str = "",
 ) -> dict[str, Any]:
     """What the viewer needs to draw every stage without asking again; plain JSON types.
@@ -77,7 +77,8 @@ def viewer_payload(
         stage: the stage to show first; None keeps the one being looked at.
         left: what stands left of the divider; None shows no divider.
         picture: the image's name in names of files.
-        headlines: what was lost, per stage of the right side.
+        headlines: per stage of the right side what was lost (``said``) and the scores that tell so
+            (``measured``).
         note: what makes the sides hard to compare.
     """
     drawn, (right_drawn, *left_drawn) = _drawn(image, [right, *([left] if left else [])], words)
@@ -188,7 +189,8 @@ def _label_map(part: LabelMap, names: list[str], size_wh: Any, scale: float) -> 
     index = {name: i for i, name in enumerate(names)}
     found = mask_shares(part.ids, names)
     shares = [[index[n], round(s, 5)] for n, s in found.items() if s >= SMALLEST_SHARE]
-    return {"ids": _bytes(np.asarray(nearest)), "shares": shares}
+    specks = any(0 < s < SMALLEST_SHARE for s in found.values())
+    return {"ids": _bytes(np.asarray(nearest)), "shares": shares, "specks": specks}
 
 
 def _scalar_map(part: ScalarMap, names: list[str], size_wh: Any, scale: float) -> dict[str, Any]:

@@ -16,6 +16,7 @@ view.visible = (part) => view.scored(part).filter((b) => !view.hidden.has(b.c.na
 const nearest = () => Math.round(view.at);
 const sides = () => [payload, payload.left].filter(Boolean);
 const boxesOf = (stage) => visibleBoxes(stage, view);
+const headline = () => payload.headlines[nearest()] ?? { said: "", measured: "" };
 
 // The left side's stage beside one of the right: its pinned one, or the last that is not later.
 function beside(index) {
@@ -182,7 +183,8 @@ function describe(stage) {
   [...find(".ov-stops").children, ...find(".ov-strip").children].forEach((node) => node.setAttribute("aria-current", "false"));
   find(".ov-stops").children[index].setAttribute("aria-current", "true");
   find(".ov-strip").children[index].setAttribute("aria-current", "true");
-  find(".ov-headline").textContent = payload.headlines[index] || "";
+  find(".ov-headline").textContent = headline().said;
+  find(".ov-measured").textContent = headline().measured;
   const named = (side, s) => `${side.title} · ${stageName(s)}`;
   find(".ov-name-left").textContent = left ? named(payload.left, left) : "";
   find(".ov-name-right").textContent = named(payload, stage);
@@ -191,7 +193,7 @@ function describe(stage) {
   find(".ov-bars-panel").hidden = !bars;
   if (bars) {
     showBars(find(".ov-bars"), stage.parts[bars.task], bars.task, words);
-    find(".ov-bars-hint").textContent = barsHint(stage.parts[bars.task] ?? { ...bars, known: null }, words);
+    find(".ov-bars-hint").textContent = barsHint(stage.parts[bars.task], words);
   }
   scalars(stage);
   const before = left ?? payload.stages[index - 1];
@@ -206,7 +208,7 @@ function describe(stage) {
     const name = part.kind === "label_map" ? words["viewer.mask"] + ": " : part.kind === "boxes" ? "" : taskName(task, words) + ": ";
     return name + partWords(part, view.visible, words, view.threshold);
   });
-  find(".ov-caption").textContent = `${stageName(stage)} · ${said.join(" · ")}`;
+  find(".ov-caption").textContent = [left ? named(payload, stage) : stageName(stage), ...said].join(" · ");
   canvas.setAttribute("aria-label", `${payload.alt}. ${find(".ov-caption").textContent}`);
   remember();
 }

@@ -46,6 +46,14 @@ def test_boxes_open_in_pycocotools(said, tmp_path):
     assert len(COCO(str(path)).getAnnIds()) == len(said.boxes)
 
 
+def test_the_boxes_file_says_whose_they_are_and_what_was_left_out(said, image):
+    seen = {"opacity": 1, "score_threshold": 0.4, "hidden": {"person"}}
+    file = saved_file("boxes", image, said, "x", source={"run": "keeps", "stage": 3}, **seen)
+    info = json.loads(base64.b64decode(file["href"].partition(",")[2]))["info"]
+    assert (info["run"], info["stage"]) == ("keeps", 3)
+    assert (info["score_threshold"], info["hidden_classes"]) == (0.4, ["person"])
+
+
 def test_the_overlay_is_saved_at_full_size(said, image):
     file = saved_file("overlay", image, said, "cat", opacity=0.5, score_threshold=0.3)
     assert file["name"] == "cat.png"

@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 import zlib
 
 import numpy as np
@@ -102,12 +103,15 @@ def test_another_run_stands_on_the_left_with_what_was_lost_in_words(site, image)
     _, payload, _ = show(site, ViewedImage(image), "keeps", "forgets", Words("en"))
     assert (payload["run"], payload["left"]["run"]) == ("keeps", "forgets")
     assert len(payload["left"]["stages"]) == 3 and payload["left"]["pinned"] is None
-    assert payload["headlines"] == [
+    assert [headline["said"] for headline in payload["headlines"]] == [
         "No stage came later yet, so nothing could be forgotten.",
-        "Lost on the left: 40 % of segmentation; all kept on the right."
-        " Measured on 60 validation images, not on the image shown.",
-        "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right."
-        " Measured on 60 validation images, not on the image shown.",
+        "Lost on the left: 40 % of segmentation; all kept on the right.",
+        "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right.",
+    ]
+    assert [headline["measured"] for headline in payload["headlines"][:2]] == [
+        "",
+        "Measured on validation images, not on the image shown: on the left mIoU 0.500 → 0.300"
+        " (60 images); on the right mIoU 0.500 → 0.490 (60 images).",
     ]
     assert payload["note"] == ""
 
@@ -119,15 +123,24 @@ def test_the_sentence_is_no_surer_than_the_verdicts_and_true_of_a_joint_run(tmp_
         {"task": t, "verdict": v, "drop": drop} for t, v in (("seg", "undecided"), ("det", "fail"))
     ]
     write_sealed(doubtful.path / "verdicts.json", {"tasks": told})
-    assert loss_sentence((joint, 3), (doubtful, 3), Words("en")) == (
+    said, measured = loss_sentence((joint, 3), (doubtful, 3), Words("en"))
+    assert said == (
         "Lost on the left: perhaps 80 % of segmentation, perhaps 40 % of detection;"
         " all tasks trained at once on the right."
-        " Measured on 60 validation images, not on the image shown."
     )
+    assert "on the left mIoU" in measured and "right" not in measured
     # These verdicts are of the last stage alone.
-    said = "Lost: 40 % of segmentation. Measured on 60 validation images, not on the image shown."
-    assert loss_sentence((doubtful, 2), None, Words("en")) == said
-    assert loss_sentence((joint, 3), None, Words("en")) == ""
+    said, measured = loss_sentence((doubtful, 2), None, Words("en"))
+    assert said == "Lost: 40 % of segmentation."
+    assert measured.endswith("not on the image shown: mIoU 0.500 → 0.300 (60 images).")
+    assert loss_sentence((joint, 3), None, Words("en")) == ("", "")
+
+
+def test_a_stage_beside_itself_is_told_so(tmp_path):
+    run = make_run(tmp_path, "forgets", "finetune")
+    said, measured = loss_sentence((run, 3), (run, 3), Words("en"))
+    assert said == "Both sides show the same stage of the same run." and not measured
+    assert "lost on the right" in loss_sentence((run, 3), (run, 1), Words("en"))[0]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +152,7 @@ def test_an_earlier_stage_is_told_by_its_own_interval(tmp_path, high, said):
     stages = [{"stage": 2, "score": None, "drop": {"value": 0.02, "low": 0.003, "high": high}}]
     row = {"task": "seg", "verdict": "pass", "drop": {"low": 0.0, "high": 0.01}, "stages": stages}
     write_sealed(run.path / "verdicts.json", {"tasks": [row]})
-    assert loss_sentence((run, 2), None, Words("en")).startswith(said)
+    assert loss_sentence((run, 2), None, Words("en"))[0] == said
 
 
 def test_numbers_of_images_are_told_of_both_sides(tmp_path):
@@ -149,16 +162,12 @@ def test_numbers_of_images_are_told_of_both_sides(tmp_path):
     for row in rows:
         row["n"] = {"seg": 150, "det": 120}.get(row["task"], 60)
     file.write_text("\n".join(map(json.dumps, rows)))
-    said = {
-        loss_sentence(a, b, Words("en")).split(". ")[1]
-        for a, b in (((right, 3), (left, 3)), ((right, 2), (left, 2)), ((right, 2), None))
-    }
-    assert said == {
-        "Measured on validation images (60 on the left, 120 and 150 on the right),"
-        " not on the image shown.",
-        "Measured on validation images (60 on the left, 150 on the right), not on the image shown.",
-        "Measured on 150 validation images, not on the image shown.",
-    }
+    _, measured = loss_sentence((right, 3), (left, 3), Words("en"))
+    assert re.findall(r"\w+ [0-9.]+ → [0-9.]+ \(\d+ images\)", measured.partition(";")[2]) == [
+        "mIoU 0.500 → 0.480 (150 images)",
+        "mAP 0.200 → 0.200 (120 images)",
+    ]
+    assert "(60 images)" in measured.partition(";")[0]
 
 
 def test_what_makes_two_runs_hard_to_compare_is_said(site, image):

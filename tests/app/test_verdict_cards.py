@@ -33,7 +33,7 @@ def test_without_a_verdict_the_drop_alone_is_told():
 )
 def test_a_verdict_comes_with_its_interval(verdict: str, high: float, words: str, low: int):
     page = verdict_cards([SEG], judged(verdict, high=high), WORDS)
-    assert words in page and f"95 %: {low} % to 101 %" in page and "bootstrap" in page
+    assert words in page and f"95 %: {low} % to 101 % kept" in page and "bootstrap" in page
 
 
 def test_one_training_is_spoken_of_only_where_no_other_seed_is_shown():
@@ -55,7 +55,7 @@ def test_a_task_that_lost_nine_tenths_is_forgotten_and_not_too_weak():
     lost = drop("seg", "mIoU", 1, 0.48, 3, 0.048, 60)
     row = judged("fail", 0.86, 0.92, metric="mIoU", base=0.48, reached=0.048)
     page = verdict_cards([lost], row, WORDS)
-    assert "95 %: 86 % to 92 %" in page  # of what leads: the share that is forgotten
+    assert "95 %: 86 % to 92 % forgotten" in page  # of what leads: the share that is forgotten
     assert "90 % <small>forgotten" in page and "✗ forgotten" in page and "never" not in page
     # By another metric than the floor's, what it was right after its stage is known of the records.
     det = drop("det", "mAP", 2, 0.04, 3, 0.014, 60)
@@ -68,6 +68,7 @@ def test_more_than_before_is_called_gained():
     more = drop("seg", "mIoU", 1, 0.50, 3, 0.57, 60)
     page = verdict_cards([more], judged("undecided", -0.6, 0.12), WORDS)
     assert "+14 % <small>gained" in page and "? undecided" in page and "114" not in page
+    assert "95 %: −12 % to +60 % gained" in page  # of what leads
 
 
 def test_an_undefined_interval_is_left_out():

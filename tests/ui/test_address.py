@@ -140,6 +140,14 @@ def test_a_link_keeps_the_dividers_place_and_the_grid(visit):
     again.page.wait_for_function("!location.search.includes('grid=')")
 
 
+def test_on_a_phone_the_image_stays_in_sight_of_what_changes_it(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True).page
+    page.eval_on_selector(".ov-opacity", "slider => slider.scrollIntoView({ block: 'end' })")
+    image, slider = (page.locator(f".ov-{part}").bounding_box() for part in ("canvas", "opacity"))
+    assert image["y"] >= 0 and image["y"] + image["height"] <= slider["y"]
+    assert slider["y"] + slider["height"] <= 845
+
+
 def test_on_a_phone_the_upload_is_one_tap_away(visit):
     visitor = visit(viewport={"width": 390, "height": 844})
     page = visitor.page

@@ -180,8 +180,10 @@ def test_the_page_opens_on_what_was_forgotten_beside_what_was_kept(visit):
     said = page.inner_text(".ov-headline")
     assert said == (
         "Lost on the left: 80 % of segmentation, 40 % of detection; all kept on the right."
-        " Measured on 60 validation images, not on the image shown."
     )
+    measured = page.inner_text(".ov-measured")
+    assert "not on the image shown: on the left mIoU 0.500 → 0.100 (60 images)" in measured
+    assert page.inner_text(".ov-caption").startswith("Distillation (keeps) · Stage 3 · ")
     assert "Nothing against forgetting (forgets) · Stage 3" in page.inner_text(".ov-name-left")
     assert "Distillation (keeps) · Stage 3" in page.inner_text(".ov-name-right")
     # The left half of the disc is gone on the left, and all of it is there on the right.
