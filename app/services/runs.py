@@ -90,12 +90,12 @@ class RunShelf:
     def measured_alike(self, run: Run) -> Run | None:
         """This run if it brings measured times, else one here that does and is of its size.
 
-        Of one size are networks that count equally many parameters in every part.
+        Of one size are networks that count equally many parameters in backbone, neck and head.
         """
-        counts = run.manifest.get("parameters")
-        others = self._runs.values() if counts else ()
-        alike = [other for other in others if other.manifest.get("parameters") == counts]
-        return next((r for r in (run, *alike) if r.latency()), None)
+        others = [
+            other for other in self._runs.values() if _sizes(run) and _sizes(other) == _sizes(run)
+        ]
+        return next((r for r in (run, *others) if r.latency()), None)
 
     def stage(self, name: str | None, number: int) -> StageFile:
         """One stage of a run.
@@ -112,6 +112,12 @@ class RunShelf:
 
     def __contains__(self, name: object) -> bool:
         return name in self._runs
+
+
+def _sizes(run: Run) -> list[int] | None:
+    """Parameters of a network's parts, however much of its backbone rests; None if not counted."""
+    counts = run.manifest.get("parameters")
+    return [counts.get(part, 0) for part in ("neck", "head", "total")] if counts else None
 
 
 def shipped_runs(folder: Path = SHIPPED) -> list[Run]:

@@ -53,6 +53,8 @@ def test_a_run_without_times_shows_those_of_one_of_the_same_size(tmp_path):
     for run in (larger, alike):
         (run.path / "latency.json").unlink()
     larger.manifest["parameters"]["head"] += 1
+    # Of the same network less may rest.
+    alike.manifest["parameters"] |= {"backbone_frozen": 1, "backbone_trainable": 2}
     shelf = RunShelf([larger, alike, timed])
     assert shelf.measured_alike(timed) is timed
     assert shelf.measured_alike(alike) is timed
