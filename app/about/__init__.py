@@ -68,8 +68,17 @@ def provenance(name: str, run: Run, words: Words) -> str:
     )
     initial = manifest.get("initial_weights", {})
     seconds = manifest.get("wall_time_s")
+    before = [_trained_before(manifest, number) for number in range(1, len(stages) + 1)]
+    if isinstance(seconds, (int, float)):
+        seconds += sum(sitting["seconds"] for sittings in before for sitting in sittings)
+    trained = [
+        (stage, [*(sitting["settings"] for sitting in sittings), stage])
+        for stage, sittings in zip(stages, before, strict=True)
+    ]
     stages = " → ".join(
-        f"{words.task(stage.get('task', '?'))} ({stage.get('epochs', '?')})" for stage in stages
+        f"{words.task(stage.get('task', '?'))} "
+        f"({' + '.join(str(settings.get('epochs', '?')) for settings in all_settings)})"
+        for stage, all_settings in trained
     )
     rows = {
         "run": name,
@@ -94,6 +103,17 @@ def provenance(name: str, run: Run, words: Words) -> str:
         if value not in (None, "")
     )
     return f"<table class='oh-table'>{body}</table>"
+
+
+def _trained_before(manifest: dict[str, Any], number: int) -> list[dict[str, Any]]:
+    """Earlier runs' trainings of a stage that was trained further, the first one first."""
+    found: list[dict[str, Any]] = []
+    # Of a run that another one started from, the first stage is taken as it is.
+    before = manifest.get("trained_before", {}).get(str(number)) if number > 1 else None
+    while before:
+        found.insert(0, before)
+        before = before.get("trained_before")
+    return found
 
 
 def _classes(names: Any, words: Words) -> str:

@@ -123,6 +123,7 @@ def differences(runs: Sequence[Run], words: Words) -> str:
         ("images", [run.manifest.get("data_fingerprint") for run in runs]),
         ("seed", [config.get("seed") for config in configs]),
         ("preset", [config.get("preset") for config in configs]),
+        ("frozen", [config.get("model", {}).get("frozen_blocks") for config in configs]),
         ("order", [stage_order(run.manifest) for run in runs]),
         ("start", [run.manifest.get("initial_weights", {}) for run in runs]),
     ):

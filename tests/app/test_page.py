@@ -248,6 +248,11 @@ def test_provenance_reads_whatever_the_manifest_holds(tmp_path):
     run.manifest["config"]["model"] = {"input_px": 512}
     run.manifest["evaluated_input_px"] = 384  # a run may be measured at another size
     assert "384 px" in provenance("a", run, Words("en"))
+    # Of a stage that was trained further all trainings count; a first stage is taken as it was.
+    before = {"settings": {"epochs": 15}, "seconds": 600, "trained_before": None}
+    run.manifest["trained_before"] = {"1": before, "2": before}
+    html = provenance("a", run, Words("en"))
+    assert "segmentation (4) → detection (15 + 4)" in html and "11.7 min" in html
     run.manifest = {"config": {"stages": []}}
     assert provenance("bare", run, Words("en")).count("<tr>") == 1
 
