@@ -114,8 +114,7 @@ def large() -> RunConfig:
 def large_further() -> RunConfig:
     """``large``, whose second stage is trained further with more of the backbone moving.
 
-    For ``--start RUN --further`` with a run of ``large``: boxes were found but sat loosely there,
-    on training images too, and of what was tried only more moving blocks made them tighter.
+    For ``--start RUN --further`` with a run of ``large``.
     """
     config = large()
     seg, det, cls = config.stages

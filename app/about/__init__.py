@@ -70,9 +70,9 @@ def provenance(name: str, run: Run, words: Words) -> str:
     seconds = manifest.get("wall_time_s")
     before = [_trained_before(manifest, number) for number in range(1, len(stages) + 1)]
     if isinstance(seconds, (int, float)):
-        seconds += sum(sitting["seconds"] for sittings in before for sitting in sittings)
+        seconds += sum(sitting.get("seconds", 0) for sittings in before for sitting in sittings)
     trained = [
-        (stage, [*(sitting["settings"] for sitting in sittings), stage])
+        (stage, [*(sitting.get("settings", {}) for sitting in sittings), stage])
         for stage, sittings in zip(stages, before, strict=True)
     ]
     stages = " → ".join(
@@ -109,8 +109,9 @@ def _trained_before(manifest: dict[str, Any], number: int) -> list[dict[str, Any
     """Earlier runs' trainings of a stage that was trained further, the first one first."""
     found: list[dict[str, Any]] = []
     # Of a run that another one started from, the first stage is taken as it is.
-    before = manifest.get("trained_before", {}).get(str(number)) if number > 1 else None
-    while before:
+    told = manifest.get("trained_before")
+    before = told.get(str(number)) if number > 1 and isinstance(told, dict) else None
+    while isinstance(before, dict):
         found.insert(0, before)
         before = before.get("trained_before")
     return found

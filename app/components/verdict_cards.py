@@ -93,16 +93,17 @@ def verdict_of(drop: Drop, judged: dict[str, Any] | None, words: Words, last: st
     kind = drop.outcome(judged and judged["drop"])
     low, high = (judged["drop"][end] if judged else None for end in ("low", "high"))
     ends = None if low is None or high is None else (float(low), float(high))
+    say = percent
     if kind == "forgotten":
         large, unit = percent(drop.drop), words("verdict.lost")
     elif drop.drop < -_SMALLEST_GAIN:
-        large, unit = _signed(-drop.drop), words("verdict.gained")
+        say = _signed
+        large, unit = say(-drop.drop), words("verdict.gained")
         ends = ends and (-ends[1], -ends[0])
     else:
         large, unit = percent(min(drop.retention, 1.0)), words("verdict.kept")
         ends = ends and (1 - ends[1], 1 - ends[0])
     if ends:  # of what leads, and in its words
-        say = _signed if drop.drop < -_SMALLEST_GAIN and kind != "forgotten" else percent
         said = dict(zip(("low", "high"), map(say, ends), strict=True))
         small.insert(1, words("verdict.interval", what=unit, **said))
     if judged is not None:
